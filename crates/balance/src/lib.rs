@@ -1,0 +1,1 @@
+//! Clusters' endpoints: policies, health by traffic, limits. Pure picks.

@@ -1,0 +1,2 @@
+//! The binary: command line, signals, workers.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Admin API, reload, DNS re-resolution: what runs beside the way of a request.

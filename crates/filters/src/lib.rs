@@ -1,0 +1,1 @@
+//! The Filter trait, the chain, one file per filter.

@@ -1,0 +1,1 @@
+//! HTTP messages, the HTTP/1 engine of both sides, the upstream connection pool.

@@ -1,0 +1,1 @@
+//! The configuration model that every front end produces.

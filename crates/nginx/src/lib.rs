@@ -1,0 +1,1 @@
+//! The nginx.conf dialect: lexer, directive table, translation into the model.

@@ -1,0 +1,1 @@
+//! Host, path, method, header, query, cookie, address to a route. Pure.

@@ -1,0 +1,2 @@
+//! Chores of the project: checks, generated documentation, templates for new parts.
+fn main() {}
