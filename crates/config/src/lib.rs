@@ -2,6 +2,11 @@
 
 pub mod place;
 pub mod problem;
+pub mod suggest;
+pub mod template;
+pub mod vars;
 
 pub use place::{Place, Source};
 pub use problem::{Problem, Problems};
+pub use template::{Lookup, Part, Template, TemplateError};
+pub use vars::Var;

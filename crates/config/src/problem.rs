@@ -3,6 +3,10 @@
 use crate::place::Place;
 use std::fmt;
 
+/// Divides message and help in the text of a serde error, so that a hand-written visitor can give both:
+/// `E::custom(format_args!("{message}{HELP_MARK}{help}"))`.
+pub const HELP_MARK: &str = "\nhelp: ";
+
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
