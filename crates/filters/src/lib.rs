@@ -1,1 +1,3 @@
-//! The Filter trait, the chain, one file per filter.
+//! Filters: what happens to a request before its action and to a response after it.
+
+pub mod config;

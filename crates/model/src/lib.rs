@@ -1,1 +1,142 @@
-//! The configuration model that every front end produces.
+//! The configuration model: what every front end (YAML, nginx.conf, the command line, the admin API)
+//! produces, and the only thing a snapshot is built from. Field comments are the manual.
+
+pub mod cluster;
+pub mod host;
+pub mod listener;
+pub mod route;
+mod shorthand;
+
+pub use cluster::{Cluster, KeepAlive, Retry, RetryOn, UpstreamTimeouts};
+pub use host::Host;
+pub use listener::{ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, ServerField, Timeouts};
+pub use route::{ClientAbort, ForwardedField, HostField, Proxy, Redirect, Respond, Route, StaticFiles};
+
+use bifrons_config::units::Dur;
+use bifrons_observe::config::{AccessLogs, LogFormat};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Other files whose keys are merged into this one: paths or patterns with `*`, relative to this file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<String>,
+    /// Worker threads; `auto` is one a core.
+    pub workers: Workers,
+    /// User to run as once the sockets are bound; only root can change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Group to run as; the user's own by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// File that holds the process id while the proxy runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid_file: Option<String>,
+    /// Addresses the proxy listens on, by name.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub listeners: IndexMap<String, Listener>,
+    /// Virtual hosts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<Host>,
+    /// Groups of endpoints, by name.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub clusters: IndexMap<String, Cluster>,
+    /// Formats of the access log, by name; `json`, `combined` and `common` are there already.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub log_formats: IndexMap<String, LogFormat>,
+    /// Access log of hosts and routes that name none; `[]` writes none. JSON lines to standard output
+    /// where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_log: Option<AccessLogs>,
+    /// The proxy's own log.
+    pub error_log: ErrorLog,
+    /// The admin listener.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin: Option<Admin>,
+    /// How the proxy stops.
+    pub shutdown: Shutdown,
+}
+
+/// How many worker threads there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Workers {
+    /// One a core.
+    #[default]
+    Auto,
+    /// That many, at least 1.
+    Count(u16),
+}
+
+impl Workers {
+    /// The number of threads on this machine.
+    pub fn count(self) -> usize {
+        match self {
+            Self::Auto => std::thread::available_parallelism().map_or(1, usize::from),
+            Self::Count(count) => usize::from(count.max(1)),
+        }
+    }
+}
+
+/// The proxy's own log: what it did and what went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ErrorLog {
+    /// A path, `stderr` or `stdout`. Opened again on SIGUSR1.
+    pub to: String,
+    /// The least severity written.
+    pub level: Level,
+    /// Whether a line is JSON.
+    pub json: bool,
+}
+
+impl Default for ErrorLog {
+    fn default() -> Self {
+        Self { to: "stderr".into(), level: Level::Info, json: false }
+    }
+}
+
+/// Severity of the proxy's own log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the words say it")]
+pub enum Level {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+/// The admin listener: health, metrics, the running configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Address and port. Anyone who reaches it may read the configuration: keep it on loopback.
+    pub bind: String,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { bind: "127.0.0.1:9901".into() }
+    }
+}
+
+/// How the proxy stops.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shutdown {
+    /// How long requests that run may go on after SIGTERM, SIGQUIT or an upgrade (SIGUSR2).
+    pub timeout: Dur,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        // 30 s: what Kubernetes grants a pod by default.
+        Self { timeout: Dur(std::time::Duration::from_secs(30)) }
+    }
+}

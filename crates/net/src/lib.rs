@@ -1,1 +1,17 @@
-//! Sockets: listen, dial, the narrow stream type, splice and sendfile, descriptor hand-over. The only crate with unsafe code.
+//! Sockets and nothing above them. The only crate of the project that may use `unsafe`.
+//!
+//! [`Stream`] is kept narrow on purpose (read into a buffer we own, vectored write), so that another
+//! backend can come later without touching what is above it.
+
+pub mod addr;
+pub mod dial;
+pub mod handover;
+pub mod listen;
+pub mod splice;
+pub mod stream;
+pub mod timer;
+
+pub use addr::Addr;
+pub use listen::{Acceptor, ListenOptions, Listening};
+pub use stream::Stream;
+pub use timer::Timer;

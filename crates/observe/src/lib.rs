@@ -1,1 +1,3 @@
-//! Metrics, access log and its sinks.
+//! What is written down about requests: metrics and the access log.
+
+pub mod config;

@@ -1,0 +1,38 @@
+//! The bounds a message must keep to, by name, with the reason for each default.
+
+/// What one side may send us in one message's head.
+///
+/// Built from the listener's (or cluster's) configuration; the defaults are used where it says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the request line or status line, without its line end.
+    pub line_bytes: usize,
+    /// Fields in one head or trailer section.
+    pub fields: usize,
+    /// Bytes of the whole head, line ends included.
+    pub head_bytes: usize,
+    /// Whether a lone LF ends a line of the head (RFC 9112 2.2 allows it, nginx does it).
+    pub lone_lf: bool,
+}
+
+impl Limits {
+    /// 8 KiB: what RFC 9112 3 recommends at least (8000 octets), and nginx's largest header buffer.
+    pub const LINE_BYTES: usize = 8 * 1024;
+    /// 100: real heads have 10-30 fields; Apache's `LimitRequestFields` and Envoy's default are 100.
+    pub const FIELDS: usize = 100;
+    /// 64 KiB: twice the total of nginx's default `large_client_header_buffers` (4 × 8 KiB).
+    pub const HEAD_BYTES: usize = 64 * 1024;
+    /// 512: room on the parser's stack; more fields than this no configuration may ask for.
+    pub const FIELDS_MAX: usize = 512;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            line_bytes: Self::LINE_BYTES,
+            fields: Self::FIELDS,
+            head_bytes: Self::HEAD_BYTES,
+            lone_lf: false,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A body as it comes from an HTTP/1 connection, and where that connection goes when it has come.
+
+use super::conn::Conn;
+use crate::headers::Headers;
+use crate::pool::Home;
+use bifrons_core::Result;
+use bytes::Bytes;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+/// A handle to the body that a connection is reading. Dropped before its end, an upstream connection
+/// closes (it has no home in the pool any more); a downstream one is left to its server loop.
+pub struct H1Body {
+    conn: Rc<Conn>,
+    home: Option<Home>,
+    trailers: Option<Headers>,
+    ended: bool,
+}
+
+impl H1Body {
+    /// The body that `conn` has begun to read; at its end the connection goes `home`.
+    pub fn new(conn: Rc<Conn>, home: Option<Home>) -> Self {
+        Self { conn, home, trailers: None, ended: false }
+    }
+
+    /// The connection it comes from.
+    pub fn conn(&self) -> &Rc<Conn> {
+        &self.conn
+    }
+
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// As [`Conn::poll_body`].
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        if self.ended {
+            return Poll::Ready(Ok(None));
+        }
+        let piece = ready!(self.conn.poll_body(cx))?;
+        // A body of known length is over with its last byte: the connection need not wait.
+        if piece.is_none() || !self.conn.body_open() {
+            self.finish();
+        }
+        Poll::Ready(Ok(piece))
+    }
+
+    /// The body has come: keeps its trailers and sends the connection home.
+    pub fn finish(&mut self) {
+        self.ended = true;
+        self.trailers = self.conn.take_trailers();
+        if let Some(home) = self.home.take() {
+            home.send(self.conn.clone());
+        }
+    }
+
+    /// Trailer fields, once the end was seen.
+    pub fn take_trailers(&mut self) -> Option<Headers> {
+        self.trailers.take()
+    }
+
+    /// Bytes still to come where a length was announced.
+    pub fn left(&self) -> Option<u64> {
+        if self.ended { Some(0) } else { self.conn.body_left() }
+    }
+}

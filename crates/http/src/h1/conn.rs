@@ -1,0 +1,581 @@
+//! One HTTP/1 connection, of either side: its socket, the bytes read ahead, its deadlines and the state
+//! of the body that is being read. Shared by `Rc` between whoever reads a body and whoever writes.
+//!
+//! An idle connection holds no buffer: readiness first, then memory.
+
+use super::chunked::{Decoded, Decoder};
+use super::framing::Framing;
+use super::parse::{self, Parsed};
+use crate::head::{RequestHead, ResponseHead};
+use crate::headers::Headers;
+use bifrons_core::{Error, Kind, Limits, Result, Side};
+use bifrons_net::{Stream, Timer};
+use bytes::{Buf, Bytes, BytesMut};
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io::IoSlice;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// 16 KiB: a head and a small body in one read, and what one TLS record holds.
+const ROOM_MIN: usize = 16 * 1024;
+/// 128 KiB: beyond it a bigger read saves nothing measurable, and slow clients would hold more memory.
+const ROOM_MAX: usize = 128 * 1024;
+
+/// How long one side may take, and how slow it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Between two successful reads or writes.
+    pub timeout: Duration,
+    /// Bytes a second a body must reach on average after `grace`; 0: any.
+    pub rate_min: u64,
+    /// For how long a body may be slower.
+    pub grace: Duration,
+}
+
+impl Pace {
+    /// Only a timeout, no rate.
+    pub fn timeout(timeout: Duration) -> Self {
+        Self { timeout, rate_min: 0, grace: Duration::ZERO }
+    }
+}
+
+/// The body that is being read from the connection.
+#[derive(Debug)]
+struct Incoming {
+    decode: Decode,
+    pace: Pace,
+    /// Bytes allowed in all.
+    max: u64,
+    /// Bytes seen so far.
+    seen: u64,
+    /// When the first wait for it began; set only where a rate is demanded.
+    began: Option<Instant>,
+    trailers: Option<Headers>,
+}
+
+#[derive(Debug)]
+enum Decode {
+    Length(u64),
+    Chunked(Box<Decoder>),
+    UntilClose,
+    Done,
+    Broken,
+}
+
+/// A connection.
+pub struct Conn {
+    stream: Stream,
+    side: Side,
+    buf: RefCell<BytesMut>,
+    body: RefCell<Incoming>,
+    read_timer: RefCell<Timer>,
+    write_timer: RefCell<Timer>,
+    room: Cell<usize>,
+    received: Cell<u64>,
+    sent: Cell<u64>,
+    idle: Cell<bool>,
+    sending: Cell<bool>,
+    born: Instant,
+    messages: Cell<u32>,
+}
+
+/// How long to wait for a request.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadPace {
+    /// For its first byte.
+    pub idle: Duration,
+    /// From its first byte to the end of its head.
+    pub head: Duration,
+}
+
+impl Conn {
+    /// A connection to a peer on that side.
+    pub fn new(stream: Stream, side: Side) -> Self {
+        Self {
+            stream,
+            side,
+            buf: RefCell::new(BytesMut::new()),
+            body: RefCell::new(Incoming {
+                decode: Decode::Done,
+                pace: Pace::timeout(Duration::MAX),
+                max: u64::MAX,
+                seen: 0,
+                began: None,
+                trailers: None,
+            }),
+            read_timer: RefCell::new(Timer::new()),
+            write_timer: RefCell::new(Timer::new()),
+            room: Cell::new(ROOM_MIN),
+            received: Cell::new(0),
+            sent: Cell::new(0),
+            idle: Cell::new(false),
+            sending: Cell::new(false),
+            born: Instant::now(),
+            messages: Cell::new(0),
+        }
+    }
+
+    /// The socket underneath.
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// Takes the connection apart: its socket and the bytes read ahead.
+    pub fn into_parts(self) -> (Stream, BytesMut) {
+        (self.stream, self.buf.into_inner())
+    }
+
+    /// Bytes received since the connection began.
+    pub fn received(&self) -> u64 {
+        self.received.get()
+    }
+
+    /// Bytes sent since the connection began.
+    pub fn sent(&self) -> u64 {
+        self.sent.get()
+    }
+
+    /// Counts bytes that went out beside [`Conn::write`], by splice or sendfile.
+    pub fn count_sent(&self, len: u64) {
+        self.sent.set(self.sent.get() + len);
+    }
+
+    /// Messages read so far.
+    pub fn messages(&self) -> u32 {
+        self.messages.get()
+    }
+
+    /// When the connection was made.
+    pub fn born(&self) -> Instant {
+        self.born
+    }
+
+    /// Whether it waits for the first byte of a request.
+    pub fn is_idle(&self) -> bool {
+        self.idle.get()
+    }
+
+    /// Whether a message is still being sent on it, so that it cannot be reused.
+    pub fn is_sending(&self) -> bool {
+        self.sending.get()
+    }
+
+    /// Says whether a message is being sent on it.
+    pub fn set_sending(&self, sending: bool) {
+        self.sending.set(sending);
+    }
+
+    /// Whether it is as it should be between two messages: nothing read ahead, nothing to read.
+    pub fn is_quiet(&self) -> bool {
+        self.buf.borrow().is_empty() && !self.stream.has_stirred()
+    }
+
+    /// Whether bytes of a next message were read already.
+    pub fn has_buffered(&self) -> bool {
+        !self.buf.borrow().is_empty()
+    }
+
+    /// Reads more bytes behind those in the buffer; 0 is the end of the stream.
+    fn poll_fill(&self, cx: &mut Context<'_>, room: usize, limit: Duration) -> Poll<Result<usize>> {
+        let mut buf = self.buf.borrow_mut();
+        let mut timer = self.read_timer.borrow_mut();
+        if buf.capacity() == 0 && self.stream.poll_readable(cx).is_pending() {
+            ready!(timer.poll(cx, limit));
+            return Poll::Ready(Err(self.timed_out("nothing came")));
+        }
+        buf.reserve(room);
+        let spare = buf.capacity() - buf.len();
+        match self.stream.poll_read(cx, &mut buf) {
+            Poll::Ready(Ok(len)) => {
+                timer.clear();
+                self.received.set(self.received.get() + len as u64);
+                self.adapt_room(len, spare);
+                Poll::Ready(Ok(len))
+            }
+            Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(self.side, &err))),
+            Poll::Pending => {
+                if buf.is_empty() {
+                    *buf = BytesMut::new();
+                }
+                ready!(timer.poll(cx, limit));
+                Poll::Ready(Err(self.timed_out("nothing came")))
+            }
+        }
+    }
+
+    /// Big answers get big reads, small ones small buffers.
+    fn adapt_room(&self, len: usize, spare: usize) {
+        let room = self.room.get();
+        if len == spare {
+            self.room.set((room * 2).min(ROOM_MAX));
+        } else if len < room / 4 {
+            self.room.set((room / 2).max(ROOM_MIN));
+        }
+    }
+
+    #[cold]
+    fn timed_out(&self, reason: &'static str) -> Error {
+        Error::of(self.side, Kind::Timeout, reason)
+    }
+
+    /// Takes what a just accepted connection has already received, without waiting for the reactor.
+    pub fn prefetch(&self) {
+        let mut buf = self.buf.borrow_mut();
+        buf.reserve(ROOM_MIN);
+        match self.stream.try_read(&mut buf) {
+            Ok(len) if len > 0 => self.received.set(self.received.get() + len as u64),
+            // The end and errors show again at the next read.
+            _ => *buf = BytesMut::new(),
+        }
+    }
+
+    /// The next request's head; `None` when the client closed or stayed idle between two requests.
+    ///
+    /// # Errors
+    /// What the parser refuses; `Timeout` and `Closed` in the middle of a head.
+    pub async fn read_request(&self, limits: &Limits, pace: HeadPace) -> Result<Option<RequestHead>> {
+        if self.buf.borrow().is_empty() {
+            self.idle.set(true);
+            let first = poll_fn(|cx| self.poll_fill(cx, ROOM_MIN, pace.idle)).await;
+            self.idle.set(false);
+            self.read_timer.borrow_mut().clear();
+            match first {
+                Ok(0) => return Ok(None),
+                Ok(_) => {}
+                Err(err) if matches!(err.kind(), Kind::Timeout | Kind::Reset) => return Ok(None),
+                Err(err) => return Err(err),
+            }
+        }
+        let head = self.read_head(pace.head, |buf| parse::request(buf, limits)).await?;
+        if head.is_none() {
+            return Err(Error::of(self.side, Kind::Closed, "closed in the middle of a head"));
+        }
+        Ok(head)
+    }
+
+    /// The next response's head.
+    ///
+    /// # Errors
+    /// What the parser refuses; `Timeout`, `Closed` and `Reset`.
+    pub async fn read_response(&self, limits: &Limits, timeout: Duration) -> Result<ResponseHead> {
+        let head = self.read_head(timeout, |buf| parse::response(buf, limits)).await?;
+        head.ok_or_else(|| Error::of(self.side, Kind::Closed, "closed before the head of an answer"))
+    }
+
+    /// As [`Conn::read_response`], for callers that wait for several things at once.
+    pub fn poll_response(
+        &self,
+        cx: &mut Context<'_>,
+        limits: &Limits,
+        timeout: Duration,
+        looked_at: &mut usize,
+    ) -> Poll<Result<Option<ResponseHead>>> {
+        self.poll_head(cx, self.room.get(), timeout, looked_at, &mut |buf| parse::response(buf, limits))
+    }
+
+    async fn read_head<T>(
+        &self,
+        limit: Duration,
+        mut parse: impl FnMut(&[u8]) -> Result<Parsed<T>>,
+    ) -> Result<Option<T>> {
+        let mut deadline = None;
+        let mut looked_at = 0;
+        poll_fn(|cx| {
+            // The limit is for the whole head, not for each read of it; the clock is asked only when
+            // the head did not come at once.
+            if let Some(deadline) = deadline {
+                self.read_timer.borrow_mut().set(deadline);
+            }
+            let polled = self.poll_head(cx, self.room.get(), limit, &mut looked_at, &mut parse);
+            if polled.is_pending() {
+                deadline = deadline.or_else(|| self.read_timer.borrow().deadline());
+            }
+            polled
+        })
+        .await
+    }
+
+    /// Parses whenever a further line has come, so that a head sent byte by byte costs no more than one
+    /// pass a line. `looked_at` is how much of the buffer was seen without success.
+    fn poll_head<T>(
+        &self,
+        cx: &mut Context<'_>,
+        room: usize,
+        limit: Duration,
+        looked_at: &mut usize,
+        parse: &mut impl FnMut(&[u8]) -> Result<Parsed<T>>,
+    ) -> Poll<Result<Option<T>>> {
+        // Bounded: every turn reads bytes, and the parser refuses what is longer than its limits.
+        loop {
+            let fresh = {
+                let buf = self.buf.borrow();
+                let fresh = buf.get(*looked_at..).is_some_and(|new| memchr::memchr(b'\n', new).is_some());
+                // An endless first line has no line end to look for.
+                let is_long = buf.len() - (*looked_at).min(buf.len()) >= ROOM_MIN / 2;
+                fresh || is_long
+            };
+            if fresh {
+                let mut buf = self.buf.borrow_mut();
+                match parse(&buf) {
+                    Ok(Parsed::Head(head, len)) => {
+                        take_front(&mut buf, len);
+                        self.read_timer.borrow_mut().clear();
+                        self.messages.set(self.messages.get() + 1);
+                        return Poll::Ready(Ok(Some(head)));
+                    }
+                    Ok(Parsed::Partial) => *looked_at = buf.len(),
+                    Err(err) => return Poll::Ready(Err(err)),
+                }
+            }
+            if ready!(self.poll_fill(cx, room, limit))? == 0 {
+                return match self.buf.borrow().is_empty() {
+                    true => Poll::Ready(Ok(None)),
+                    false => Poll::Ready(Err(Error::of(self.side, Kind::Closed, "closed in the middle of a head"))),
+                };
+            }
+        }
+    }
+
+    /// Begins reading a body of that framing. `max` bytes are allowed.
+    pub fn begin_body(&self, framing: Framing, limits: &Limits, pace: Pace, max: u64) {
+        let decode = match framing {
+            Framing::None => Decode::Done,
+            Framing::Length(len) => Decode::Length(len),
+            Framing::Chunked => Decode::Chunked(Box::new(Decoder::new(self.side, *limits))),
+            Framing::UntilClose | Framing::Tunnel => Decode::UntilClose,
+        };
+        let mut body = self.body.borrow_mut();
+        *body = Incoming { decode, pace, max, seen: 0, began: None, trailers: None };
+    }
+
+    /// Whether a body has begun and not ended.
+    pub fn body_open(&self) -> bool {
+        !matches!(self.body.borrow().decode, Decode::Done)
+    }
+
+    /// Bytes of a `Content-Length` body still to come; `None` for other framings.
+    pub fn body_left(&self) -> Option<u64> {
+        match self.body.borrow().decode {
+            Decode::Length(left) => Some(left),
+            Decode::Done => Some(0),
+            _ => None,
+        }
+    }
+
+    /// The whole rest of the body, if it lies in the buffer already: a small body came with its head.
+    pub fn take_whole_body(&self) -> Option<Bytes> {
+        let mut body = self.body.borrow_mut();
+        let Decode::Length(left) = body.decode else { return None };
+        let mut buf = self.buf.borrow_mut();
+        let len = usize::try_from(left).ok().filter(|&len| len <= buf.len() && left <= body.max)?;
+        body.decode = Decode::Done;
+        body.seen += left;
+        Some(split_front(&mut buf, len))
+    }
+
+    /// Trailer fields of the body that has ended.
+    pub fn take_trailers(&self) -> Option<Headers> {
+        self.body.borrow_mut().trailers.take()
+    }
+
+    /// The body's pace from now on.
+    pub fn set_body_pace(&self, pace: Pace) {
+        self.body.borrow_mut().pace = pace;
+    }
+
+    /// How many bytes the body may have in all from now on.
+    pub fn set_body_max(&self, max: u64) {
+        self.body.borrow_mut().max = max;
+    }
+
+    /// The next piece of the body, never empty; `None` at its end.
+    ///
+    /// # Errors
+    /// `Closed` for a truncated body, `Malformed`, `BodyTooLarge`, `Timeout`, `Reset`. After an error
+    /// the body is broken and the connection useless.
+    pub fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        let mut body = self.body.borrow_mut();
+        let outcome = ready!(self.poll_body_piece(cx, &mut body));
+        let outcome = outcome.and_then(|piece| {
+            body.seen += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+            if body.seen > body.max {
+                return Err(Error::of(self.side, Kind::BodyTooLarge, "the body is larger than body_bytes"));
+            }
+            Ok(piece)
+        });
+        if outcome.is_err() {
+            body.decode = Decode::Broken;
+        }
+        Poll::Ready(outcome)
+    }
+
+    fn poll_body_piece(&self, cx: &mut Context<'_>, body: &mut Incoming) -> Poll<Result<Option<Bytes>>> {
+        // Bounded: every turn reads bytes or returns.
+        loop {
+            let room = {
+                let mut buf = self.buf.borrow_mut();
+                match &mut body.decode {
+                    Decode::Done => return Poll::Ready(Ok(None)),
+                    Decode::Broken => {
+                        let err = Error::of(self.side, Kind::Closed, "the body is broken");
+                        return Poll::Ready(Err(err));
+                    }
+                    Decode::Length(left) if !buf.is_empty() => {
+                        let take = usize::try_from(*left).unwrap_or(usize::MAX).min(buf.len());
+                        *left -= take as u64;
+                        if *left == 0 {
+                            body.decode = Decode::Done;
+                        }
+                        return Poll::Ready(Ok(Some(split_front(&mut buf, take))));
+                    }
+                    Decode::Length(left) => {
+                        usize::try_from(*left).unwrap_or(usize::MAX).clamp(ROOM_MIN, ROOM_MAX)
+                    }
+                    Decode::UntilClose if !buf.is_empty() => {
+                        return Poll::Ready(Ok(Some(buf.split().freeze())));
+                    }
+                    Decode::UntilClose => self.room.get(),
+                    Decode::Chunked(decoder) => match decoder.decode(&mut buf)? {
+                        Decoded::Data(data) => return Poll::Ready(Ok(Some(data))),
+                        Decoded::End(trailers) => {
+                            body.trailers = trailers;
+                            body.decode = Decode::Done;
+                            return Poll::Ready(Ok(None));
+                        }
+                        Decoded::Partial => self.room.get(),
+                    },
+                }
+            };
+            let limit = self.body_wait(body)?;
+            if ready!(self.poll_fill(cx, room, limit))? == 0 {
+                return Poll::Ready(self.body_closed(body));
+            }
+        }
+    }
+
+    fn body_closed(&self, body: &mut Incoming) -> Result<Option<Bytes>> {
+        if matches!(body.decode, Decode::UntilClose) {
+            body.decode = Decode::Done;
+            return Ok(None);
+        }
+        Err(Error::of(self.side, Kind::Closed, "closed in the middle of a body"))
+    }
+
+    /// How long the next wait for the body may last by its timeout and its least rate.
+    fn body_wait(&self, body: &mut Incoming) -> Result<Duration> {
+        let Pace { timeout, rate_min, grace } = body.pace;
+        if rate_min == 0 {
+            return Ok(timeout);
+        }
+        let now = Instant::now();
+        let began = *body.began.get_or_insert(now);
+        let earned = grace + Duration::from_secs_f64(body.seen as f64 / rate_min as f64);
+        let left = earned.saturating_sub(now - began);
+        if left.is_zero() {
+            return Err(self.timed_out("the body comes slower than its least rate"));
+        }
+        Ok(left.min(timeout))
+    }
+
+    /// Takes `len` bytes of a `Content-Length` body that went another way (splice).
+    pub fn pass_body(&self, len: u64) {
+        self.received.set(self.received.get() + len);
+        let mut body = self.body.borrow_mut();
+        body.seen += len;
+        if let Decode::Length(left) = &mut body.decode {
+            *left = left.saturating_sub(len);
+            if *left == 0 {
+                body.decode = Decode::Done;
+            }
+        }
+    }
+
+    /// Runs a wait of the body's kind around something that reads the socket itself (splice).
+    pub fn poll_body_timer(&self, cx: &mut Context<'_>) -> Poll<Error> {
+        let limit = match self.body_wait(&mut self.body.borrow_mut()) {
+            Ok(limit) => limit,
+            Err(err) => return Poll::Ready(err),
+        };
+        ready!(self.read_timer.borrow_mut().poll(cx, limit));
+        Poll::Ready(self.timed_out("nothing came"))
+    }
+
+    /// Ends such a wait.
+    pub fn clear_read_timer(&self) {
+        self.read_timer.borrow_mut().clear();
+    }
+
+    /// Runs a wait for the peer to take bytes around something that writes the socket itself.
+    pub fn poll_write_timer(&self, cx: &mut Context<'_>, limit: Duration) -> Poll<Error> {
+        ready!(self.write_timer.borrow_mut().poll(cx, limit));
+        Poll::Ready(self.timed_out("the peer takes no bytes"))
+    }
+
+    /// Ends such a wait.
+    pub fn clear_write_timer(&self) {
+        self.write_timer.borrow_mut().clear();
+    }
+
+    /// Writes all of `parts`, in as few calls as the socket allows.
+    ///
+    /// # Errors
+    /// `Timeout` when the peer takes nothing for `limit`, `Reset` when it is gone.
+    pub async fn write(&self, parts: [&[u8]; 3], limit: Duration) -> Result<()> {
+        let mut slices = parts.map(IoSlice::new);
+        let mut left: &mut [IoSlice<'_>] = &mut slices;
+        IoSlice::advance_slices(&mut left, 0);
+        poll_fn(|cx| {
+            while !left.is_empty() {
+                let len = ready!(self.poll_write_some(cx, left, limit))?;
+                IoSlice::advance_slices(&mut left, len);
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    fn poll_write_some(
+        &self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+        limit: Duration,
+    ) -> Poll<Result<usize>> {
+        let filled = slices.iter().rposition(|slice| !slice.is_empty()).map_or(0, |at| at + 1);
+        match self.stream.poll_write_vectored(cx, slices.get(..filled).unwrap_or(slices)) {
+            Poll::Ready(Ok(len)) => {
+                self.clear_write_timer();
+                self.sent.set(self.sent.get() + len as u64);
+                Poll::Ready(Ok(len))
+            }
+            Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(self.side, &err))),
+            Poll::Pending => self.poll_write_timer(cx, limit).map(Err),
+        }
+    }
+
+    /// Reads raw bytes past any framing (tunnels): what was read ahead first. Empty at the end.
+    ///
+    /// # Errors
+    /// `Timeout`, `Reset`.
+    pub fn poll_raw(&self, cx: &mut Context<'_>, limit: Duration) -> Poll<Result<Bytes>> {
+        if self.buf.borrow().is_empty() {
+            ready!(self.poll_fill(cx, self.room.get(), limit))?;
+        }
+        Poll::Ready(Ok(self.buf.borrow_mut().split().freeze()))
+    }
+}
+
+/// Drops the first `len` bytes; a buffer that is empty then is given up at once.
+fn take_front(buf: &mut BytesMut, len: usize) {
+    if len == buf.len() {
+        *buf = BytesMut::new();
+    } else {
+        buf.advance(len);
+    }
+}
+
+/// The first `len` bytes; a buffer that is empty then is given up at once.
+fn split_front(buf: &mut BytesMut, len: usize) -> Bytes {
+    if len == buf.len() { std::mem::take(buf).freeze() } else { buf.split_to(len).freeze() }
+}

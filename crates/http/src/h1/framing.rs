@@ -1,0 +1,251 @@
+//! Where a message's body ends (RFC 9112 6.3), what its target is (3.2), whether the connection lives on
+//! (9.3). Pure. Whatever two parsers could read differently is refused.
+
+use crate::head::{Method, RequestHead, ResponseHead, Version};
+use crate::name::Name;
+use crate::status::is_bodiless;
+use bifrons_core::{Error, Kind, Result, Side};
+
+/// How a body is delimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// There is none.
+    None,
+    /// That many bytes.
+    Length(u64),
+    /// Chunked transfer coding (RFC 9112 7.1).
+    Chunked,
+    /// Until the connection closes; responses only.
+    UntilClose,
+    /// No message any more: bytes both ways (101, or 2xx to CONNECT).
+    Tunnel,
+}
+
+/// The framing of a request (RFC 9112 6.3, items 3-6).
+///
+/// # Errors
+/// `Malformed` for anything ambiguous: both length and coding, several or malformed lengths, a coding
+/// other than one final `chunked`, a coding in HTTP/1.0.
+pub fn request(head: &RequestHead) -> Result<Framing> {
+    let side = Side::Downstream;
+    let coded = transfer_coding(head.headers.get_all(Name::TransferEncoding), head.version, side)?;
+    let length = content_length(head.headers.get_all(Name::ContentLength), side)?;
+    match (coded, length) {
+        // RFC 9112 6.1: a sign of smuggling; it may be handled as an error, and we do.
+        (true, Some(_)) => Err(bad(side, "both Transfer-Encoding and Content-Length")),
+        (true, None) => Ok(Framing::Chunked),
+        (false, Some(0) | None) => Ok(Framing::None),
+        (false, Some(length)) => Ok(Framing::Length(length)),
+    }
+}
+
+/// The framing of a response to a request of that method (RFC 9112 6.3, items 1-8).
+/// `upgrade` says whether the request asked for one.
+///
+/// # Errors
+/// `Malformed` as for requests, and for a 101 that nobody asked for.
+pub fn response(head: &ResponseHead, method: Method, upgrade: bool) -> Result<Framing> {
+    let side = Side::Upstream;
+    let coded = transfer_coding(head.headers.get_all(Name::TransferEncoding), head.version, side)?;
+    let length = content_length(head.headers.get_all(Name::ContentLength), side)?;
+    if coded && length.is_some() {
+        return Err(bad(side, "both Transfer-Encoding and Content-Length"));
+    }
+    if head.status == 101 {
+        if !upgrade {
+            return Err(bad(side, "101 to a request that asked for no upgrade"));
+        }
+        return Ok(Framing::Tunnel);
+    }
+    if method == Method::Connect && (200..300).contains(&head.status) {
+        return Ok(Framing::Tunnel);
+    }
+    if method == Method::Head || is_bodiless(head.status) {
+        return Ok(Framing::None);
+    }
+    Ok(match (coded, length) {
+        (true, _) => Framing::Chunked,
+        (false, Some(0)) => Framing::None,
+        (false, Some(length)) => Framing::Length(length),
+        (false, None) => Framing::UntilClose,
+    })
+}
+
+/// Whether the message is chunked; any other coding is refused (RFC 9112 6.1, 7).
+fn transfer_coding<'a>(
+    mut values: impl Iterator<Item = &'a [u8]>,
+    version: Version,
+    side: Side,
+) -> Result<bool> {
+    let Some(value) = values.next() else { return Ok(false) };
+    if version == Version::Http10 {
+        return Err(bad(side, "Transfer-Encoding in an HTTP/1.0 message"));
+    }
+    if values.next().is_some() {
+        return Err(bad(side, "several Transfer-Encoding fields"));
+    }
+    if value.eq_ignore_ascii_case(b"chunked") {
+        return Ok(true);
+    }
+    Err(bad(side, "a Transfer-Encoding other than \"chunked\""))
+}
+
+/// The one Content-Length, all digits (RFC 9110 8.6, RFC 9112 6.3 item 5).
+fn content_length<'a>(mut values: impl Iterator<Item = &'a [u8]>, side: Side) -> Result<Option<u64>> {
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(bad(side, "several Content-Length fields"));
+    }
+    parse_length(value).map(Some).ok_or_else(|| bad(side, "malformed Content-Length"))
+}
+
+/// `1*DIGIT` that fits 63 bits, so that sums with it don't overflow.
+pub fn parse_length(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let sum = value.iter().fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    (sum <= i64::MAX as u64).then_some(sum)
+}
+
+/// Settles target and authority (RFC 9112 3.2, 3.3): one `Host` for HTTP/1.1, an absolute target cut to
+/// origin-form, both agreeing.
+///
+/// # Errors
+/// `Malformed` for a missing, repeated, malformed or contradicting host and for a malformed target.
+pub(crate) fn settle_target(head: &mut RequestHead) -> Result<()> {
+    let side = Side::Downstream;
+    let mut hosts = head.headers.get_all(Name::Host);
+    let host = hosts.next().map(<[u8]>::to_vec);
+    if hosts.next().is_some() {
+        return Err(bad(side, "several Host fields"));
+    }
+    drop(hosts);
+    if host.is_none() && head.version == Version::Http11 {
+        return Err(bad(side, "no Host field"));
+    }
+    if let Some(host) = &host
+        && !is_authority(host)
+    {
+        return Err(bad(side, "malformed Host"));
+    }
+    let target = head.target();
+    if !target.iter().all(|&b| (0x21..0x7f).contains(&b) && b != b'#') {
+        return Err(bad(side, "a byte in the target that no URI has"));
+    }
+    if head.method == Method::Connect {
+        let authority = target.to_vec();
+        return settle_connect(head, &authority);
+    }
+    let form = match target {
+        [b'/', ..] => None,
+        b"*" if head.method == Method::Options => None,
+        _ => Some(split_absolute(target).ok_or_else(|| bad(side, "malformed target"))?),
+    };
+    let Some((authority, rest)) = form.map(|(authority, rest)| (authority.to_vec(), rest.to_vec())) else {
+        head.set_authority(host.as_deref().unwrap_or_default());
+        return Ok(());
+    };
+    // RFC 9112 3.2.2 lets a proxy replace a Host that disagrees; two parsers would route differently.
+    if host.as_deref().is_some_and(|host| !same_authority(host, &authority)) {
+        return Err(bad(side, "Host disagrees with the target"));
+    }
+    head.set_authority(&authority);
+    head.set_target(&rest);
+    head.original_target = head.target_range.clone();
+    Ok(())
+}
+
+fn settle_connect(head: &mut RequestHead, authority: &[u8]) -> Result<()> {
+    let has_port = authority.rsplit(|&b| b == b':').next().is_some_and(|port| !port.is_empty() && port.iter().all(u8::is_ascii_digit));
+    if !is_authority(authority) || authority.is_empty() || !authority.contains(&b':') || !has_port {
+        return Err(bad(Side::Downstream, "malformed CONNECT target"));
+    }
+    head.set_authority(authority);
+    Ok(())
+}
+
+/// Splits `http://host:port/path?query` into authority and origin-form.
+fn split_absolute(target: &[u8]) -> Option<(&[u8], Vec<u8>)> {
+    let scheme_len = target.windows(3).position(|window| window == b"://")?;
+    let scheme = target.get(..scheme_len)?;
+    if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
+        return None;
+    }
+    let rest = target.get(scheme_len + 3..)?;
+    let end = rest.iter().position(|&b| b == b'/' || b == b'?').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(end)?;
+    if authority.is_empty() || !is_authority(authority) {
+        return None;
+    }
+    let mut origin = Vec::with_capacity(path.len() + 1);
+    if !path.starts_with(b"/") {
+        origin.push(b'/');
+    }
+    origin.extend_from_slice(path);
+    Some((authority, origin))
+}
+
+/// Whether `text` is `host [":" port]` (RFC 9110 7.2, RFC 3986 3.2): no user information, no white space.
+fn is_authority(text: &[u8]) -> bool {
+    let (host, port) = match text {
+        [b'[', ..] => match text.iter().position(|&b| b == b']') {
+            Some(end) => text.split_at(end + 1),
+            None => return false,
+        },
+        _ => text.split_at(text.iter().position(|&b| b == b':').unwrap_or(text.len())),
+    };
+    let port_fits = match port {
+        [] | [b':'] => true,
+        [b':', digits @ ..] => {
+            digits.len() <= 5 && parse_length(digits).is_some_and(|port| port <= u64::from(u16::MAX))
+        }
+        _ => false,
+    };
+    let host_fits = match host {
+        [b'[', inner @ .., b']'] => {
+            !inner.is_empty() && inner.iter().all(|&b| b.is_ascii_hexdigit() || b == b':' || b == b'.')
+        }
+        _ => host.iter().all(|&b| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&b)),
+    };
+    // An empty host with a port names nothing; an empty Host field altogether is allowed (RFC 9110 7.2).
+    port_fits && host_fits && (!host.is_empty() || port.is_empty())
+}
+
+fn same_authority(a: &[u8], b: &[u8]) -> bool {
+    fn bare(text: &[u8]) -> &[u8] {
+        text.strip_suffix(b":80").or_else(|| text.strip_suffix(b":443")).or_else(|| text.strip_suffix(b":")).unwrap_or(text)
+    }
+    bare(a).eq_ignore_ascii_case(bare(b))
+}
+
+/// Whether the client lets the connection live on after this request (RFC 9112 9.3).
+pub fn request_keeps_alive(head: &RequestHead) -> bool {
+    keeps_alive(head.version, &head.headers)
+}
+
+/// Whether the upstream lets the connection live on after this response (RFC 9112 9.3).
+pub fn response_keeps_alive(head: &ResponseHead) -> bool {
+    keeps_alive(head.version, &head.headers)
+}
+
+fn keeps_alive(version: Version, headers: &crate::headers::Headers) -> bool {
+    match version {
+        Version::Http11 => !headers.lists(Name::Connection, "close"),
+        Version::Http10 => {
+            headers.lists(Name::Connection, "keep-alive") && !headers.lists(Name::Connection, "close")
+        }
+    }
+}
+
+/// The protocol the client asks to switch to: `Upgrade` with `Connection: upgrade` (RFC 9110 7.8),
+/// never in HTTP/1.0.
+pub fn asks_upgrade(head: &RequestHead) -> bool {
+    head.version == Version::Http11
+        && head.headers.has(Name::Upgrade)
+        && head.headers.lists(Name::Connection, "upgrade")
+}
+
+fn bad(side: Side, reason: &'static str) -> Error {
+    Error::of(side, Kind::Malformed, reason)
+}

@@ -1,0 +1,200 @@
+//! The heads of requests and responses.
+
+use crate::headers::Headers;
+use std::ops::Range;
+
+/// The version of HTTP/1 a message came with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+impl Version {
+    /// As it stands in a message.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+        }
+    }
+}
+
+/// The request method (RFC 9110 9): those the proxy treats specially, the rest by their bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each variant is the method of that name")]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Delete,
+    Options,
+    Connect,
+    Trace,
+    Patch,
+    Other,
+}
+
+impl Method {
+    /// Methods are case-sensitive (RFC 9110 9.1).
+    pub fn of(text: &[u8]) -> Self {
+        match text {
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            b"POST" => Self::Post,
+            b"PUT" => Self::Put,
+            b"DELETE" => Self::Delete,
+            b"OPTIONS" => Self::Options,
+            b"CONNECT" => Self::Connect,
+            b"TRACE" => Self::Trace,
+            b"PATCH" => Self::Patch,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether sending it twice has the effect of sending it once (RFC 9110 9.2.2).
+    pub fn is_idempotent(self) -> bool {
+        matches!(self, Self::Get | Self::Head | Self::Put | Self::Delete | Self::Options | Self::Trace)
+    }
+
+    /// Whether it asks for no change (RFC 9110 9.2.1).
+    pub fn is_safe(self) -> bool {
+        matches!(self, Self::Get | Self::Head | Self::Options | Self::Trace)
+    }
+}
+
+/// A request's head. Ranges point into the headers' buffer, so that a head is one allocation.
+#[derive(Clone, Debug)]
+pub struct RequestHead {
+    pub(crate) method: Method,
+    pub(crate) method_range: Range<u32>,
+    pub(crate) target_range: Range<u32>,
+    pub(crate) original_target: Range<u32>,
+    /// Host and optional port as the client named it: of an absolute target, else of `Host`.
+    pub(crate) authority: Range<u32>,
+    /// The fields.
+    pub headers: Headers,
+    /// The version.
+    pub version: Version,
+}
+
+impl RequestHead {
+    /// A request of our own making.
+    pub fn new(method: &str, target: &[u8], authority: &[u8]) -> Self {
+        let mut headers = Headers::new();
+        let method_range = stash(&mut headers, method.as_bytes());
+        let target_range = stash(&mut headers, target);
+        let authority = stash(&mut headers, authority);
+        Self {
+            method: Method::of(method.as_bytes()),
+            method_range,
+            original_target: target_range.clone(),
+            target_range,
+            authority,
+            headers,
+            version: Version::Http11,
+        }
+    }
+
+    fn text(&self, range: &Range<u32>) -> &[u8] {
+        self.headers.bytes().get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+
+    /// The method.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The method's bytes.
+    pub fn method_text(&self) -> &[u8] {
+        self.text(&self.method_range)
+    }
+
+    /// Replaces the method.
+    pub fn set_method(&mut self, method: &str) {
+        self.method = Method::of(method.as_bytes());
+        self.method_range = stash(&mut self.headers, method.as_bytes());
+    }
+
+    /// Path and query as they will be forwarded (origin-form, RFC 9112 3.2.1), or `*`, or the
+    /// authority of a CONNECT.
+    pub fn target(&self) -> &[u8] {
+        self.text(&self.target_range)
+    }
+
+    /// The target as the client sent it, an absolute one cut to its path and query (`$request_uri`).
+    pub fn original_target(&self) -> &[u8] {
+        self.text(&self.original_target)
+    }
+
+    /// Replaces path and query.
+    pub fn set_target(&mut self, target: &[u8]) {
+        self.target_range = stash(&mut self.headers, target);
+    }
+
+    /// The path of the target, as it stands there.
+    pub fn path(&self) -> &[u8] {
+        let target = self.target();
+        memchr::memchr(b'?', target).and_then(|at| target.get(..at)).unwrap_or(target)
+    }
+
+    /// What stands behind the `?` of the target.
+    pub fn query(&self) -> Option<&[u8]> {
+        let target = self.target();
+        memchr::memchr(b'?', target).and_then(|at| target.get(at + 1..))
+    }
+
+    /// Host and optional port the client asked for; empty for an HTTP/1.0 request without `Host`.
+    pub fn authority(&self) -> &[u8] {
+        self.text(&self.authority)
+    }
+
+    pub(crate) fn set_authority(&mut self, authority: &[u8]) {
+        self.authority = stash(&mut self.headers, authority);
+    }
+
+    /// The request line as it came, for the log: method, target as sent, version.
+    pub fn line(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.method_text());
+        out.push(b' ');
+        out.extend_from_slice(self.original_target());
+        out.push(b' ');
+        out.extend_from_slice(self.version.text().as_bytes());
+    }
+}
+
+fn stash(headers: &mut Headers, text: &[u8]) -> Range<u32> {
+    let start = headers.stash(text) as u32;
+    start..start + text.len() as u32
+}
+
+/// A response's head.
+#[derive(Clone, Debug)]
+pub struct ResponseHead {
+    /// The status code, 100 to 999.
+    pub status: u16,
+    pub(crate) reason: Range<u32>,
+    /// The fields.
+    pub headers: Headers,
+    /// The version.
+    pub version: Version,
+}
+
+impl ResponseHead {
+    /// A response of our own making, without fields.
+    pub fn new(status: u16) -> Self {
+        Self { status, reason: 0..0, headers: Headers::new(), version: Version::Http11 }
+    }
+
+    /// The upstream's reason phrase; the usual one where it sent none.
+    pub fn reason(&self) -> &[u8] {
+        let sent = self.headers.bytes().get(self.reason.start as usize..self.reason.end as usize);
+        match sent {
+            Some(text) if !text.is_empty() => text,
+            _ => crate::status::reason(self.status).as_bytes(),
+        }
+    }
+}

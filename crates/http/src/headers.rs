@@ -1,0 +1,264 @@
+//! The fields of a head: a list over one buffer that keeps order and spelling.
+//!
+//! A received head lies in `bytes` as it came; an entry is an id and two ranges. Changes never move what
+//! is there: a removed entry is only marked, an added one stands behind the received bytes. So the
+//! original stays readable (`$http_name` means what the client sent), and a head that nobody changed is
+//! written out in long runs instead of field by field.
+
+use crate::name::{Key, Name};
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    name: u32,
+    value: u32,
+    value_len: u32,
+    name_len: u16,
+    id: u8,
+    flags: u8,
+}
+
+const REMOVED: u8 = 1;
+const ADDED: u8 = 2;
+
+/// An ordered list of fields.
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+impl Headers {
+    /// No fields.
+    pub fn new() -> Self {
+        Self { bytes: Vec::with_capacity(512), entries: Vec::with_capacity(12) }
+    }
+
+    /// Over a copy of a received head, with room for what will be added.
+    pub(crate) fn over(head: &[u8], fields: usize) -> Self {
+        let mut bytes = Vec::with_capacity(head.len() + 256);
+        bytes.extend_from_slice(head);
+        Self { bytes, entries: Vec::with_capacity(fields + 6) }
+    }
+
+    /// Adds a received field by the ranges of its name and value in the buffer.
+    pub(crate) fn push_received(&mut self, name: std::ops::Range<usize>, value: std::ops::Range<usize>) {
+        let id = Name::of(self.bytes.get(name.clone()).unwrap_or_default());
+        self.entries.push(Entry {
+            name: name.start as u32,
+            name_len: name.len() as u16,
+            value: value.start as u32,
+            value_len: value.len() as u32,
+            id: id as u8,
+            flags: 0,
+        });
+    }
+
+    /// The buffer under the head: request line or status line, fields, additions.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Puts `text` behind the buffer and returns where it starts.
+    pub(crate) fn stash(&mut self, text: &[u8]) -> usize {
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(text);
+        at
+    }
+
+    fn name_of(&self, entry: &Entry) -> &[u8] {
+        let start = entry.name as usize;
+        self.bytes.get(start..start + entry.name_len as usize).unwrap_or_default()
+    }
+
+    fn value_of(&self, entry: &Entry) -> &[u8] {
+        let start = entry.value as usize;
+        self.bytes.get(start..start + entry.value_len as usize).unwrap_or_default()
+    }
+
+    fn is(&self, entry: &Entry, key: Key<'_>) -> bool {
+        entry.id == key.id as u8
+            && (key.id != Name::Other || self.name_of(entry).eq_ignore_ascii_case(key.text))
+    }
+
+    /// The first value of the field.
+    pub fn get<'k>(&self, key: impl Into<Key<'k>>) -> Option<&[u8]> {
+        let key = key.into();
+        let entry = self.entries.iter().find(|e| e.flags & REMOVED == 0 && self.is(e, key))?;
+        Some(self.value_of(entry))
+    }
+
+    /// All values of the field, in order.
+    pub fn get_all<'a>(&'a self, key: impl Into<Key<'a>>) -> impl Iterator<Item = &'a [u8]> {
+        let key = key.into();
+        self.entries
+            .iter()
+            .filter(move |e| e.flags & REMOVED == 0 && self.is(e, key))
+            .map(|entry| self.value_of(entry))
+    }
+
+    /// All values of the field as they were received, whatever was changed since.
+    pub fn originals<'a>(&'a self, key: impl Into<Key<'a>>) -> impl Iterator<Item = &'a [u8]> {
+        let key = key.into();
+        self.entries
+            .iter()
+            .filter(move |e| e.flags & ADDED == 0 && self.is(e, key))
+            .map(|entry| self.value_of(entry))
+    }
+
+    /// Whether the field is there.
+    pub fn has<'k>(&self, key: impl Into<Key<'k>>) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Whether `member` is in the comma-separated list of the field, whatever its case (RFC 9110 5.6.1).
+    pub fn lists<'k>(&self, key: impl Into<Key<'k>>, member: &str) -> bool {
+        let key = key.into();
+        self.entries.iter().filter(|e| e.flags & REMOVED == 0 && self.is(e, key)).any(|entry| {
+            list_members(self.value_of(entry)).any(|found| found.eq_ignore_ascii_case(member.as_bytes()))
+        })
+    }
+
+    /// Adds a field behind the others. The caller has checked name and value.
+    pub fn append<'k>(&mut self, key: impl Into<Key<'k>>, value: &[u8]) {
+        let key = key.into();
+        let name = self.bytes.len();
+        self.bytes.extend_from_slice(key.text);
+        self.bytes.extend_from_slice(b": ");
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.bytes.extend_from_slice(b"\r\n");
+        self.entries.push(Entry {
+            name: name as u32,
+            name_len: key.text.len() as u16,
+            value: at as u32,
+            value_len: value.len() as u32,
+            id: key.id as u8,
+            flags: ADDED,
+        });
+    }
+
+    /// Adds a field, its name spelt as given; for names of the proxy's own, such as `Content-Length`.
+    pub fn append_as(&mut self, spelling: &str, value: &[u8]) {
+        self.append(spelling, value);
+    }
+
+    /// Replaces all values of the field by one.
+    pub fn set<'k>(&mut self, key: impl Into<Key<'k>>, value: &[u8]) {
+        let key = key.into();
+        self.remove(key);
+        self.append(key, value);
+    }
+
+    /// Removes the field.
+    pub fn remove<'k>(&mut self, key: impl Into<Key<'k>>) -> bool {
+        let key = key.into();
+        let mut found = false;
+        for at in 0..self.entries.len() {
+            let Some(entry) = self.entries.get(at).copied() else { break };
+            if entry.flags & REMOVED == 0
+                && self.is(&entry, key)
+                && let Some(entry) = self.entries.get_mut(at)
+            {
+                entry.flags |= REMOVED;
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// Removes every field that `drop` names.
+    pub fn remove_where(&mut self, mut drop: impl FnMut(Name, &[u8]) -> bool) {
+        let (bytes, entries) = (&self.bytes, &mut self.entries);
+        for entry in entries {
+            let start = entry.name as usize;
+            let name = bytes.get(start..start + entry.name_len as usize).unwrap_or_default();
+            if entry.flags & REMOVED == 0 && drop(Name::from_id(entry.id), name) {
+                entry.flags |= REMOVED;
+            }
+        }
+    }
+
+    /// All fields, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Name, &[u8], &[u8])> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.flags & REMOVED == 0)
+            .map(|entry| (Name::from_id(entry.id), self.name_of(entry), self.value_of(entry)))
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.flags & REMOVED == 0).count()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes the fields that `keep` lets pass, each as `name: value` CRLF, neighbours that are so
+    /// already in one run.
+    pub fn write(&self, out: &mut Vec<u8>, mut keep: impl FnMut(Name, &[u8]) -> bool) {
+        let mut run = 0..0;
+        for entry in &self.entries {
+            if entry.flags & REMOVED != 0 || !keep(Name::from_id(entry.id), self.name_of(entry)) {
+                continue;
+            }
+            let (name, value) = (entry.name as usize, entry.value as usize);
+            let end = value + entry.value_len as usize + 2;
+            let is_canonical = value == name + entry.name_len as usize + 2
+                && self.bytes.get(value - 2..value) == Some(b": ")
+                && self.bytes.get(end - 2..end) == Some(b"\r\n");
+            if !is_canonical {
+                self.flush(out, &mut run);
+                out.extend_from_slice(self.name_of(entry));
+                out.extend_from_slice(b": ");
+                out.extend_from_slice(self.value_of(entry));
+                out.extend_from_slice(b"\r\n");
+            } else if run.end == name && !run.is_empty() {
+                run.end = end;
+            } else {
+                self.flush(out, &mut run);
+                run = name..end;
+            }
+        }
+        self.flush(out, &mut run);
+    }
+
+    fn flush(&self, out: &mut Vec<u8>, run: &mut std::ops::Range<usize>) {
+        out.extend_from_slice(self.bytes.get(run.clone()).unwrap_or_default());
+        *run = 0..0;
+    }
+}
+
+/// The members of a comma-separated list, trimmed, empty ones left out (RFC 9110 5.6.1.2).
+/// Commas inside quoted strings do not separate.
+pub fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = value;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let end = member_end(rest);
+            let member = rest.get(..end).unwrap_or_default().trim_ascii();
+            rest = rest.get(end + 1..).unwrap_or_default();
+            if !member.is_empty() {
+                return Some(member);
+            }
+        }
+        None
+    })
+}
+
+fn member_end(text: &[u8]) -> usize {
+    let mut quoted = false;
+    let mut escaped = false;
+    for (at, &byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' if !quoted => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}

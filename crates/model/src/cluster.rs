@@ -1,0 +1,180 @@
+//! Clusters: groups of endpoints and how they are talked to.
+
+use bifrons_balance::config::{Balance, EndpointConfig};
+use bifrons_config::At;
+use bifrons_config::units::{Dur, Size};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A group of endpoints that serve the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cluster {
+    /// How an endpoint is picked: `round_robin`, `least_request`, `random`, `ip_hash`, `{ hash: { key: … } }`.
+    pub balance: Balance,
+    /// Addresses (`10.0.1.10:3000`, `app.local:3000`, `unix:/run/app.sock`), or maps with weights and limits.
+    pub endpoints: Vec<At<EndpointConfig>>,
+    /// Connections kept for further requests.
+    pub keep_alive: KeepAlive,
+    /// How long an endpoint may take.
+    pub timeouts: UpstreamTimeouts,
+    /// When a request is tried again at another endpoint.
+    pub retry: Retry,
+    /// Local address that connections come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bind: Option<At<String>>,
+    /// Whether a lone LF ends a line of an answer's head (RFC 9112 2.2 allows it, nginx does it).
+    pub lone_lf: crate::LoneLf,
+    /// Bytes of an answer's head; more is an error of the upstream.
+    pub head: Size,
+    /// How often names are resolved again at the latest; their TTL says when before.
+    pub resolve_interval: Dur,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            balance: Balance::default(),
+            endpoints: Vec::new(),
+            keep_alive: KeepAlive::default(),
+            timeouts: UpstreamTimeouts::default(),
+            retry: Retry::default(),
+            bind: None,
+            lone_lf: crate::LoneLf::Refuse,
+            head: Size(64 * 1024),
+            // 5 minutes: long enough to be no load, short enough that a record without TTL discipline moves.
+            resolve_interval: Dur(Duration::from_secs(300)),
+        }
+    }
+}
+
+/// Connections kept for further requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeepAlive {
+    /// Idle connections to one endpoint, per worker; 0 keeps none.
+    pub idle: u32,
+    /// How long one may be idle (nginx's `keepalive_timeout` in `upstream`).
+    pub timeout: Dur,
+    /// Requests after which one is closed.
+    pub requests: u32,
+    /// Age after which one is closed (nginx's `keepalive_time`).
+    pub age: Dur,
+}
+
+impl Default for KeepAlive {
+    fn default() -> Self {
+        Self {
+            // Enough that a burst's connections serve the next burst; idle ones cost little.
+            idle: 1024,
+            // nginx's default; servers close theirs after 60-75 s, and the one who closes first must be us.
+            timeout: Dur(Duration::from_secs(50)),
+            requests: 100_000,
+            age: Dur(Duration::from_secs(3600)),
+        }
+    }
+}
+
+/// How long an endpoint may take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpstreamTimeouts {
+    /// To accept a connection (nginx's `proxy_connect_timeout`).
+    pub connect: Dur,
+    /// Between two writes of a request (nginx's `proxy_send_timeout`).
+    pub send: Dur,
+    /// Between two reads of an answer (nginx's `proxy_read_timeout`).
+    pub read: Dur,
+}
+
+impl Default for UpstreamTimeouts {
+    fn default() -> Self {
+        Self {
+            // Envoy's default: an endpoint that takes longer is down for practical purposes.
+            connect: Dur(Duration::from_secs(5)),
+            send: Dur(Duration::from_secs(60)),
+            read: Dur(Duration::from_secs(60)),
+        }
+    }
+}
+
+/// When a request is tried again at another endpoint: nginx's `proxy_next_upstream` family.
+///
+/// Never after an answer began. A request that is not idempotent and has been sent is tried again only
+/// with `non_idempotent`. A request that failed on a connection kept from before, without a byte of an
+/// answer, is tried again on a fresh one besides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retry {
+    /// What is tried again; `[]` nothing.
+    pub on: Vec<RetryOn>,
+    /// Attempts in all, the first included; 0: as many as there are endpoints.
+    pub attempts: u32,
+    /// Time in which a new attempt may begin; 0: any.
+    pub timeout: Dur,
+    /// Whether requests that are not idempotent (POST, PATCH) are tried again after they were sent.
+    pub non_idempotent: bool,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            on: vec![RetryOn::Error, RetryOn::Timeout],
+            attempts: 0,
+            timeout: Dur(Duration::ZERO),
+            non_idempotent: false,
+        }
+    }
+}
+
+/// What lets a request be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum RetryOn {
+    /// Connecting, sending or reading the head failed.
+    #[serde(rename = "error")]
+    Error,
+    /// One of these took too long.
+    #[serde(rename = "timeout")]
+    Timeout,
+    /// The answer was malformed or empty.
+    #[serde(rename = "invalid_header")]
+    InvalidHeader,
+    /// The answer has this status.
+    #[serde(rename = "http_403")]
+    Http403,
+    /// The answer has this status.
+    #[serde(rename = "http_404")]
+    Http404,
+    /// The answer has this status.
+    #[serde(rename = "http_429")]
+    Http429,
+    /// The answer has this status.
+    #[serde(rename = "http_500")]
+    Http500,
+    /// The answer has this status.
+    #[serde(rename = "http_502")]
+    Http502,
+    /// The answer has this status.
+    #[serde(rename = "http_503")]
+    Http503,
+    /// The answer has this status.
+    #[serde(rename = "http_504")]
+    Http504,
+}
+
+impl RetryOn {
+    /// The status it stands for.
+    pub fn status(self) -> Option<u16> {
+        match self {
+            Self::Http403 => Some(403),
+            Self::Http404 => Some(404),
+            Self::Http429 => Some(429),
+            Self::Http500 => Some(500),
+            Self::Http502 => Some(502),
+            Self::Http503 => Some(503),
+            Self::Http504 => Some(504),
+            Self::Error | Self::Timeout | Self::InvalidHeader => None,
+        }
+    }
+}

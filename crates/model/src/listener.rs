@@ -1,0 +1,203 @@
+//! Listeners: where connections come in, and what one of them may cost.
+
+use bifrons_config::units::{Dur, Size};
+use bifrons_config::{At, OneOrMany};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// One or more addresses and how connections to them are treated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listener {
+    /// `127.0.0.1:8080`, `[::]:80`, `:80` or `80` (all IPv4 addresses), `unix:/run/bifrons.sock`.
+    pub bind: OneOrMany<At<String>>,
+    /// `https`: answer every request with a redirect to `https://` on the same host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<RedirectTo>,
+    /// Connections the kernel queues before they are accepted; cut to `net.core.somaxconn`.
+    pub backlog: u32,
+    /// Whether an IPv6 address refuses IPv4 connections.
+    pub ipv6_only: bool,
+    /// Whether a lone LF ends a line of a head (RFC 9112 2.2 allows it, nginx does it). What is forwarded
+    /// always has CRLF, and chunked framing never takes it.
+    pub lone_lf: LoneLf,
+    /// How the client's real address is found.
+    pub client: ClientAddress,
+    /// The `Server` field of answers.
+    pub server: ServerField,
+    /// Whether requests are marked with `Via` (RFC 9110 7.6.3), by which loops are found and broken.
+    pub via: bool,
+    /// Bounds of one message.
+    pub limits: MessageLimits,
+    /// Bounds of connections.
+    pub connections: ConnectionLimits,
+    /// How long the client may take.
+    pub timeouts: Timeouts,
+}
+
+impl Default for Listener {
+    fn default() -> Self {
+        Self {
+            bind: OneOrMany(Vec::new()),
+            redirect: None,
+            backlog: 4096,
+            ipv6_only: true,
+            lone_lf: LoneLf::Refuse,
+            client: ClientAddress::default(),
+            server: ServerField::default(),
+            via: true,
+            limits: MessageLimits::default(),
+            connections: ConnectionLimits::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// Where a listener's blanket redirect leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RedirectTo {
+    /// The same address with `https://`.
+    Https,
+}
+
+/// What is done with a lone LF at the end of a head's line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LoneLf {
+    /// 400 and close.
+    #[default]
+    Refuse,
+    /// It ends the line.
+    Accept,
+}
+
+/// How the client's real address is found behind other proxies.
+///
+/// A connection from an address in `trusted` may name the client in `field`; any other connection's
+/// address is the client's, and what it says about forwarding is replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientAddress {
+    /// Networks of proxies in front of us, such as `10.0.0.0/8`.
+    pub trusted: Vec<At<String>>,
+    /// How many proxies stand in front of us, instead of or besides `trusted`: that many addresses from
+    /// the right are taken as proxies.
+    pub trusted_hops: u8,
+    /// The field that names the client: `X-Forwarded-For`, `Forwarded`, `X-Real-IP` or another.
+    pub field: String,
+    /// Whether addresses in `trusted` are skipped from the right, and not only the last one is taken
+    /// (nginx's `real_ip_recursive`).
+    pub recursive: bool,
+}
+
+impl Default for ClientAddress {
+    fn default() -> Self {
+        Self { trusted: Vec::new(), trusted_hops: 0, field: "X-Forwarded-For".into(), recursive: true }
+    }
+}
+
+/// The `Server` field of answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ServerField {
+    /// The upstream's own; `bifrons` on answers the proxy makes.
+    #[default]
+    Pass,
+    /// None on any answer.
+    Off,
+    /// This one on every answer.
+    Set(String),
+}
+
+/// Bounds of one message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MessageLimits {
+    /// Bytes of the request line; longer ones get 414.
+    pub request_line: Size,
+    /// Fields of a head; more get 431. At most 512.
+    pub fields: u16,
+    /// Bytes of a whole head; more get 431.
+    pub head: Size,
+    /// Bytes of a body; larger ones get 413. A host or route may set its own (`max_body`).
+    pub body: Size,
+}
+
+impl Default for MessageLimits {
+    fn default() -> Self {
+        Self {
+            // The least RFC 9112 3 recommends is 8000 bytes; nginx's large header buffers have 8 KiB.
+            request_line: Size(8 * 1024),
+            // Real heads have 10-30 fields; Envoy's and Apache's limit is 100.
+            fields: 100,
+            // Twice the total of nginx's default `large_client_header_buffers` (4 × 8 KiB).
+            head: Size(64 * 1024),
+            // Bodies stream and hold no memory; 1 GiB keeps one client from filling an upstream's disk.
+            body: Size(1024 * 1024 * 1024),
+        }
+    }
+}
+
+/// Bounds of connections.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConnectionLimits {
+    /// Connections of this listener at once, over all workers; further ones are closed at once.
+    pub total: u32,
+    /// Connections from one client address at once (an IPv6 client counts by its /64); 0: any number.
+    pub per_address: u32,
+    /// Requests on one connection before it is closed.
+    pub requests: u32,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            // What 1 GiB of idle connections amounts to at 4 KiB each, rounded down.
+            total: 250_000,
+            per_address: 0,
+            // Ten times nginx's keepalive_requests: enough to spread load again, too few to be felt.
+            requests: 10_000,
+        }
+    }
+}
+
+/// How long the client may take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// For a whole head, from its first byte (nginx's `client_header_timeout`); 408.
+    pub head: Dur,
+    /// Between two reads of a body (nginx's `client_body_timeout`); 408.
+    pub body: Dur,
+    /// Between two writes of an answer (nginx's `send_timeout`).
+    pub send: Dur,
+    /// Between two requests of a connection (nginx's `keepalive_timeout`).
+    pub keep_alive: Dur,
+    /// How long unread bytes of a refused request are read over, so that the client sees the answer
+    /// and not a reset (nginx's `lingering_timeout`).
+    pub linger: Dur,
+    /// Bytes a second a request's body must reach on average; slower clients get 408. 0: any.
+    pub body_rate: Size,
+    /// For how long a body may be slower than `body_rate`.
+    pub body_grace: Dur,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let seconds = |count| Dur(Duration::from_secs(count));
+        Self {
+            // nginx's and HAProxy's usual 60 s are what slow-header attacks live on; Envoy hints at 10-15 s.
+            head: seconds(15),
+            body: seconds(60),
+            send: seconds(60),
+            keep_alive: seconds(75),
+            linger: seconds(5),
+            // Apache's mod_reqtimeout: 500 bytes a second after 20 s.
+            body_rate: Size(500),
+            body_grace: seconds(20),
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Routes and their actions.
+
+use crate::cluster::{Retry, UpstreamTimeouts};
+use crate::shorthand::string_or_map;
+use bifrons_config::units::Size;
+use bifrons_config::{At, OneOrMany, Template};
+use bifrons_filters::config::FieldEdits;
+use bifrons_observe::config::AccessLogs;
+use bifrons_route::condition::Condition;
+use bifrons_route::pattern::PathPattern;
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A route: what it matches and the one action it takes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Route {
+    /// Name in metrics and logs; the path where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `/exact`, `/prefix/*`, `~ regex`, `~* regex` (any case), `^~ /prefix/` (wins over regexes).
+    /// The most specific one is taken: exact, longest prefix if `^~`, first regex, longest prefix.
+    pub path: At<PathPattern>,
+    /// Further conditions. Among routes with the same path the first whose conditions hold is taken.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
+    /// Filters, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<bifrons_filters::FilterConfig>,
+    /// Action: send the request to a cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Proxy>,
+    /// Action: answer with a redirect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<Redirect>,
+    /// Action: a fixed answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub respond: Option<Respond>,
+    /// Action: answer with files.
+    #[serde(rename = "static", skip_serializing_if = "Option::is_none")]
+    pub files: Option<StaticFiles>,
+    /// Action: route again with this path and query, at most ten times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reroute: Option<Template>,
+    /// Bytes of a body; the host's limit where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_body: Option<Size>,
+    /// Access log of this route; `[]` writes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_log: Option<AccessLogs>,
+}
+
+/// Sends the request to a cluster. The short form is the cluster's name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proxy {
+    /// Name of the cluster.
+    pub cluster: At<String>,
+    /// The `Host` field that is sent.
+    pub host: HostField,
+    /// What replaces the matched path (nginx's `proxy_pass` with a URI): of a prefix route only the
+    /// prefix, of another route the whole path.
+    pub replace_path: Option<String>,
+    /// Changes of the fields that are sent; variables mean the request as it came.
+    pub headers: FieldEdits,
+    /// Forwarding fields that are sent. Those the client sent are replaced, or appended to when it is a
+    /// trusted proxy; `[]` leaves all of them as they came.
+    pub forwarded: Vec<ForwardedField>,
+    /// The version of HTTP spoken to the endpoint.
+    pub http_version: HttpVersion,
+    /// Whether connections to endpoints are kept for further requests.
+    pub keep_alive: bool,
+    /// What happens upstream when the client goes away.
+    pub client_abort: ClientAbort,
+    /// The cluster's where nothing is said.
+    pub timeouts: Option<UpstreamTimeouts>,
+    /// The cluster's where nothing is said.
+    pub retry: Option<Retry>,
+}
+
+impl Proxy {
+    /// To that cluster, the rest by default.
+    pub fn to(cluster: impl Into<At<String>>) -> Self {
+        Self {
+            cluster: cluster.into(),
+            host: HostField::Pass,
+            replace_path: None,
+            headers: FieldEdits::default(),
+            forwarded: ForwardedField::defaults(),
+            http_version: HttpVersion::V1_1,
+            keep_alive: true,
+            client_abort: ClientAbort::default(),
+            timeouts: None,
+            retry: None,
+        }
+    }
+}
+
+/// The map form of [`Proxy`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Proxy")]
+struct ProxyMap {
+    /// Name of the cluster.
+    cluster: At<String>,
+    /// The `Host` field that is sent: `pass` (the client's), `endpoint` (the endpoint's address), or `{ set: … }`.
+    #[serde(default, skip_serializing_if = "HostField::is_pass")]
+    host: HostField,
+    /// What replaces the matched path: of a prefix route only the prefix, of another route the whole path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replace_path: Option<String>,
+    /// Changes of the fields that are sent; variables mean the request as it came.
+    #[serde(default, skip_serializing_if = "FieldEdits::is_empty")]
+    headers: FieldEdits,
+    /// Forwarding fields that are sent. Those the client sent are replaced, or appended to when it is a
+    /// trusted proxy; `[]` leaves all of them as they came.
+    #[serde(default = "ForwardedField::defaults")]
+    forwarded: Vec<ForwardedField>,
+    /// The version of HTTP spoken to the endpoint.
+    #[serde(default, skip_serializing_if = "HttpVersion::is_default")]
+    http_version: HttpVersion,
+    /// Whether connections to endpoints are kept for further requests.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    keep_alive: bool,
+    /// What happens upstream when the client goes away.
+    #[serde(default, skip_serializing_if = "ClientAbort::is_default")]
+    client_abort: ClientAbort,
+    /// The cluster's where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timeouts: Option<UpstreamTimeouts>,
+    /// The cluster's where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry: Option<Retry>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+macro_rules! same_fields {
+    ($a:ident, $b:ident, { $($field:ident),* $(,)? }) => {
+        impl From<$a> for $b {
+            fn from(from: $a) -> Self {
+                Self { $($field: from.$field),* }
+            }
+        }
+        impl From<$b> for $a {
+            fn from(from: $b) -> Self {
+                Self { $($field: from.$field),* }
+            }
+        }
+    };
+}
+
+same_fields!(Proxy, ProxyMap, {
+    cluster, host, replace_path, headers, forwarded, http_version, keep_alive, client_abort, timeouts, retry
+});
+
+string_or_map!(
+    Proxy,
+    ProxyMap,
+    "a cluster's name, or a map with `cluster`",
+    |text| Ok(Proxy::to(text.to_owned())),
+    |proxy| (*proxy == Proxy::to(proxy.cluster.clone())).then(|| proxy.cluster.value.clone())
+);
+
+/// The `Host` field that is sent upstream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum HostField {
+    /// What the client asked for.
+    #[default]
+    Pass,
+    /// The endpoint's name and port as configured.
+    Endpoint,
+    /// This.
+    Set(Template),
+}
+
+impl HostField {
+    fn is_pass(&self) -> bool {
+        *self == Self::Pass
+    }
+}
+
+/// A field that tells upstreams about the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ForwardedField {
+    /// `X-Forwarded-For`: the client's address, appended to what a trusted proxy sent.
+    XForwardedFor,
+    /// `X-Forwarded-Proto`: `http` or `https`.
+    XForwardedProto,
+    /// `X-Forwarded-Host`: the host the client asked for.
+    XForwardedHost,
+    /// `X-Forwarded-Port`: the port the client connected to.
+    XForwardedPort,
+    /// `X-Real-IP`: the client's address.
+    XRealIp,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// `X-Request-Id`: 32 random hexadecimal digits, or a trusted proxy's.
+    XRequestId,
+    /// `traceparent` (W3C Trace Context): passed on with a span of ours, or begun.
+    Traceparent,
+}
+
+impl ForwardedField {
+    /// What Caddy sends: `X-Forwarded-For`, `-Proto`, `-Host`.
+    pub fn defaults() -> Vec<Self> {
+        vec![Self::XForwardedFor, Self::XForwardedProto, Self::XForwardedHost]
+    }
+}
+
+/// The version of HTTP spoken to an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum HttpVersion {
+    /// HTTP/1.0, a connection per request unless `keep_alive`.
+    #[serde(rename = "1.0")]
+    V1_0,
+    /// HTTP/1.1.
+    #[default]
+    #[serde(rename = "1.1")]
+    V1_1,
+}
+
+impl HttpVersion {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What happens upstream when the client goes away before its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAbort {
+    /// The request is given up when the client is gone altogether; one that has only finished sending
+    /// (half-close) still gets its answer.
+    #[default]
+    Cancel,
+    /// The request is given up also on a half-close, as nginx does.
+    CancelOnHalfClose,
+    /// The request runs on.
+    Ignore,
+}
+
+impl ClientAbort {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Answers with a redirect. The short form is the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// Target: an absolute URL or a path.
+    pub to: Template,
+    /// 301, 302, 303, 307 or 308.
+    pub status: u16,
+}
+
+/// The map form of [`Redirect`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Redirect")]
+struct RedirectMap {
+    /// Target: an absolute URL or a path.
+    to: Template,
+    /// 301, 302, 303, 307 or 308.
+    #[serde(default = "found")]
+    status: u16,
+}
+
+fn found() -> u16 {
+    302
+}
+
+same_fields!(Redirect, RedirectMap, { to, status });
+
+string_or_map!(
+    Redirect,
+    RedirectMap,
+    "a target such as `https://$host$request_uri`, or a map with `to` and `status`",
+    |text| Template::parse(text).map(|to| Redirect { to, status: found() }).map_err(|err| err.to_string()),
+    |redirect| (redirect.status == found()).then(|| redirect.to.source().to_owned())
+);
+
+/// A fixed answer. The short form is the body, with status 200.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Respond {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: Template,
+    /// The media type.
+    pub content_type: Option<Template>,
+    /// Further fields.
+    pub headers: IndexMap<String, Template>,
+}
+
+/// The map form of [`Respond`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Respond")]
+struct RespondMap {
+    /// The status, 200 to 599.
+    #[serde(default = "ok")]
+    status: u16,
+    /// The body.
+    #[serde(default, skip_serializing_if = "Template::is_empty")]
+    body: Template,
+    /// The media type; `text/plain; charset=utf-8` for a body where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_type: Option<Template>,
+    /// Further fields.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    headers: IndexMap<String, Template>,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+same_fields!(Respond, RespondMap, { status, body, content_type, headers });
+
+string_or_map!(
+    Respond,
+    RespondMap,
+    "a body, or a map with `status` and `body`",
+    |text| Template::parse(text)
+        .map(|body| Respond { status: 200, body, content_type: None, headers: IndexMap::new() })
+        .map_err(|err| err.to_string()),
+    |respond| {
+        let plain = respond.status == 200 && respond.content_type.is_none() && respond.headers.is_empty();
+        plain.then(|| respond.body.source().to_owned())
+    }
+);
+
+/// Answers with files of a directory. The short form is `root`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StaticFiles {
+    /// Directory below which the whole path is looked up.
+    pub root: Option<Template>,
+    /// Directory that takes the place of the matched prefix.
+    pub alias: Option<Template>,
+    /// Names tried in a directory, in order.
+    pub index: OneOrMany<String>,
+    /// File name extension to media type, besides the well-known ones.
+    pub types: IndexMap<String, String>,
+    /// Media type of other files.
+    pub default_type: Option<String>,
+}
+
+/// The map form of [`StaticFiles`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "StaticFiles")]
+struct StaticFilesMap {
+    /// Directory below which the whole path is looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    root: Option<Template>,
+    /// Directory that takes the place of the matched prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alias: Option<Template>,
+    /// Names tried in a directory, in order.
+    #[serde(default = "index_html")]
+    index: OneOrMany<String>,
+    /// File name extension to media type, besides the well-known ones.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    types: IndexMap<String, String>,
+    /// Media type of other files; `application/octet-stream` where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    default_type: Option<String>,
+}
+
+fn index_html() -> OneOrMany<String> {
+    OneOrMany(vec!["index.html".to_owned()])
+}
+
+same_fields!(StaticFiles, StaticFilesMap, { root, alias, index, types, default_type });
+
+string_or_map!(
+    StaticFiles,
+    StaticFilesMap,
+    "a directory, or a map with `root` or `alias`",
+    |text| Template::parse(text)
+        .map(|root| StaticFiles { root: Some(root), index: index_html(), ..StaticFiles::default() })
+        .map_err(|err| err.to_string()),
+    |files| {
+        let root = files.root.as_ref()?;
+        let short = StaticFiles { root: files.root.clone(), index: index_html(), ..StaticFiles::default() };
+        (*files == short).then(|| root.source().to_owned())
+    }
+);

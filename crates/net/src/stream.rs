@@ -1,0 +1,197 @@
+//! The one stream type: a non-blocking socket that is read into a buffer we own and written from slices.
+//!
+//! All methods take `&self`, so one task may read and write the same connection at once (early answers,
+//! tunnels) without a lock. One reader and one writer may wait at a time.
+//!
+//! System calls are counted here: a read that did not fill its buffer has emptied the socket, so the
+//! next read waits for readiness first instead of asking the kernel in vain (edge-triggered epoll
+//! reports what comes later). A write is tried at once.
+
+use bytes::BytesMut;
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::task::{Context, Poll, Waker, ready};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// A connected stream socket (TCP or Unix), registered with the worker's reactor.
+pub struct Stream {
+    fd: AsyncFd<OwnedFd>,
+}
+
+impl Stream {
+    /// Takes a connected socket, which must be non-blocking, into the current reactor.
+    ///
+    /// # Errors
+    /// When the reactor refuses the descriptor.
+    pub fn new(fd: OwnedFd) -> io::Result<Self> {
+        // SAFETY: an `OwnedFd` is open, returns the same descriptor always, and lives as long as the `AsyncFd`.
+        let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE | Interest::WRITABLE) }?;
+        Ok(Self { fd })
+    }
+
+    /// Gives the socket back, no longer registered: to hand it to another worker or process.
+    pub fn into_fd(self) -> OwnedFd {
+        self.fd.into_inner()
+    }
+
+    /// Reads into the spare capacity of `buf`, which must not be empty. 0 is the end of the stream.
+    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
+        loop {
+            let mut guard = ready!(self.fd.poll_read_ready(cx))?;
+            let room = buf.capacity() - buf.len();
+            match recv(self.fd.as_fd(), buf) {
+                Ok(len) => {
+                    if len < room {
+                        guard.clear_ready();
+                    }
+                    return Poll::Ready(Ok(len));
+                }
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(err) => return Poll::Ready(Err(err)),
+            }
+        }
+    }
+
+    /// Reads what is there without waiting for the reactor: for a connection that was just accepted,
+    /// whose first bytes have mostly come already. `WouldBlock` when there is nothing.
+    pub fn try_read(&self, buf: &mut BytesMut) -> io::Result<usize> {
+        recv(self.fd.as_fd(), buf)
+    }
+
+    /// Ready when there is something to read, the end included. Costs no system call.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.fd.poll_read_ready(cx).map_ok(drop)
+    }
+
+    /// Forgets that the stream was readable: for a caller that found nothing there (`WouldBlock`).
+    pub fn clear_readable(&self) {
+        if let Poll::Ready(Ok(mut guard)) = self.fd.poll_read_ready(&mut noop()) {
+            guard.clear_ready();
+        }
+    }
+
+    /// Ready when the socket takes bytes. Costs no system call.
+    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.fd.poll_write_ready(cx).map_ok(drop)
+    }
+
+    /// Forgets that the stream was writable: for a caller that met `WouldBlock`.
+    pub fn clear_writable(&self) {
+        if let Poll::Ready(Ok(mut guard)) = self.fd.poll_write_ready(&mut noop()) {
+            guard.clear_ready();
+        }
+    }
+
+    /// Whether a connection that should be silent has spoken, closed or failed, as far as the reactor
+    /// has seen. Costs no system call.
+    pub fn has_stirred(&self) -> bool {
+        self.fd.poll_read_ready(&mut noop()).is_ready()
+    }
+
+    /// Whether the peer has gone entirely (reset, or both directions closed), seen without reading.
+    /// A peer that has only finished sending (half-close) counts as there.
+    pub fn is_hung_up(&self) -> bool {
+        match self.fd.poll_read_ready(&mut noop()) {
+            Poll::Ready(Ok(guard)) => guard.ready().is_write_closed(),
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        }
+    }
+
+    /// Whether the peer has finished sending or gone entirely, seen without reading.
+    pub fn is_read_closed(&self) -> bool {
+        match self.fd.poll_read_ready(&mut noop()) {
+            Poll::Ready(Ok(guard)) => guard.ready().is_read_closed(),
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        }
+    }
+
+    /// Writes as much of `data` as the socket takes.
+    pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_with(cx, |fd| Ok(rustix::net::send(fd, data, SendFlags::NOSIGNAL)?))
+    }
+
+    /// Writes as much of `slices` as the socket takes, in one call.
+    pub fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match slices {
+            [one] => self.poll_write(cx, one),
+            _ => self.poll_write_with(cx, |fd| Ok(rustix::io::writev(fd, slices)?)),
+        }
+    }
+
+    /// Runs a writing call until it takes something: tried at once, then whenever writable.
+    pub fn poll_write_with(
+        &self,
+        cx: &mut Context<'_>,
+        mut call: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        match call(self.fd.as_fd()) {
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => {}
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            done => return Poll::Ready(done),
+        }
+        loop {
+            let mut guard = ready!(self.fd.poll_write_ready(cx))?;
+            match call(self.fd.as_fd()) {
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+
+    /// Ends our sending direction; what was written still arrives.
+    pub fn shutdown_write(&self) {
+        // The peer may be gone already, and then there is nothing left to end.
+        let _ = rustix::net::shutdown(self.fd.as_fd(), Shutdown::Write);
+    }
+
+    /// Makes the coming close a reset (RST): the peer sees an abort, never a clean end.
+    pub fn reset_on_close(&self) {
+        let _ = rustix::net::sockopt::set_socket_linger(self.fd.as_fd(), Some(std::time::Duration::ZERO));
+    }
+
+    /// The address of our end.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        SocketAddr::try_from(rustix::net::getsockname(self.fd.as_fd()).ok()?).ok()
+    }
+
+    /// The address of the peer's end.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        SocketAddr::try_from(rustix::net::getpeername(self.fd.as_fd()).ok()??).ok()
+    }
+
+    /// Waits for the end of a connect that was begun.
+    pub(crate) async fn connected(&self) -> io::Result<()> {
+        std::future::poll_fn(|cx| self.fd.poll_write_ready(cx).map_ok(drop)).await?;
+        rustix::net::sockopt::socket_error(self.fd.as_fd())?.map_err(Into::into)
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+fn noop() -> Context<'static> {
+    Context::from_waker(Waker::noop())
+}
+
+/// One `recv(2)` into the spare capacity of `buf`.
+fn recv(fd: BorrowedFd<'_>, buf: &mut BytesMut) -> io::Result<usize> {
+    let (filled, _) = rustix::net::recv(fd, buf.spare_capacity_mut(), RecvFlags::empty())?;
+    let len = filled.0.len();
+    // SAFETY: the kernel has initialised `len` bytes of the spare capacity, which begins at `buf.len()`.
+    unsafe { buf.set_len(buf.len() + len) };
+    Ok(len)
+}

@@ -1,0 +1,71 @@
+//! A deadline that costs no timer operation in the steady state.
+//!
+//! A connection waits thousands of times and hardly ever too long. Arming and disarming a timer for
+//! each wait would cost more than the wait itself, so the timer underneath stays armed for the earliest
+//! deadline it was ever given; when it fires too early it is armed again for the real one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// One waiting place's deadline.
+#[derive(Default)]
+pub struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    deadline: Option<Instant>,
+}
+
+impl Timer {
+    /// No deadline yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends the wait; the next [`Timer::poll`] begins a new one.
+    pub fn clear(&mut self) {
+        self.deadline = None;
+    }
+
+    /// When the current wait ends, if there is one.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Sets the end of the current wait.
+    pub fn set(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
+    }
+
+    /// Ready when the wait, begun by the first call since the last `clear`, has lasted `limit`.
+    /// `Duration::MAX` never ends.
+    pub fn poll(&mut self, cx: &mut Context<'_>, limit: Duration) -> Poll<()> {
+        let deadline = match self.deadline {
+            Some(deadline) => deadline,
+            None => {
+                let Some(deadline) = Instant::now().checked_add(limit) else { return Poll::Pending };
+                self.deadline = Some(deadline);
+                deadline
+            }
+        };
+        self.poll_deadline(cx, deadline)
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        // Bounded: the second turn has a deadline in the future or returns.
+        loop {
+            if sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+    }
+}

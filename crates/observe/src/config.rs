@@ -1,0 +1,213 @@
+//! Configuration of the access log.
+
+use bifrons_config::units::{Dur, Size};
+use bifrons_config::{At, OneOrMany};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+
+/// Where access records go: one destination or several; none writes no record.
+pub type AccessLogs = OneOrMany<AccessLog>;
+
+/// One destination of access records: a path, `stdout`, `stderr`, or a map.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "AccessLogForm")]
+pub struct AccessLog {
+    /// Where records are written.
+    pub to: Destination,
+    /// Name of a format (`json`, `combined`, `common`, or one of `log_formats`).
+    pub format: At<String>,
+    /// Bytes of records that may wait for the disk, per worker; more are dropped and counted.
+    pub queue: Size,
+    /// How long a record may wait before it is written.
+    pub flush: Dur,
+    /// Whether only requests are written for which this template is neither empty nor `0`.
+    pub when: Option<bifrons_config::Template>,
+}
+
+/// Where records are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Destination {
+    /// Appended to a file, which is opened again on SIGUSR1.
+    File(String),
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A syslog server or socket (RFC 3164 messages, as nginx sends).
+    Syslog(Syslog),
+}
+
+/// A syslog destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Syslog {
+    /// `127.0.0.1:514`, or `unix:/dev/log`.
+    pub server: String,
+    /// Facility by its usual name.
+    pub facility: String,
+    /// Severity by its usual name.
+    pub severity: String,
+    /// The tag, at most 32 letters, digits and underscores.
+    pub tag: String,
+    /// Whether the machine's name stands in the message.
+    pub hostname: bool,
+}
+
+impl Default for Syslog {
+    fn default() -> Self {
+        Self {
+            server: "unix:/dev/log".into(),
+            facility: "local7".into(),
+            severity: "info".into(),
+            tag: "bifrons".into(),
+            hostname: true,
+        }
+    }
+}
+
+impl AccessLog {
+    /// 1 MiB: some 5,000 records a worker while a disk hangs.
+    pub const QUEUE: Size = Size(1024 * 1024);
+    /// 200 ms: a person with `tail -f` sees no delay, and a busy worker still writes hundreds at once.
+    pub const FLUSH: Dur = Dur(std::time::Duration::from_millis(200));
+
+    /// JSON lines to that destination.
+    pub fn new(to: Destination) -> Self {
+        Self { to, format: At::from("json".to_owned()), queue: Self::QUEUE, flush: Self::FLUSH, when: None }
+    }
+
+    /// By the short form: a path or a stream's name.
+    pub fn parse(text: &str) -> Self {
+        Self::new(match text {
+            "stdout" | "-" => Destination::Stdout,
+            "stderr" => Destination::Stderr,
+            path => Destination::File(path.to_owned()),
+        })
+    }
+
+    fn short(&self) -> Option<&str> {
+        let text = match &self.to {
+            Destination::File(path) => path.as_str(),
+            Destination::Stdout => "stdout",
+            Destination::Stderr => "stderr",
+            Destination::Syslog(_) => return None,
+        };
+        (*self == Self::parse(text)).then_some(text)
+    }
+}
+
+/// The map form of [`AccessLog`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AccessLogMap {
+    /// Where records are written: `{ file: PATH }`, `stdout`, `stderr`, `{ syslog: … }`.
+    to: Destination,
+    /// Name of a format: `json`, `combined`, `common`, or one of `log_formats`.
+    #[serde(default = "json")]
+    format: At<String>,
+    /// Bytes of records that may wait for the disk, per worker; more are dropped and counted.
+    #[serde(default = "queue")]
+    queue: Size,
+    /// How long a record may wait before it is written.
+    #[serde(default = "flush")]
+    flush: Dur,
+    /// Write only requests for which this renders as neither empty nor `0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    when: Option<bifrons_config::Template>,
+}
+
+#[allow(dead_code, reason = "only its schema is used")]
+#[derive(JsonSchema)]
+#[serde(untagged)]
+enum AccessLogForm {
+    Short(String),
+    Map(AccessLogMap),
+}
+
+fn json() -> At<String> {
+    At::from("json".to_owned())
+}
+
+fn queue() -> Size {
+    AccessLog::QUEUE
+}
+
+fn flush() -> Dur {
+    AccessLog::FLUSH
+}
+
+impl Serialize for AccessLog {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.short() {
+            Some(text) => serializer.serialize_str(text),
+            None => AccessLogMap {
+                to: self.to.clone(),
+                format: self.format.clone(),
+                queue: self.queue,
+                flush: self.flush,
+                when: self.when.clone(),
+            }
+            .serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for AccessLog {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = AccessLog;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path, `stdout`, `stderr` or a map with `to` and `format`")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<AccessLog, E> {
+                Ok(AccessLog::parse(text))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<AccessLog, A::Error> {
+                let map = AccessLogMap::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(AccessLog {
+                    to: map.to,
+                    format: map.format,
+                    queue: map.queue,
+                    flush: map.flush,
+                    when: map.when,
+                })
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// How a record is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum LogFormat {
+    /// A line of text with variables.
+    Text {
+        /// The line, without its end.
+        template: bifrons_config::Template,
+        /// How values are escaped.
+        #[serde(default)]
+        escape: Escape,
+    },
+    /// A JSON object a line: key to variable or template.
+    Json(indexmap::IndexMap<String, bifrons_config::Template>),
+}
+
+/// How values in a text format are escaped (nginx's `log_format … escape=`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Escape {
+    /// `"`, `\` and bytes outside 32..126 as `\xXX`; a missing value is `-`.
+    #[default]
+    Default,
+    /// As inside a JSON string; a missing value is empty.
+    Json,
+    /// Not at all; a missing value is empty.
+    None,
+}
