@@ -1,0 +1,199 @@
+//! One endpoint: what is configured of it, and what all workers count together.
+
+use crate::address::EndpointAddr;
+use crate::health::{Change, Health, HealthRule, Outcome};
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// What is configured of an endpoint, its name resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointSpec {
+    /// What to connect to.
+    pub address: EndpointAddr,
+    /// As configured: `10.0.1.10:3000`, `app.local:3000`. Several endpoints share it where a name has
+    /// several addresses.
+    pub name: Box<str>,
+    /// Share of the requests, relative to the others'. 0 counts as 1.
+    pub weight: u32,
+    /// Serves only when no primary can.
+    pub backup: bool,
+    /// Never serves.
+    pub down: bool,
+    /// Requests (HTTP) or connections (layer 4) at one time, all workers together; 0: any number.
+    pub max_conns: u32,
+    /// Failures that take it out; 0: none do.
+    pub max_fails: u32,
+    /// How long failures count, and how long it is out.
+    pub fail_timeout: Duration,
+}
+
+impl EndpointSpec {
+    /// nginx's default.
+    pub const MAX_FAILS: u32 = 1;
+    /// nginx's default.
+    pub const FAIL_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// An endpoint with all defaults, named by its address.
+    pub fn new(address: EndpointAddr) -> Self {
+        Self {
+            name: address.to_string().into(),
+            address,
+            weight: 1,
+            backup: false,
+            down: false,
+            max_conns: 0,
+            max_fails: Self::MAX_FAILS,
+            fail_timeout: Self::FAIL_TIMEOUT,
+        }
+    }
+
+    /// When failures take it out.
+    pub fn health_rule(&self) -> HealthRule {
+        let fail_timeout_ms = u64::try_from(self.fail_timeout.as_millis()).unwrap_or(u64::MAX);
+        HealthRule { max_fails: self.max_fails, fail_timeout_ms }
+    }
+}
+
+/// One endpoint. Shared by all workers; its fields are those of [`EndpointSpec`].
+#[derive(Debug)]
+pub struct Endpoint {
+    spec: EndpointSpec,
+    /// Counters, which outlive this endpoint when a reload changes its settings.
+    state: Arc<EndpointState>,
+}
+
+impl Endpoint {
+    /// An endpoint that counts in `state`.
+    pub(crate) fn new(spec: EndpointSpec, state: Arc<EndpointState>) -> Arc<Self> {
+        Arc::new(Self { spec, state })
+    }
+
+    /// What is configured.
+    pub fn spec(&self) -> &EndpointSpec {
+        &self.spec
+    }
+
+    /// What is counted.
+    pub fn state(&self) -> &Arc<EndpointState> {
+        &self.state
+    }
+
+    /// Notes how an attempt ended. Use [`crate::Cluster::report`], which knows when the endpoint is the
+    /// only one.
+    pub(crate) fn report(&self, outcome: Outcome, now_ms: u64) -> Change {
+        if outcome == Outcome::Failure {
+            self.state.load.0.failures.fetch_add(1, Relaxed);
+        }
+        self.state.health.0.report(self.spec.health_rule(), outcome, now_ms)
+    }
+
+    /// As [`Endpoint::report`] for the only endpoint of a cluster: counted, but never out.
+    pub(crate) fn report_sole(&self, outcome: Outcome) {
+        if outcome == Outcome::Failure {
+            self.state.load.0.failures.fetch_add(1, Relaxed);
+        }
+        self.state.health.0.forgive();
+    }
+}
+
+impl Deref for Endpoint {
+    type Target = EndpointSpec;
+
+    fn deref(&self) -> &EndpointSpec {
+        &self.spec
+    }
+}
+
+/// What all workers count of an endpoint. Kept by (cluster, address, name) over reloads and DNS changes.
+#[derive(Debug, Default)]
+pub struct EndpointState {
+    /// Read on every pick, written on failures only: apart from the counters that every request writes.
+    pub(crate) health: Line<Health>,
+    pub(crate) load: Line<Load>,
+}
+
+/// A cache line of its own: two of 64 bytes, which x86 fetches in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Line<T>(pub(crate) T);
+
+/// Counters that every request writes.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    active: AtomicU32,
+    requests: AtomicU64,
+    failures: AtomicU64,
+}
+
+impl EndpointState {
+    /// Requests or connections under way.
+    #[inline]
+    pub fn active(&self) -> u32 {
+        self.load.0.active.load(Relaxed)
+    }
+
+    /// Requests sent there so far, tries that failed included.
+    pub fn requests(&self) -> u64 {
+        self.load.0.requests.load(Relaxed)
+    }
+
+    /// Failures reported so far.
+    pub fn failures(&self) -> u64 {
+        self.load.0.failures.load(Relaxed)
+    }
+
+    /// Health by traffic.
+    pub fn health(&self) -> &Health {
+        &self.health.0
+    }
+}
+
+/// One request or connection under way to an endpoint, counted from creation to drop.
+#[derive(Debug)]
+pub struct Active {
+    endpoint: Arc<Endpoint>,
+    /// The cluster's count too, where its policy looks at that.
+    total: Option<Arc<AtomicU32>>,
+}
+
+impl Active {
+    /// Counts one more at `endpoint`; `None` where that would be more than its `max_conns`. `total`, if
+    /// given, counts it too.
+    #[inline]
+    pub fn begin(endpoint: &Arc<Endpoint>, total: Option<&Arc<AtomicU32>>) -> Option<Self> {
+        let active = &endpoint.state.load.0.active;
+        let before = active.fetch_add(1, Relaxed);
+        if endpoint.max_conns != 0 && before >= endpoint.max_conns {
+            active.fetch_sub(1, Relaxed);
+            return None;
+        }
+        if let Some(total) = total {
+            total.fetch_add(1, Relaxed);
+        }
+        Some(Self { endpoint: endpoint.clone(), total: total.cloned() })
+    }
+
+    /// Where it goes.
+    pub fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+
+    /// Counts a request of the endpoint's total.
+    pub(crate) fn count(&self) {
+        self.endpoint.state.load.0.requests.fetch_add(1, Relaxed);
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.endpoint.state.load.0.active.fetch_sub(1, Relaxed);
+        if let Some(total) = &self.total {
+            total.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
