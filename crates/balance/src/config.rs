@@ -128,13 +128,31 @@ fn or_address(schema: &mut Schema) {
 }
 
 fn weight<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    match u32::deserialize(deserializer)? {
-        0 => {
-            let help = "a weight is at least 1; to take the endpoint out, write `down: true`";
-            Err(de::Error::custom(format_args!("weight 0{HELP_MARK}{help}")))
+    /// Checks within the visit, where the mistake still has its place.
+    struct Visitor;
+    impl de::Visitor<'_> for Visitor {
+        type Value = u32;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a weight, a whole number from 1")
         }
-        weight => Ok(weight),
+
+        fn visit_u64<E: de::Error>(self, weight: u64) -> Result<u32, E> {
+            match u32::try_from(weight) {
+                Ok(weight) if weight > 0 => Ok(weight),
+                _ => Err(out_of_range(&weight)),
+            }
+        }
+
+        fn visit_i64<E: de::Error>(self, weight: i64) -> Result<u32, E> {
+            u64::try_from(weight).map_err(|_| out_of_range(&weight)).and_then(|weight| self.visit_u64(weight))
+        }
     }
+    fn out_of_range<E: de::Error>(weight: &dyn fmt::Display) -> E {
+        let help = "write a number from 1; to take the endpoint out, write `down: true`";
+        E::custom(format_args!("weight {weight} is out of range{HELP_MARK}{help}"))
+    }
+    deserializer.deserialize_u32(Visitor)
 }
 
 fn one() -> u32 {

@@ -37,7 +37,7 @@ fn mistakes_say_how_to_mend_them() {
         ("{ address: 'a:1', weight: 0 }", &["weight 0", "down: true"]),
         ("{ address: 'a:1', wieght: 1 }", &["wieght"]),
         ("{ weight: 1 }", &["address"]),
-        ("{ address: 'a:1', weight: -1 }", &[]),
+        ("{ address: 'a:1', weight: -1 }", &["-1"]),
         ("3000", &["an address such as"]),
     ] {
         let message = parse(yaml).expect_err(yaml);

@@ -16,6 +16,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::fmt;
 
 /// Requests of the same key go to the same endpoint, and few keys move when the list of endpoints changes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -84,11 +85,31 @@ impl Serialize for LoadFactor {
 
 impl<'de> Deserialize<'de> for LoadFactor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let factor = f64::deserialize(deserializer)?;
-        Self::new(factor).ok_or_else(|| {
-            let help = "write 0 for no bound, or from 1 to 1000, such as 1.25";
-            de::Error::custom(format_args!("load factor {factor} is out of range{HELP_MARK}{help}"))
-        })
+        /// Checks within the visit, where the mistake still has its place.
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = LoadFactor;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a load factor such as 1.25")
+            }
+
+            fn visit_f64<E: de::Error>(self, factor: f64) -> Result<LoadFactor, E> {
+                LoadFactor::new(factor).ok_or_else(|| {
+                    let help = "write 0 for no bound, or from 1 to 1000, such as 1.25";
+                    E::custom(format_args!("load factor {factor} is out of range{HELP_MARK}{help}"))
+                })
+            }
+
+            fn visit_u64<E: de::Error>(self, factor: u64) -> Result<LoadFactor, E> {
+                self.visit_f64(factor as f64)
+            }
+
+            fn visit_i64<E: de::Error>(self, factor: i64) -> Result<LoadFactor, E> {
+                self.visit_f64(factor as f64)
+            }
+        }
+        deserializer.deserialize_f64(Visitor)
     }
 }
 

@@ -146,6 +146,7 @@ fn mistakes_say_how_to_mend_them() {
         ("hash", &["needs settings", "{ hash: { key: $request_uri"]),
         ("{ hash: { key: $host, faktor: 2 } }", &["faktor"]),
         ("{ hash: { key: $host, load_factor: 0.5 } }", &["load factor 0.5", "1.25"]),
+        ("{ hash: { key: $host, load_factor: -1 } }", &["load factor -1"]),
         ("{ random: {}, hash: { key: a } }", &["two balancing policies"]),
         ("{}", &["missing"]),
         ("3", &["a balancing policy"]),
