@@ -1,0 +1,173 @@
+"""The load: wrk as fast as it goes, a constant rate, and many idle connections."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from procs import BenchError, Cores, Procs, tail
+from rows import Row
+
+HERE = Path(__file__).resolve().parent
+LOAD_DIR = HERE / "load"
+LOAD_BIN = LOAD_DIR / "target" / "release" / "bifrons-load"
+
+# An answer slower than this is counted as a timeout by wrk.
+WRK_TIMEOUT = "10s"
+# Idle connections come from this many loopback addresses, so that no per-client limit is in the way.
+IDLE_SOURCES = 50
+# The largest head an origin of ours sends, with room.
+HEAD_BYTES_MAX = 8192
+
+
+@dataclass
+class Load:
+    """What a driver reports."""
+
+    requests: int
+    """All answers, those of a warm-up included: what CPU time is divided by."""
+    rps: float
+    seconds: float
+    errors: int
+    latency: dict[str, float]
+    """Percentiles in microseconds, by name (`p50_us`, …)."""
+
+
+def probe(port: int, row: Row) -> None:
+    """One request before anything is measured: a proxy that answers wrongly must not win."""
+    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        conn.request("GET", row.path)
+        answer = conn.getresponse()
+        body = answer.read()
+    except (OSError, http.client.HTTPException) as err:
+        raise BenchError(f"no answer to GET {row.path}: {err!r}") from err
+    finally:
+        conn.close()
+    if answer.status != 200 or len(body) != row.body_bytes:
+        raise BenchError(f"GET {row.path} gave {answer.status} with {len(body)} bytes, not 200 with {row.body_bytes}")
+
+
+def wrk(procs: Procs, cores: Cores, port: int, row: Row, seconds: float) -> Load:
+    """As fast as one wrk thread goes."""
+    argv = ["wrk", "-t1", f"-c{row.conns}", f"-d{_wrk_seconds(seconds)}", "--latency", "--timeout", WRK_TIMEOUT,
+            "-s", str(HERE / "lua" / "report.lua")]
+    if row.close:
+        argv += ["-H", "Connection: close"]
+    argv.append(f"http://127.0.0.1:{port}{row.path}")
+    seen = _result(procs, argv, cores.load, seconds + 30)
+    errors = sum(seen[kind] for kind in ("connect", "read", "write", "timeout", "status"))
+    latency = {name: float(seen[name]) for name in ("p50_us", "p90_us", "p99_us")}
+    seconds = seen["micros"] / 1e6
+    return Load(int(seen["requests"]), seen["requests"] / seconds, seconds, int(errors), latency)
+
+
+def constant_rate(procs: Procs, cores: Cores, port: int, row: Row, rate: float, seconds: float) -> Load:
+    """`rate` requests a second by the clock; latency counts from the instant each was due."""
+    warmup = min(0.5, seconds / 4)
+    argv = [str(LOAD_BIN), f"127.0.0.1:{port}", row.path, f"{rate:.0f}", str(row.conns), str(warmup), str(seconds)]
+    seen = _result(procs, argv, cores.load, seconds + 30)
+    latency = {name: value for name, value in seen.items() if name.endswith("_us")}
+    return Load(int(seen["total"]), seen["requests"] / seconds, seconds + warmup, int(seen["errors"]), latency)
+
+
+def build_load() -> None:
+    """Builds the constant-rate client when it is missing or older than its source."""
+    source = LOAD_DIR / "src" / "main.rs"
+    if LOAD_BIN.exists() and LOAD_BIN.stat().st_mtime >= source.stat().st_mtime:
+        return
+    argv = ["cargo", "build", "--quiet", "--release", "--manifest-path", str(LOAD_DIR / "Cargo.toml"),
+            "--target-dir", str(LOAD_DIR / "target")]
+    try:
+        subprocess.run(argv, check=True)
+    except (OSError, subprocess.CalledProcessError) as err:
+        raise BenchError(f"cannot build bench/load, which the latency row needs: {err}") from err
+
+
+class IdleConns:
+    """Keep-alive connections that carried one request each and then stay open, as a context."""
+
+    def __init__(self, port: int, row: Row, count: int, core: int) -> None:
+        self._port, self._row, self._count, self._core = port, row, count, core
+        self._open: list[socket.socket] = []
+        self._affinity = os.sched_getaffinity(0)
+
+    def __enter__(self) -> "IdleConns":
+        os.sched_setaffinity(0, {self._core})
+        try:
+            for index in range(self._count):
+                self._open.append(self._one(index))
+        except OSError as err:
+            opened = len(self._open)
+            self._close()
+            raise BenchError(f"idle connection {opened + 1} of {self._count} failed: {err}") from err
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def alive(self) -> int:
+        """How many still carry a request: a proxy that closes idle connections saves no memory."""
+        count = 0
+        for conn in self._open:
+            try:
+                self._ask(conn)
+                count += 1
+            except OSError:
+                pass
+        return count
+
+    def _one(self, index: int) -> socket.socket:
+        source = f"127.0.0.{2 + index % IDLE_SOURCES}"
+        conn = socket.create_connection(("127.0.0.1", self._port), timeout=10, source_address=(source, 0))
+        self._ask(conn)
+        return conn
+
+    def _ask(self, conn: socket.socket) -> None:
+        conn.sendall(f"GET {self._row.path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n\r\n".encode())
+        data = b""
+        while b"\r\n\r\n" not in data or len(data) - data.index(b"\r\n\r\n") - 4 < self._row.body_bytes:
+            piece = conn.recv(HEAD_BYTES_MAX)
+            if not piece:
+                raise ConnectionError("closed by the proxy")
+            data += piece
+
+    def _close(self) -> None:
+        for conn in self._open:
+            conn.close()
+        self._open.clear()
+        os.sched_setaffinity(0, self._affinity)
+
+
+def _result(procs: Procs, argv: list[str], core: int, seconds_max: float) -> dict:
+    """Runs a load generator to its end and reads the line it prints for us."""
+    out = procs.work / "load.out"
+    err = procs.work / "load.err"
+    out.unlink(missing_ok=True)
+    child = procs.spawn(argv, core, err, stdout=out)
+    try:
+        child.wait(seconds_max)
+    except subprocess.TimeoutExpired as late:
+        raise BenchError(f"{argv[0]} did not end after {seconds_max:.0f} s") from late
+    finally:
+        procs.stop(child)
+    for line in out.read_text().splitlines():
+        if line.startswith("RESULT "):
+            return json.loads(line.removeprefix("RESULT "))
+    raise BenchError(f"{argv[0]} printed no result:\n{tail(out)}\n{tail(err)}")
+
+
+def _wrk_seconds(seconds: float) -> str:
+    """wrk takes whole seconds only."""
+    return f"{max(1, round(seconds))}s"
+
+
+def settle(seconds: float) -> None:
+    """Lets a proxy finish what it does after the last request before its memory is read."""
+    time.sleep(seconds)

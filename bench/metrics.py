@@ -1,0 +1,79 @@
+"""What is shown of each kind of row: names, units, and which way is better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One column. `ratio` says whether it stands beside its ratio to the best peer."""
+
+    key: str
+    title: str
+    show: Callable[[float], str]
+    ratio: bool = False
+    high_is_better: bool = False
+
+
+def micros(value: float) -> str:
+    return f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def latency(us: float) -> str:
+    """Microseconds as milliseconds, with the digits that mean something."""
+    return f"{us / 1000:.3f}"
+
+
+def count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def mebi(kib: float) -> str:
+    return f"{kib / 1024:.1f}"
+
+
+def kibi(value: float) -> str:
+    return f"{value / 1024:.2f}"
+
+
+def percent(part: float) -> str:
+    return f"{part * 100:.0f}%"
+
+
+CPU = Metric("cpu_us", "CPU µs/req", micros, ratio=True)
+
+METRICS: dict[str, tuple[Metric, ...]] = {
+    "wrk": (
+        CPU,
+        Metric("user_us", "user", micros),
+        Metric("sys_us", "sys", micros),
+        Metric("rps", "req/s", count, ratio=True, high_is_better=True),
+        Metric("p50_us", "p50 ms", latency, ratio=True),
+        Metric("p99_us", "p99 ms", latency, ratio=True),
+        Metric("rss_kib", "RSS MiB", mebi, ratio=True),
+        Metric("core_used", "core", percent),
+    ),
+    "latency": (
+        Metric("added_p50_us", "added p50 ms", latency, ratio=True),
+        Metric("added_p99_us", "added p99 ms", latency, ratio=True),
+        Metric("p50_us", "p50 ms", latency),
+        Metric("p99_us", "p99 ms", latency),
+        Metric("direct_p50_us", "direct p50", latency),
+        Metric("direct_p99_us", "direct p99", latency),
+        CPU,
+        Metric("rps", "req/s", count),
+    ),
+    "idle": (
+        Metric("rss_conn_bytes", "RSS KiB/conn", kibi, ratio=True),
+        Metric("pss_conn_bytes", "PSS KiB/conn", kibi, ratio=True),
+        Metric("rss_before_kib", "RSS before MiB", mebi),
+        Metric("rss_kib", "RSS after MiB", mebi, ratio=True),
+    ),
+}
+
+
+def main_metric(kind: str) -> Metric:
+    """The one a row is judged by and charted with."""
+    return METRICS[kind][0]

@@ -1,0 +1,71 @@
+"""The origin behind the proxies: nginx, because it is on every machine and fast enough not to be the limit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from peers.base import CONNS_MAX, IDLE_SECONDS, REQUESTS_PER_CONN
+from peers.nginx import user_line
+from procs import Cores, Procs
+from rows import SMALL_BYTES
+
+SMALL_BODY = "Bifrons bench: a small answer of sixty-six bytes, no more no less."
+FILES = {"1k.bin": 1 << 10, "64k.bin": 64 << 10, "1m.bin": 1 << 20}
+
+CONFIG = """\
+{user}
+worker_processes 1;
+pid {dir}/nginx.pid;
+error_log {dir}/error.log warn;
+events {{ worker_connections {conns}; }}
+http {{
+    access_log off;
+    default_type application/octet-stream;
+    sendfile on;
+    tcp_nopush on;
+    open_file_cache max=16 inactive=3600s;
+    open_file_cache_valid 3600s;
+    keepalive_timeout {idle}s;
+    keepalive_requests {requests};
+    client_body_temp_path {dir}/body;
+    proxy_temp_path {dir}/proxy;
+    fastcgi_temp_path {dir}/fastcgi;
+    uwsgi_temp_path {dir}/uwsgi;
+    scgi_temp_path {dir}/scgi;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        root {files};
+        location / {{ default_type text/plain; return 200 "{body}"; }}
+{locations}
+    }}
+}}
+"""
+
+
+def write_files(work: Path) -> Path:
+    """Writes the files that origin and static rows serve. Random bytes: nothing can compress or skip them."""
+    root = work / "files"
+    root.mkdir()
+    root.chmod(0o755)
+    for name, size in FILES.items():
+        (root / name).write_bytes(os.urandom(size))
+    return root
+
+
+def start(procs: Procs, cores: Cores, files: Path) -> int:
+    """Starts the origin on its core and returns its port."""
+    assert len(SMALL_BODY) == SMALL_BYTES
+    home = procs.work / "origin"
+    home.mkdir()
+    port = procs.free_port()
+    conf = home / "nginx.conf"
+    conf.write_text(CONFIG.format(
+        user=user_line(), dir=home, conns=CONNS_MAX, idle=IDLE_SECONDS, requests=REQUESTS_PER_CONN,
+        port=port, files=files, body=SMALL_BODY,
+        locations="\n".join(f"        location = /{name} {{ }}" for name in FILES),
+    ))
+    argv = ["nginx", "-e", f"{home}/error.log", "-p", str(home), "-c", str(conf), "-g", "daemon off;"]
+    child = procs.spawn(argv, cores.origin, home / "output.log")
+    procs.wait_listening(child, port, home / "error.log")
+    return port
