@@ -8,6 +8,7 @@ pub mod suggest;
 pub mod template;
 pub mod units;
 pub mod vars;
+pub mod yaml;
 
 pub use at::At;
 pub use one_or_many::OneOrMany;
