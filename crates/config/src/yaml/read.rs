@@ -137,7 +137,13 @@ impl Reader<'_> {
         let before = self.source.text.get(..at).unwrap_or_default();
         let tab_before = before.rsplit('\n').next().is_some_and(|line| line.contains('\t'));
         let tab_here = self.source.text.get(at..).is_some_and(|rest| rest.starts_with('\t'));
-        if tab_before || tab_here { problem.help("indent with spaces, not tabs") } else { problem }
+        match error.info() {
+            _ if tab_before || tab_here => problem.help("indent with spaces, not tabs"),
+            info if info.contains("mapping values are not allowed") => {
+                problem.help("put a text that contains \": \" in quotes")
+            }
+            _ => problem,
+        }
     }
 
     /// Tags of YAML's own say nothing new here; others have no meaning to us.

@@ -178,6 +178,7 @@ fn a_syntax_error_stands_alone() {
         assert!(problems.0[0].place.is_some(), "{text}");
     }
     assert!(mistakes("hosts:\n\t- a").contains("indent with spaces"));
+    assert!(mistakes("a: b: c").contains("in quotes"));
     assert!(mistakes("a: 1\n---\nb: 1").contains("one YAML document"));
 }
 
