@@ -1,7 +1,7 @@
 //! YAML (and so JSON) to typed values: every mistake of a file at once, each with its place.
 //!
-//! Text → events of serde-saphyr's parser → tree of [`Node`]s ([`read`]) → includes merged ([`include`]) →
-//! serde values ([`de`]). Where the value's type refuses a node, the problem is noted, the node taken out
+//! Text → events of serde-saphyr's parser → tree of [`Node`]s (`read`) → includes merged (`include`) →
+//! serde values (`de`). Where the value's type refuses a node, the problem is noted, the node taken out
 //! and the rest tried again, so that one run shows all that is wrong.
 //!
 //! A scalar may take text from the environment: `${env:NAME}`, or `${env:NAME:-default}` for where the
