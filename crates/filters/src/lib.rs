@@ -1,3 +1,23 @@
 //! Filters: what happens to a request before its action and to a response after it.
+//! `deny_path` is the smallest one and the template for the rest.
 
+pub mod chain;
 pub mod config;
+pub mod deny_path;
+pub mod edits;
+pub mod filter;
+pub mod request_headers;
+pub mod response_headers;
+pub mod spec;
+
+pub use chain::Chain;
+pub use filter::{Filter, Step, Waiting};
+
+spec::filters! {
+    /// Changes the fields of requests.
+    RequestHeaders(request_headers::Config),
+    /// Changes the fields of responses.
+    ResponseHeaders(response_headers::Config),
+    /// Answers 403 under path prefixes.
+    DenyPath(deny_path::Config),
+}

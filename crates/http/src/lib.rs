@@ -1,1 +1,21 @@
-//! HTTP messages, the HTTP/1 engine of both sides, the upstream connection pool.
+//! HTTP messages, the HTTP/1 engine of both sides, the pool of upstream connections, and what is known
+//! about a request while it is on its way.
+
+mod base64;
+pub mod cx;
+pub mod date;
+pub mod h1;
+pub mod head;
+pub mod headers;
+pub mod message;
+pub mod name;
+pub mod pool;
+pub mod status;
+pub mod termination;
+pub mod vars;
+
+pub use cx::{Attempt, ConnFacts, ReqCx};
+pub use head::{Method, RequestHead, ResponseHead, Version};
+pub use headers::Headers;
+pub use message::{Body, FileBody, Request, Response, Transform};
+pub use name::{FieldName, Name};

@@ -144,7 +144,7 @@ pub struct Key<'a> {
     pub(crate) text: &'a [u8],
 }
 
-impl From<Name> for Key<'static> {
+impl From<Name> for Key<'_> {
     fn from(id: Name) -> Self {
         Self { id, text: id.text().as_bytes() }
     }

@@ -1,6 +1,6 @@
 //! Clusters: groups of endpoints and how they are talked to.
 
-use bifrons_balance::config::{Balance, EndpointConfig};
+use bifrons_balance::{Balance, EndpointConfig};
 use bifrons_config::At;
 use bifrons_config::units::{Dur, Size};
 use schemars::JsonSchema;

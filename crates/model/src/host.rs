@@ -30,7 +30,7 @@ pub struct Host {
     pub max_body: Option<Size>,
     /// Filters for all routes, before the routes' own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub filters: Vec<bifrons_filters::FilterConfig>,
+    pub filters: Vec<At<bifrons_filters::FilterConfig>>,
     /// Routes; the most specific one is taken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,

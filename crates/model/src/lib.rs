@@ -22,9 +22,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Other files whose keys are merged into this one: paths or patterns with `*`, relative to this file.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub include: Vec<String>,
     /// Worker threads; `auto` is one a core.
     pub workers: Workers,
     /// User to run as once the sockets are bound; only root can change it.

@@ -27,22 +27,22 @@ pub struct Route {
     pub condition: Option<Condition>,
     /// Filters, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub filters: Vec<bifrons_filters::FilterConfig>,
+    pub filters: Vec<At<bifrons_filters::FilterConfig>>,
     /// Action: send the request to a cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub proxy: Option<Proxy>,
+    pub proxy: Option<At<Proxy>>,
     /// Action: answer with a redirect.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub redirect: Option<Redirect>,
+    pub redirect: Option<At<Redirect>>,
     /// Action: a fixed answer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub respond: Option<Respond>,
+    pub respond: Option<At<Respond>>,
     /// Action: answer with files.
     #[serde(rename = "static", skip_serializing_if = "Option::is_none")]
-    pub files: Option<StaticFiles>,
+    pub files: Option<At<StaticFiles>>,
     /// Action: route again with this path and query, at most ten times.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reroute: Option<Template>,
+    pub reroute: Option<At<Template>>,
     /// Bytes of a body; the host's limit where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_body: Option<Size>,

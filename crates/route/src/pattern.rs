@@ -74,6 +74,12 @@ pub enum PatternError {
     Regex(#[from] RegexError),
 }
 
+impl Default for PathPattern {
+    fn default() -> Self {
+        Self::everything()
+    }
+}
+
 impl PathPattern {
     /// nginx's `location = path`. Every character of `path` is literal.
     pub fn exact(path: &str) -> Result<Self, PatternError> {

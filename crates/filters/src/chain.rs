@@ -1,0 +1,72 @@
+//! The filters of a route, in order.
+
+use crate::filter::{Filter, Step};
+use bifrons_core::Result;
+use bifrons_http::message::forget_length;
+use bifrons_http::{Body, ReqCx, Request, RequestHead, Response};
+use std::sync::Arc;
+
+/// The filters of a host and of a route.
+#[derive(Clone, Default)]
+pub struct Chain {
+    filters: Box<[Arc<dyn Filter>]>,
+}
+
+impl Chain {
+    /// These filters, in this order.
+    pub fn new(filters: Vec<Arc<dyn Filter>>) -> Self {
+        Self { filters: filters.into() }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.filters.is_empty()
+    }
+
+    /// Runs the request side in order; `Some` is an early answer.
+    ///
+    /// # Errors
+    /// What a filter that waited says.
+    pub async fn request(&self, cx: &mut ReqCx, req: &mut Request) -> Result<Option<Response>> {
+        for filter in &self.filters {
+            let early = match filter.request(cx, req) {
+                Step::Next => None,
+                Step::Reply(response) => Some(*response),
+                Step::Wait(waiting) => waiting.await?,
+            };
+            if early.is_some() {
+                return Ok(early);
+            }
+            if let Some(transform) = filter.request_body(cx, &mut req.head) {
+                forget_length(&mut req.head.headers);
+                req.body = std::mem::take(&mut req.body).changed_by(transform);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Runs the response side in reverse order.
+    ///
+    /// # Errors
+    /// What a filter says.
+    pub fn response(&self, cx: &mut ReqCx, req: &RequestHead, res: &mut Response) -> Result<()> {
+        for filter in self.filters.iter().rev() {
+            filter.response(cx, req, &mut res.head)?;
+            if res.body.is_empty() || matches!(res.body, Body::Tunnel(_)) {
+                continue;
+            }
+            if let Some(transform) = filter.response_body(cx, req, &mut res.head) {
+                forget_length(&mut res.head.headers);
+                res.body = std::mem::take(&mut res.body).changed_by(transform);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells all filters that the request is over.
+    pub fn finish(&self, cx: &ReqCx) {
+        for filter in &self.filters {
+            filter.finish(cx);
+        }
+    }
+}

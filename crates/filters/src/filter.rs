@@ -1,0 +1,48 @@
+//! The trait every filter implements, and what it answers.
+
+use bifrons_core::Result;
+use bifrons_http::{ReqCx, Request, RequestHead, Response, ResponseHead, Transform};
+use std::future::Future;
+use std::pin::Pin;
+
+/// What a filter says to a request.
+pub enum Step<'a> {
+    /// Go on.
+    Next,
+    /// Answer with this at once; the response filters still run.
+    Reply(Box<Response>),
+    /// Go on when this future says so. Only a filter that waits pays for an allocation.
+    Wait(Waiting<'a>),
+}
+
+/// What a filter waits for: `Some` answers at once, `None` goes on.
+pub type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Option<Response>>> + 'a>>;
+
+/// A running filter: immutable, shared by all workers. Each method has a default that does nothing.
+pub trait Filter: Send + Sync {
+    /// Runs when a route has been found, in the order of the configuration.
+    fn request<'a>(&'a self, _cx: &'a mut ReqCx, _req: &'a mut Request) -> Step<'a> {
+        Step::Next
+    }
+
+    /// Runs when there is a response, in the reverse order, also for answers the proxy made itself.
+    ///
+    /// # Errors
+    /// When the response can't be sent as it is; the client gets an error answer instead.
+    fn response(&self, _cx: &mut ReqCx, _req: &RequestHead, _res: &mut ResponseHead) -> Result<()> {
+        Ok(())
+    }
+
+    /// Asked once a message: what changes the request's body, if anything does.
+    fn request_body(&self, _cx: &ReqCx, _req: &mut RequestHead) -> Option<Box<dyn Transform>> {
+        None
+    }
+
+    /// Asked once a message: what changes the response's body, if anything does.
+    fn response_body(&self, _cx: &ReqCx, _req: &RequestHead, _res: &mut ResponseHead) -> Option<Box<dyn Transform>> {
+        None
+    }
+
+    /// Runs when everything was sent or given up.
+    fn finish(&self, _cx: &ReqCx) {}
+}

@@ -1,0 +1,176 @@
+//! What is known about a request besides its messages: filled in on the way, read by filters,
+//! templates, metrics and the access log.
+
+use bifrons_core::{Error, Kind};
+use smallvec::SmallVec;
+use std::cell::{Cell, OnceCell};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::time::Instant;
+
+/// What is known about a client's connection.
+pub struct ConnFacts {
+    /// The listener's name.
+    pub listener: Arc<str>,
+    /// The other end; `None` for a Unix socket.
+    pub peer: Option<SocketAddr>,
+    /// Our end, asked of the kernel when it is first needed.
+    pub local: OnceCell<Option<SocketAddr>>,
+    /// Whether the connection is encrypted.
+    pub is_tls: bool,
+    /// Serial number in the process.
+    pub serial: u64,
+    /// When it was accepted.
+    pub accepted: Instant,
+    /// How many requests it has carried.
+    pub requests: Cell<u32>,
+}
+
+impl ConnFacts {
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.is_tls { "https" } else { "http" }
+    }
+}
+
+/// One try at an endpoint.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The endpoint as configured.
+    pub endpoint: Arc<str>,
+    /// The status it answered with; 0: none.
+    pub status: u16,
+    /// When the attempt began.
+    pub began: Instant,
+    /// How long connecting took, in µs; `None` where a kept connection served.
+    pub connect_us: Option<u32>,
+    /// How long until the head had come, in µs.
+    pub header_us: Option<u32>,
+    /// How long until the whole answer had come, in µs.
+    pub response_us: Option<u32>,
+    /// Bytes sent to the endpoint.
+    pub sent: u64,
+    /// Bytes of body received from it.
+    pub body_received: u64,
+    /// Bytes received from it.
+    pub received: u64,
+    /// What went wrong, if something did.
+    pub error: Option<Kind>,
+}
+
+/// What is known about one request.
+pub struct ReqCx {
+    /// Its connection.
+    pub conn: Rc<ConnFacts>,
+    /// The client: the connection's other end, or what a trusted proxy said.
+    pub client: Option<SocketAddr>,
+    /// Whether the connection's other end is a trusted proxy.
+    pub is_trusted: bool,
+    /// When its head had come.
+    pub started: Instant,
+    /// The same by the wall clock.
+    pub started_at: OnceCell<SystemTime>,
+    /// Bytes of its head.
+    pub head_bytes: u64,
+    /// The normalised path where it differs from the one in the target.
+    pub path: Option<Vec<u8>>,
+    /// Name of the host that matched: its first name.
+    pub server_name: Option<Arc<str>>,
+    /// Name of the route that matched.
+    pub route: Option<Arc<str>>,
+    /// Name of the cluster it goes to.
+    pub cluster: Option<Arc<str>>,
+    /// Directory of a static route.
+    pub document_root: Option<Vec<u8>>,
+    /// The file a static route found.
+    pub filename: Option<Vec<u8>>,
+    /// `$1` to `$9` of the regexes that matched last.
+    pub captures: SmallVec<[Vec<u8>; 0]>,
+    /// Variables that the configuration declares, and their values.
+    pub variables: Vec<(Box<str>, Vec<u8>)>,
+    /// Tries upstream.
+    pub attempts: SmallVec<[Attempt; 1]>,
+    /// `$request_id`, made when it is first needed.
+    pub request_id: OnceCell<[u8; 32]>,
+    /// `traceparent` as it goes upstream.
+    pub traceparent: OnceCell<[u8; 55]>,
+    /// How often it was routed again.
+    pub reroutes: u8,
+    /// Status sent to the client; 0: none yet.
+    pub status: u16,
+    /// Bytes sent to the client.
+    pub sent: u64,
+    /// Bytes of body sent to the client.
+    pub body_sent: u64,
+    /// Bytes received from the client for this request.
+    pub received: u64,
+    /// When everything was over.
+    pub finished: Option<Instant>,
+    /// What went wrong, if something did.
+    pub error: Option<Error>,
+}
+
+impl ReqCx {
+    /// At the beginning.
+    pub fn new(conn: Rc<ConnFacts>, started: Instant) -> Self {
+        Self {
+            client: conn.peer,
+            conn,
+            is_trusted: false,
+            started,
+            started_at: OnceCell::new(),
+            head_bytes: 0,
+            path: None,
+            server_name: None,
+            route: None,
+            cluster: None,
+            document_root: None,
+            filename: None,
+            captures: SmallVec::new(),
+            variables: Vec::new(),
+            attempts: SmallVec::new(),
+            request_id: OnceCell::new(),
+            traceparent: OnceCell::new(),
+            reroutes: 0,
+            status: 0,
+            sent: 0,
+            body_sent: 0,
+            received: 0,
+            finished: None,
+            error: None,
+        }
+    }
+
+    /// The client's address; unspecified for a Unix socket.
+    pub fn client_ip(&self) -> IpAddr {
+        self.client.map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |addr| addr.ip())
+    }
+
+    /// `$request_id`: 16 random bytes in hexadecimal.
+    pub fn request_id(&self) -> &[u8; 32] {
+        self.request_id.get_or_init(|| {
+            let mut id = [0; 32];
+            for (digit, at) in hex(fastrand::u128(..)).into_iter().zip(&mut id) {
+                *at = digit;
+            }
+            id
+        })
+    }
+
+    /// Notes an error that did not become an answer, the first one only.
+    pub fn note_error(&mut self, err: Error) {
+        self.error.get_or_insert(err);
+    }
+}
+
+/// 32 hexadecimal digits.
+pub fn hex(value: u128) -> [u8; 32] {
+    let mut digits = [0; 32];
+    for (at, digit) in digits.iter_mut().enumerate() {
+        let nibble = (value >> (124 - 4 * at)) as usize & 15;
+        *digit = b"0123456789abcdef"[nibble];
+    }
+    digits
+}

@@ -1,0 +1,200 @@
+//! Requests and responses: a head and a body.
+
+use crate::h1::{Conn, H1Body};
+use crate::head::{RequestHead, ResponseHead};
+use crate::headers::Headers;
+use crate::name::Name;
+use bifrons_core::{Error, Kind, Result};
+use bytes::Bytes;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+/// A request on its way.
+pub struct Request {
+    /// Method, target and fields.
+    pub head: RequestHead,
+    /// What follows.
+    pub body: Body,
+}
+
+/// A response on its way.
+pub struct Response {
+    /// Status and fields.
+    pub head: ResponseHead,
+    /// What follows.
+    pub body: Body,
+}
+
+impl Response {
+    /// Without fields and body.
+    pub fn empty(status: u16) -> Self {
+        Self { head: ResponseHead::new(status), body: Body::Empty }
+    }
+
+    /// With a body in hand and its type.
+    pub fn full(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
+        let mut head = ResponseHead::new(status);
+        head.headers.append_as("Content-Type", content_type.as_bytes());
+        Self { head, body: Body::Full(body.into()) }
+    }
+}
+
+/// A body. Backpressure is the socket's own: a piece is read when the last one was passed on.
+#[derive(Default)]
+pub enum Body {
+    /// No bytes.
+    #[default]
+    Empty,
+    /// All bytes, in hand.
+    Full(Bytes),
+    /// From an HTTP/1 connection.
+    H1(Box<H1Body>),
+    /// A range of an open file.
+    File(FileBody),
+    /// Another body, changed on its way.
+    Changed(Box<Changed>),
+    /// Not a body: the connection has become a tunnel (101, CONNECT).
+    Tunnel(Rc<Conn>),
+}
+
+/// A range of an open file.
+#[derive(Clone, Debug)]
+pub struct FileBody {
+    /// The file.
+    pub file: Arc<std::fs::File>,
+    /// Where the range begins.
+    pub offset: u64,
+    /// How long it is.
+    pub len: u64,
+}
+
+/// Changes a body piece by piece. Made once per message.
+pub trait Transform {
+    /// What becomes of a piece; may be empty, when the transform holds bytes back.
+    ///
+    /// # Errors
+    /// When the body can't be changed; the message is then cut off.
+    fn piece(&mut self, piece: Bytes) -> Result<Bytes>;
+
+    /// What is still held back at the end.
+    ///
+    /// # Errors
+    /// As for a piece.
+    fn end(&mut self) -> Result<Bytes>;
+}
+
+/// A body under a transform.
+pub struct Changed {
+    inner: Body,
+    transform: Box<dyn Transform>,
+    ended: bool,
+}
+
+impl Body {
+    /// The body under a transform: its length is no longer known.
+    #[must_use]
+    pub fn changed_by(self, transform: Box<dyn Transform>) -> Self {
+        Self::Changed(Box::new(Changed { inner: self, transform, ended: false }))
+    }
+
+    /// Bytes still to come, where that is known.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::Empty | Self::Tunnel(_) => Some(0),
+            Self::Full(bytes) => Some(bytes.len() as u64),
+            Self::H1(body) => body.left(),
+            Self::File(file) => Some(file.len),
+            Self::Changed(_) => None,
+        }
+    }
+
+    /// Whether the body is known to have no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.length() == Some(0)
+    }
+
+    /// The next piece, never empty; `None` at the end.
+    ///
+    /// # Errors
+    /// What the source of the body says: truncated, malformed, too large, too slow.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        match self {
+            Self::Empty | Self::Tunnel(_) => Poll::Ready(Ok(None)),
+            Self::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready(Ok((!bytes.is_empty()).then_some(bytes)))
+            }
+            Self::H1(body) => body.poll_next(cx),
+            Self::File(file) => Poll::Ready(file.next()),
+            Self::Changed(changed) => changed.poll_next(cx),
+        }
+    }
+
+    /// As [`Body::poll_next`].
+    ///
+    /// # Errors
+    /// As [`Body::poll_next`].
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Trailer fields, once the end was seen.
+    pub fn take_trailers(&mut self) -> Option<Headers> {
+        match self {
+            Self::H1(body) => body.take_trailers(),
+            Self::Changed(changed) => changed.inner.take_trailers(),
+            _ => None,
+        }
+    }
+}
+
+impl FileBody {
+    /// 64 KiB: the read of a file body that cannot go by `sendfile`.
+    const READ_BYTES: u64 = 64 * 1024;
+
+    fn next(&mut self) -> Result<Option<Bytes>> {
+        use std::os::unix::fs::FileExt;
+        if self.len == 0 {
+            return Ok(None);
+        }
+        let mut piece = vec![0; self.len.min(Self::READ_BYTES) as usize];
+        let len = self
+            .file
+            .read_at(&mut piece, self.offset)
+            .map_err(|err| Error::local(Kind::Internal, format!("reading a file: {err}")))?;
+        if len == 0 {
+            return Err(Error::local(Kind::Closed, "the file became shorter while it was sent"));
+        }
+        piece.truncate(len);
+        self.offset += len as u64;
+        self.len -= len as u64;
+        Ok(Some(piece.into()))
+    }
+}
+
+impl Changed {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        // Bounded: every turn takes a piece of the inner body, which ends.
+        while !self.ended {
+            let changed = match ready!(self.inner.poll_next(cx))? {
+                Some(piece) => self.transform.piece(piece)?,
+                None => {
+                    self.ended = true;
+                    self.transform.end()?
+                }
+            };
+            if !changed.is_empty() {
+                return Poll::Ready(Ok(Some(changed)));
+            }
+        }
+        Poll::Ready(Ok(None))
+    }
+}
+
+/// Drops the fields that say how long the body is; for whoever changes it.
+pub fn forget_length(headers: &mut Headers) {
+    headers.remove(Name::ContentLength);
+    headers.remove(Name::AcceptRanges);
+}

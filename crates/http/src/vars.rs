@@ -1,0 +1,369 @@
+//! The values of variables (`$remote_addr`, `$http_name`, …) for one request.
+
+use crate::cx::{Attempt, ReqCx};
+use crate::date;
+use crate::head::{RequestHead, ResponseHead};
+use crate::headers::Headers;
+use crate::name::{Key, Name};
+use bifrons_config::{Lookup, Var};
+use std::io::Write;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// Everything a template may ask for.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    /// What is known about the request.
+    pub cx: &'a ReqCx,
+    /// Its head.
+    pub req: &'a RequestHead,
+    /// The answer's head, once there is one.
+    pub res: Option<&'a ResponseHead>,
+}
+
+impl Lookup for Scope<'_> {
+    fn lookup(&self, var: &Var, out: &mut Vec<u8>) -> bool {
+        match var {
+            Var::Http(_) | Var::SentHttp(_) | Var::UpstreamHttp(_) | Var::Cookie(_) | Var::Arg(_) => {
+                self.family(var, out)
+            }
+            Var::UpstreamAddr
+            | Var::UpstreamStatus
+            | Var::UpstreamResponseTime
+            | Var::UpstreamConnectTime
+            | Var::UpstreamHeaderTime
+            | Var::UpstreamResponseLength
+            | Var::UpstreamBytesSent
+            | Var::UpstreamBytesReceived => self.upstream(var, out),
+            Var::RemoteAddr
+            | Var::RemotePort
+            | Var::BinaryRemoteAddr
+            | Var::RealipRemoteAddr
+            | Var::RealipRemotePort
+            | Var::ServerAddr
+            | Var::ServerPort
+            | Var::Scheme
+            | Var::Https
+            | Var::Connection
+            | Var::ConnectionRequests
+            | Var::ConnectionTime
+            | Var::Listener => self.connection(var, out),
+            Var::Status
+            | Var::BodyBytesSent
+            | Var::BytesSent
+            | Var::RequestTime
+            | Var::RequestLength
+            | Var::RequestCompletion
+            | Var::Termination
+            | Var::Attempts => self.outcome(var, out),
+            _ => self.request(var, out),
+        }
+    }
+}
+
+impl Scope<'_> {
+    fn request(&self, var: &Var, out: &mut Vec<u8>) -> bool {
+        let (cx, req) = (self.cx, self.req);
+        match var {
+            Var::Host => return self.host(out),
+            Var::Method => out.extend_from_slice(req.method_text()),
+            Var::RequestUri => out.extend_from_slice(req.original_target()),
+            Var::Uri => out.extend_from_slice(cx.path.as_deref().unwrap_or(req.path())),
+            Var::Args => return some(req.query(), out),
+            Var::IsArgs => return some(req.query().filter(|query| !query.is_empty()).map(|_| b"?".as_slice()), out),
+            Var::Request => req.line(out),
+            Var::ServerProtocol => out.extend_from_slice(req.version.text().as_bytes()),
+            Var::ServerName => return some(cx.server_name.as_deref().map(str::as_bytes), out),
+            Var::ContentLength => return some(req.headers.originals(Name::ContentLength).next(), out),
+            Var::ContentType => return some(req.headers.originals(Name::ContentType).next(), out),
+            Var::RemoteUser => return remote_user(&req.headers, out),
+            Var::RequestId => out.extend_from_slice(cx.request_id()),
+            Var::Traceparent => return some(cx.traceparent.get().map(<[u8; 55]>::as_slice), out),
+            Var::TraceId => return some(cx.traceparent.get().and_then(|trace| trace.get(3..35)), out),
+            Var::Route => return some(cx.route.as_deref().map(str::as_bytes), out),
+            Var::Cluster | Var::ProxyHost => return some(cx.cluster.as_deref().map(str::as_bytes), out),
+            Var::ProxyPort => out.extend_from_slice(proxy_port(cx.cluster.as_deref().unwrap_or_default())),
+            Var::ProxyAddXForwardedFor => self.add_forwarded_for(out),
+            Var::DocumentRoot | Var::RealpathRoot => return some(cx.document_root.as_deref(), out),
+            Var::RequestFilename => return some(cx.filename.as_deref(), out),
+            Var::Capture(at) => return some(cx.captures.get(usize::from(*at) - 1).map(Vec::as_slice), out),
+            Var::User(name) => {
+                let found = cx.variables.iter().rev().find(|(declared, _)| declared == name);
+                return some(found.map(|(_, value)| value.as_slice()), out);
+            }
+            _ => return process(var, out),
+        }
+        true
+    }
+
+    /// Host without port, lower case; the matched host's name where the client named none.
+    fn host(&self, out: &mut Vec<u8>) -> bool {
+        let host = host_of(self.req.authority());
+        if host.is_empty() {
+            return some(self.cx.server_name.as_deref().map(str::as_bytes), out);
+        }
+        out.extend(host.iter().map(u8::to_ascii_lowercase));
+        true
+    }
+
+    fn add_forwarded_for(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        for value in self.req.headers.originals(Name::XForwardedFor) {
+            separate(out, start, b", ");
+            out.extend_from_slice(value);
+        }
+        separate(out, start, b", ");
+        self.connection(&Var::RemoteAddr, out);
+    }
+
+    fn connection(&self, var: &Var, out: &mut Vec<u8>) -> bool {
+        let cx = self.cx;
+        let conn = &cx.conn;
+        let local = || *conn.local.get_or_init(|| None);
+        match var {
+            Var::RemoteAddr => return address(cx.client.map(|addr| addr.ip()), out),
+            Var::RemotePort => return number(cx.client.map(|addr| addr.port()), out),
+            Var::BinaryRemoteAddr => match cx.client.map(|addr| addr.ip()) {
+                Some(IpAddr::V4(ip)) => out.extend_from_slice(&ip.octets()),
+                Some(IpAddr::V6(ip)) => out.extend_from_slice(&ip.octets()),
+                None => out.extend_from_slice(b"unix:"),
+            },
+            Var::RealipRemoteAddr => return address(conn.peer.map(|addr| addr.ip()), out),
+            Var::RealipRemotePort => return number(conn.peer.map(|addr| addr.port()), out),
+            Var::ServerAddr => return address(local().map(|addr| addr.ip()), out),
+            Var::ServerPort => return number(local().map(|addr| addr.port()), out),
+            Var::Scheme => out.extend_from_slice(conn.scheme().as_bytes()),
+            Var::Https => return some(conn.is_tls.then_some(b"on".as_slice()), out),
+            Var::Connection => return number(Some(conn.serial), out),
+            Var::ConnectionRequests => return number(Some(conn.requests.get()), out),
+            Var::ConnectionTime => seconds(conn.accepted.elapsed(), out),
+            Var::Listener => out.extend_from_slice(conn.listener.as_bytes()),
+            _ => return false,
+        }
+        true
+    }
+
+    fn outcome(&self, var: &Var, out: &mut Vec<u8>) -> bool {
+        let cx = self.cx;
+        match var {
+            Var::Status => {
+                let status = if cx.status == 0 { self.res.map_or(0, |res| res.status) } else { cx.status };
+                let _ = write!(out, "{status:03}");
+                true
+            }
+            Var::BodyBytesSent => number(Some(cx.body_sent), out),
+            Var::BytesSent => number(Some(cx.sent), out),
+            Var::RequestTime => {
+                seconds(cx.finished.unwrap_or_else(Instant::now) - cx.started, out);
+                true
+            }
+            Var::RequestLength => number(Some(cx.received.max(cx.head_bytes)), out),
+            Var::RequestCompletion => {
+                some((cx.finished.is_some() && cx.error.is_none()).then_some(b"OK".as_slice()), out)
+            }
+            Var::Termination => match &cx.error {
+                Some(err) => some(Some(crate::termination::word(err).as_bytes()), out),
+                None => false,
+            },
+            Var::Attempts => number(Some(cx.attempts.len()), out),
+            _ => false,
+        }
+    }
+
+    fn upstream(&self, var: &Var, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        for attempt in &self.cx.attempts {
+            separate(out, start, b", ");
+            if !attempt_value(attempt, var, out) {
+                out.push(b'-');
+            }
+        }
+        out.len() > start
+    }
+
+    fn family(&self, var: &Var, out: &mut Vec<u8>) -> bool {
+        match var {
+            Var::Http(name) => joined(&self.req.headers, name, true, out),
+            Var::SentHttp(name) => self.res.is_some_and(|res| joined(&res.headers, name, false, out)),
+            Var::UpstreamHttp(name) => self.res.is_some_and(|res| joined(&res.headers, name, true, out)),
+            Var::Cookie(name) => {
+                let mut cookies = self.req.headers.originals(Name::Cookie);
+                some(cookies.find_map(|value| cookie(value, name)), out)
+            }
+            Var::Arg(name) => some(self.req.query().and_then(|query| argument(query, name)), out),
+            _ => false,
+        }
+    }
+}
+
+fn attempt_value(attempt: &Attempt, var: &Var, out: &mut Vec<u8>) -> bool {
+    let time = |us: Option<u32>, out: &mut Vec<u8>| match us {
+        Some(us) => {
+            seconds(Duration::from_micros(u64::from(us)), out);
+            true
+        }
+        None => false,
+    };
+    match var {
+        Var::UpstreamAddr => some(Some(attempt.endpoint.as_bytes()), out),
+        Var::UpstreamStatus => {
+            let status = match (attempt.status, attempt.error) {
+                (0, Some(bifrons_core::Kind::Timeout)) => 504,
+                (0, Some(_)) => 502,
+                (status, _) => status,
+            };
+            number((status != 0).then_some(status), out)
+        }
+        Var::UpstreamConnectTime => time(attempt.connect_us.or(attempt.header_us.map(|_| 0)), out),
+        Var::UpstreamHeaderTime => time(attempt.header_us, out),
+        Var::UpstreamResponseTime => time(attempt.response_us, out),
+        Var::UpstreamResponseLength => number(Some(attempt.body_received), out),
+        Var::UpstreamBytesSent => number(Some(attempt.sent), out),
+        Var::UpstreamBytesReceived => number(Some(attempt.received), out),
+        _ => false,
+    }
+}
+
+/// Facts of the process and its clocks.
+fn process(var: &Var, out: &mut Vec<u8>) -> bool {
+    match var {
+        Var::Pid => return number(Some(std::process::id()), out),
+        Var::Hostname => match rustix::system::uname().nodename().to_str() {
+            Ok(name) => out.extend_from_slice(name.as_bytes()),
+            Err(_) => return false,
+        },
+        Var::NginxVersion => out.extend_from_slice(env!("CARGO_PKG_VERSION").as_bytes()),
+        Var::Msec => seconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(), out),
+        Var::TimeLocal => date::write_local(out),
+        Var::TimeIso8601 => date::write_iso8601(out),
+        Var::LimitRate => out.push(b'0'),
+        _ => return false,
+    }
+    true
+}
+
+/// All values of a field, joined as nginx does: `; ` for cookies, `, ` for others.
+fn joined(headers: &Headers, name: &str, original: bool, out: &mut Vec<u8>) -> bool {
+    let key: Key<'_> = name.into();
+    let start = out.len();
+    let mut found = false;
+    let glue: &[u8] = if key.id == Name::Cookie { b"; " } else { b", " };
+    let mut add = |value: &[u8]| {
+        if std::mem::replace(&mut found, true) {
+            separate(out, start, glue);
+        }
+        out.extend_from_slice(value);
+    };
+    if original {
+        headers.originals(key).for_each(&mut add);
+    } else {
+        headers.get_all(key).for_each(&mut add);
+    }
+    found
+}
+
+/// The value of a cookie (RFC 6265 5.4: pairs separated by `; `).
+pub fn cookie<'a>(header: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    header.split(|&b| b == b';').find_map(|pair| {
+        let pair = pair.trim_ascii();
+        let at = memchr::memchr(b'=', pair)?;
+        let (found, value) = pair.split_at_checked(at)?;
+        found.trim_ascii_end().eq_ignore_ascii_case(name.as_bytes()).then(|| value.get(1..).unwrap_or_default())
+    })
+}
+
+/// The value of a query parameter, as it stands there; names without regard to case, as nginx does.
+pub fn argument<'a>(query: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    query.split(|&b| b == b'&').find_map(|pair| {
+        let at = memchr::memchr(b'=', pair)?;
+        let (found, value) = pair.split_at_checked(at)?;
+        found.eq_ignore_ascii_case(name.as_bytes()).then(|| value.get(1..).unwrap_or_default())
+    })
+}
+
+/// The host of `host:port`.
+pub fn host_of(authority: &[u8]) -> &[u8] {
+    let end = match authority {
+        [b'[', ..] => authority.iter().position(|&b| b == b']').map_or(authority.len(), |at| at + 1),
+        _ => memchr::memchr(b':', authority).unwrap_or(authority.len()),
+    };
+    let host = authority.get(..end).unwrap_or_default();
+    host.strip_suffix(b".").unwrap_or(host)
+}
+
+/// The name in `Authorization: Basic` (RFC 7617).
+fn remote_user(headers: &Headers, out: &mut Vec<u8>) -> bool {
+    let Some(value) = headers.originals(Name::Authorization).next() else { return false };
+    let Some((scheme, token)) = value.split_at_checked(6) else { return false };
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return false;
+    }
+    let Some(pair) = crate::base64::decode(token.trim_ascii()) else { return false };
+    let end = memchr::memchr(b':', &pair).unwrap_or(pair.len());
+    some(pair.get(..end).filter(|name| !name.is_empty()), out)
+}
+
+fn proxy_port(cluster: &str) -> &[u8] {
+    match cluster.rsplit_once(':') {
+        Some((_, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => port.as_bytes(),
+        _ => b"80",
+    }
+}
+
+fn separate(out: &mut Vec<u8>, start: usize, glue: &[u8]) {
+    if out.len() > start {
+        out.extend_from_slice(glue);
+    }
+}
+
+fn some(value: Option<&[u8]>, out: &mut Vec<u8>) -> bool {
+    match value {
+        Some(value) => {
+            out.extend_from_slice(value);
+            true
+        }
+        None => false,
+    }
+}
+
+fn number(value: Option<impl itoa::Integer>, out: &mut Vec<u8>) -> bool {
+    match value {
+        Some(value) => {
+            out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+            true
+        }
+        None => false,
+    }
+}
+
+/// An address; `unix:` for a client of a Unix socket, as nginx writes it.
+fn address(ip: Option<IpAddr>, out: &mut Vec<u8>) -> bool {
+    match ip {
+        Some(IpAddr::V4(ip)) => {
+            for (at, octet) in ip.octets().into_iter().enumerate() {
+                if at > 0 {
+                    out.push(b'.');
+                }
+                number(Some(octet), out);
+            }
+        }
+        Some(ip) => {
+            let _ = write!(out, "{}", ip.to_canonical());
+        }
+        None => out.extend_from_slice(b"unix:"),
+    }
+    true
+}
+
+/// Seconds with milliseconds.
+fn seconds(time: Duration, out: &mut Vec<u8>) {
+    number(Some(time.as_secs()), out);
+    let ms = time.subsec_millis();
+    out.extend_from_slice(&[
+        b'.',
+        b'0' + (ms / 100) as u8,
+        b'0' + (ms / 10 % 10) as u8,
+        b'0' + (ms % 10) as u8,
+    ]);
+}
