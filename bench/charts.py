@@ -17,7 +17,7 @@ BAR_GAP = 7
 PANEL_HEAD = 34
 PANEL_GAP = 16
 TOP = 52
-BOTTOM = 44
+BOTTOM = 56
 
 # (user or whole, system): ours strong, peers quiet. Readable in grey as well.
 COLOURS = {True: ("#0b6e4f", "#5fb49c"), False: ("#5b6b7f", "#a9b4c2")}
@@ -93,11 +93,12 @@ def _legend(stacked: bool) -> list[str]:
 def _footer(results: list[dict], height: int) -> str:
     """Machine and age: a chart travels without its page."""
     where, what = results[0]["machine"], results[0]["source"]
-    line = (
-        f"{where['cpu']}, Linux {where['kernel']}, one worker each, medians; "
-        f"best peer: the better of nginx and HAProxy; {what['commit'] or 'unknown commit'}, {results[0]['date'][:10]}"
+    commit = what["commit"] or "an unknown commit"
+    machine = f"{where['cpu']}, Linux {where['kernel']}; Bifrons at {commit}, {results[0]['date'][:10]}"
+    method = "One worker each, medians of interleaved rounds. Best peer: the better of nginx and HAProxy."
+    return "\n".join(
+        _text(16, height - below, line, size=10.5, fill="#555") for line, below in ((machine, 30), (method, 14))
     )
-    return _text(16, height - 18, line, size=10.5, fill="#555")
 
 
 def _unit(metric: Metric) -> str:

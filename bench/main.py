@@ -89,7 +89,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _run(args: argparse.Namespace) -> int:
-    out = args.out or (SCRATCH / "quick" if args.quick else RESULTS)
+    out = (args.out or (SCRATCH / "quick" if args.quick else RESULTS)).resolve()
     if args.report:
         measured = results.load_all(out)
         _publish(out, measured)
@@ -107,8 +107,7 @@ def _run(args: argparse.Namespace) -> int:
     procs = Procs()
     try:
         cores = Cores.choose()
-        files = origin.write_files(procs.work)
-        runner = Runner(procs, cores, origin.start(procs, cores, files), files, settings)
+        runner = Runner(procs, cores, origin.start(procs, cores), settings)
         if args.profile:
             row = args.picked[0]
             for peer in peers:

@@ -58,6 +58,16 @@ def tree(root: int) -> list[int]:
     return found
 
 
+def pin(pids: list[int], core: int) -> None:
+    """Moves all threads of `pids` to `core`."""
+    for pid in pids:
+        for tid in _threads(pid):
+            try:
+                os.sched_setaffinity(tid, {core})
+            except ProcessLookupError:
+                continue
+
+
 def usage(pids: list[int]) -> Usage:
     """Reads the CPU time of all threads of `pids`."""
     reading = Usage()

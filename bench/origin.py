@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from peers.base import CONNS_MAX, IDLE_SECONDS, REQUESTS_PER_CONN
@@ -53,8 +55,18 @@ def write_files(work: Path) -> Path:
     return root
 
 
-def start(procs: Procs, cores: Cores, files: Path) -> int:
-    """Starts the origin on its core and returns its port."""
+@dataclass(frozen=True)
+class Origin:
+    """The running origin and the files it serves."""
+
+    child: subprocess.Popen
+    port: int
+    files: Path
+
+
+def start(procs: Procs, cores: Cores) -> Origin:
+    """Starts the origin on its core."""
+    files = write_files(procs.work)
     assert len(SMALL_BODY) == SMALL_BYTES
     home = procs.work / "origin"
     home.mkdir()
@@ -68,4 +80,4 @@ def start(procs: Procs, cores: Cores, files: Path) -> int:
     argv = ["nginx", "-e", f"{home}/error.log", "-p", str(home), "-c", str(conf), "-g", "daemon off;"]
     child = procs.spawn(argv, cores.origin, home / "output.log")
     procs.wait_listening(child, port, home / "error.log")
-    return port
+    return Origin(child, port, files)

@@ -39,11 +39,12 @@ def markdown(results: list[dict]) -> str:
     parts = []
     for result in results:
         titles = ["proxy", *_titles(result["kind"])]
-        lines = [f"**{result['row']}**: {result['title']}. {_terms(result).capitalize()}.", ""]
+        lines = [f"**{result['row']}**: {result['title']}. {_capital(_terms(result))}.", ""]
         lines.append("| " + " | ".join(titles) + " |")
         lines.append("|---|" + "---:|" * (len(titles) - 1))
         for name, proxy in result["proxies"].items():
-            lines.append("| " + " | ".join([f"{name} {proxy['version']}", *_values(result["kind"], proxy)]) + " |")
+            cells = [f"{name} {proxy['version']}", *_values(result["kind"], proxy)]
+            lines.append("| " + " | ".join(cells) + " |")
         lines.extend(["", *_notes(result)])
         parts.append("\n".join(lines).rstrip() + "\n")
     return "\n".join([*(f"{line}\n" for line in _machines(results)), *parts])
@@ -51,7 +52,8 @@ def markdown(results: list[dict]) -> str:
 
 def write(folder: Path, results: list[dict]) -> None:
     """bench/results/table.md."""
-    head = "# Results\n\nWritten by `bench/run.sh`; the method is in [docs/performance.md](../../docs/performance.md).\n\n"
+    method = "the method is in [docs/performance.md](../../docs/performance.md)"
+    head = f"# Results\n\nWritten by `bench/run.sh`; {method}.\n\n"
     (folder / "table.md").write_text(head + markdown(results))
 
 
@@ -96,6 +98,10 @@ def _terms(result: dict) -> str:
     return f"median of {rounds} rounds; × is the ratio to the best of nginx and HAProxy, here {best}"
 
 
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _notes(result: dict) -> list[str]:
     notes = [f"{name} left out: {reason.splitlines()[0]}." for name, reason in result["skipped"].items()]
     notes.extend(f"{warning}." for warning in _warnings(result))
@@ -107,10 +113,12 @@ def _warnings(result: dict) -> list[str]:
     warnings = []
     for name, proxy in result["proxies"].items():
         if proxy["median"]["errors"]:
-            warnings.append(f"{name}: {proxy['median']['errors']:.0f} errors, its numbers mean nothing")
+            errors = f"{proxy['median']['errors']:.0f} errors (failed requests or missing log lines)"
+            warnings.append(f"{name}: {errors}, its numbers mean nothing")
         if proxy["spread"] > SPREAD_WARN:
             warnings.append(f"{name}: rounds differ by {proxy['spread'] * 100:.0f}% in {title}")
-        waited = proxy["median"].get("core_waited", 0.0)
+        # In the latency row the origin shares the core on purpose.
+        waited = proxy["median"]["core_waited"] if result["kind"] == "wrk" else 0.0
         if waited > WAITED_WARN:
             warnings.append(f"{name}: waited {waited * 100:.0f}% of the time for its core, which others used too")
     return warnings

@@ -32,7 +32,8 @@ def machine(cores: Cores) -> dict:
 
 def source() -> dict:
     """Which Bifrons: the commit, and whether the tree differed from it."""
-    return {"commit": _git("rev-parse", "--short=12", "HEAD"), "changed": bool(_git("status", "--porcelain"))}
+    changed = _git("status", "--porcelain", "--", "crates", "Cargo.toml", "Cargo.lock")
+    return {"commit": _git("rev-parse", "--short=12", "HEAD"), "changed": bool(changed)}
 
 
 def result(outcome: Outcome, peers: list[Peer], where: dict, what: dict, settings: Settings) -> dict:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import drivers
 import measure
+from origin import Origin
 from peers import Job, OURS, Peer, REFERENCE
 from procs import BenchError, Cores, Procs
 from rows import Row, route_path
@@ -18,6 +19,8 @@ WARMUP_SECONDS = 1.0
 # Idle rows: memory varies little between rounds, and 10,000 connections take a while.
 IDLE_ROUNDS_MAX = 3
 IDLE_SETTLE_SECONDS = 1.0
+# Envoy writes its log out every ten seconds, the others sooner.
+LOG_SETTLE_SECONDS = 11.0
 # "Half load": this part of what the slowest of ours and the reference peers can do.
 LOAD_PART = 0.5
 
@@ -37,6 +40,9 @@ class Running:
     peer: Peer
     child: subprocess.Popen
     port: int
+    access_log: Path | None
+    answers: int = 0
+    """Answers so far, for comparison with the lines of the access log."""
 
 
 @dataclass
@@ -56,9 +62,8 @@ class Outcome:
 class Runner:
     """Holds what all rows share: processes, cores, the origin."""
 
-    def __init__(self, procs: Procs, cores: Cores, origin_port: int, files: Path, settings: Settings) -> None:
-        self.procs, self.cores, self.settings = procs, cores, settings
-        self.origin_port, self.files = origin_port, files
+    def __init__(self, procs: Procs, cores: Cores, origin: Origin, settings: Settings) -> None:
+        self.procs, self.cores, self.settings, self.origin = procs, cores, settings, origin
         self._started = 0
 
     def run(self, row: Row, peers: list[Peer]) -> Outcome:
@@ -84,9 +89,9 @@ class Runner:
         home = self.procs.work / f"{self._started:03d}-{peer.name}"
         home.mkdir()
         job = Job(
-            dir=home, port=self.procs.free_port(), origin_port=self.origin_port,
+            dir=home, port=self.procs.free_port(), origin_port=self.origin.port,
             access_log=home / "access.log" if row.log else None,
-            static_root=self.files if row.static else None,
+            static_root=self.origin.files if row.static else None,
             routes=tuple(route_path(index) for index in range(row.routes)),
         )
         reason = peer.declines(job)
@@ -101,7 +106,7 @@ class Runner:
         except BaseException:
             self.procs.stop(child)
             raise
-        return Running(peer, child, job.port)
+        return Running(peer, child, job.port, job.access_log)
 
     def _start_all(self, row: Row, peers: list[Peer], outcome: Outcome) -> list[Running]:
         running = []
@@ -128,7 +133,7 @@ class Runner:
 
     def _flat_out(self, row: Row, running: list[Running], outcome: Outcome) -> None:
         for one in running:
-            drivers.wrk(self.procs, self.cores, one.port, row, WARMUP_SECONDS)
+            one.answers += drivers.wrk(self.procs, self.cores, one.port, row, WARMUP_SECONDS).requests
         for one in self._turns(running, self.settings.rounds):
             if one.peer.name in outcome.skipped:
                 continue
@@ -140,6 +145,18 @@ class Runner:
                 outcome.skip(one.peer, err)
                 continue
             outcome.rounds.setdefault(one.peer.name, []).append(seen)
+        if row.log:
+            self._count_lines(running, outcome)
+
+    def _count_lines(self, running: list[Running], outcome: Outcome) -> None:
+        """A log that drops lines is cheap, so the lines are counted: what lacks is counted as errors."""
+        drivers.settle(LOG_SETTLE_SECONDS)
+        for one in running:
+            rounds = outcome.rounds.get(one.peer.name)
+            if rounds and one.access_log:
+                with open(one.access_log, "rb") as log:
+                    lines = sum(piece.count(b"\n") for piece in iter(lambda: log.read(1 << 20), b""))
+                rounds[-1]["errors"] += max(0, one.answers - lines)
 
     def _measured(self, one: Running, drive) -> tuple[dict[str, float], drivers.Load]:
         """Runs a driver and reads CPU time and memory of the proxy around it."""
@@ -147,6 +164,7 @@ class Runner:
         before = measure.usage(pids)
         load = drive()
         after = measure.usage(measure.tree(one.child.pid))
+        one.answers += load.requests
         if load.requests == 0:
             raise BenchError(f"{one.peer.name} completed no request")
         cpu = measure.between(before, after)
@@ -168,16 +186,32 @@ class Runner:
         return seen, load
 
     def _latency(self, row: Row, running: list[Running], outcome: Outcome) -> None:
-        """Constant rate, first straight to the origin, then through the proxy: the difference is the hop."""
+        """With the origin on the proxy's core: waking another core takes longer than the hop itself (50 µs a
+        time in a virtual machine), and the way straight to the origin must not be spared it."""
         drivers.build_load()
+        origin = measure.tree(self.origin.child.pid)
+        measure.pin(origin, self.cores.proxy)
+        try:
+            self._added(row, running, outcome)
+        finally:
+            measure.pin(origin, self.cores.origin)
+
+    def _added(self, row: Row, running: list[Running], outcome: Outcome) -> None:
+        """Constant rate, first straight to the origin, then through the proxy: the difference is the hop."""
         most = {one.peer.name: self._most(row, one.port) for one in running}
         compared = [rps for name, rps in most.items() if name == OURS or name in REFERENCE] or list(most.values())
         common = min(compared, default=0.0) * LOAD_PART
         for one in self._turns(running, self.settings.rounds):
+            if one.peer.name in outcome.skipped:
+                continue
             # A proxy that cannot do the common rate at all (Envoy) is asked for half of what it can.
             rate = min(common, most[one.peer.name] * LOAD_PART)
-            direct = self._at_rate(self.origin_port, row, rate)
-            seen, load = self._measured(one, lambda one=one, rate=rate: self._at_rate(one.port, row, rate))
+            try:
+                direct = self._at_rate(self.origin.port, row, rate)
+                seen, load = self._measured(one, lambda one=one, rate=rate: self._at_rate(one.port, row, rate))
+            except BenchError as err:
+                outcome.skip(one.peer, err)
+                continue
             seen["rate"] = rate
             for name, value in direct.latency.items():
                 seen[f"direct_{name}"] = value

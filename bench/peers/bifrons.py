@@ -5,29 +5,36 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .base import Job, Peer, ask_version
+from .base import IDLE_SECONDS, REQUESTS_PER_CONN, Job, Peer, ask_version
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
+# The defaults, but for what would end a connection in the middle of a run. So each request also gets the
+# forwarding fields and `Via`, which the peers as configured here do not add.
 CONFIG = """\
 workers: 1
 access_log: {log}
 listeners:
-  web: {{ bind: "127.0.0.1:{port}" }}
+  web:
+    bind: "127.0.0.1:{port}"
+    connections: {{ requests: {requests} }}
+    timeouts: {{ keep_alive: {idle}s }}
 hosts:
-  - names: ["*"]
-    listeners: [web]
+  - default: true
     routes:
 {routes}
-clusters:
-  origin: {{ endpoints: ["127.0.0.1:{origin_port}"] }}
 """
-# Without an origin (the static rows) the cluster would be a key without effect: an error.
-CONFIG_STATIC = CONFIG[: CONFIG.index("clusters:")]
-ROUTE_PROXY = "      - {{ path: \"{prefix}*\", proxy: origin }}"
-ROUTE_STATIC = "      - {{ path: \"/*\", static: {{ root: \"{root}\" }} }}"
-LOG_OFF = "off"
-LOG_FILE = "{{ path: \"{path}\" }}"
+# Only where there is a cluster to use: in the static rows it would be a key without effect, an error.
+CLUSTERS = """\
+clusters:
+  origin:
+    endpoints: ["127.0.0.1:{origin_port}"]
+    keep_alive: {{ requests: {requests}, timeout: {idle}s }}
+"""
+ROUTE_PROXY = '      - {{ path: "{prefix}*", proxy: origin }}'
+ROUTE_STATIC = '      - {{ path: "/*", static: "{root}" }}'
+LOG_OFF = "[]"
+LOG_FILE = '{{ to: {{ file: "{path}" }}, format: combined }}'
 
 
 def binary() -> Path:
@@ -49,12 +56,14 @@ class Bifrons(Peer):
         return ask_version([str(binary()), "--version"], r"bifrons v?(\S+)")
 
     def configure(self, job: Job) -> list[str]:
-        conf = job.dir / "bifrons.yaml"
-        log = LOG_FILE.format(path=job.access_log) if job.access_log else LOG_OFF
         if job.static_root:
-            text, routes = CONFIG_STATIC, ROUTE_STATIC.format(root=job.static_root)
+            text, routes = CONFIG, ROUTE_STATIC.format(root=job.static_root)
         else:
             prefixes = job.routes or ("/",)
-            text, routes = CONFIG, "\n".join(ROUTE_PROXY.format(prefix=prefix) for prefix in prefixes)
-        conf.write_text(text.format(log=log, port=job.port, origin_port=job.origin_port, routes=routes))
+            text, routes = CONFIG + CLUSTERS, "\n".join(ROUTE_PROXY.format(prefix=prefix) for prefix in prefixes)
+        conf = job.dir / "bifrons.yaml"
+        conf.write_text(text.format(
+            log=LOG_FILE.format(path=job.access_log) if job.access_log else LOG_OFF,
+            port=job.port, origin_port=job.origin_port, requests=REQUESTS_PER_CONN, idle=IDLE_SECONDS, routes=routes,
+        ))
         return [str(binary()), "run", str(conf)]
