@@ -1,3 +1,28 @@
 //! What is written down about requests: metrics and the access log.
+//!
+//! - [`config`]: the configuration of the access log.
+//! - [`CompiledFormat`]: a log format, ready to write records.
+//! - [`AccessLogger`] (one a process), [`Log`] (one a destination of a host or route), [`LogBuffer`] (one a
+//!   worker): records on their way to a [`sinks::Sink`].
+//! - [`Registry`] (one a process), [`Shard`] (one a worker): counters, gauges and histograms, and their text.
+//! - [`time`]: times as logs and header fields write them.
 
+pub mod access;
 pub mod config;
+mod escape;
+pub mod format;
+pub mod metrics;
+pub mod sinks;
+pub mod time;
+
+pub use access::{AccessLogger, Log, LogBuffer};
+pub use format::CompiledFormat;
+pub use metrics::{
+    ClusterStats, Counter, Exposition, Gauge, Histogram, ListenerStats, Metric, Refusal, Registry,
+    RouteLabels, RouteStats, Shard,
+};
+
+/// The name of the machine, lower case as nginx's `$hostname`.
+pub fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().to_ascii_lowercase()
+}
