@@ -1,0 +1,32 @@
+//! Answers from a directory, as nginx's static and index modules give them (RFC 9110 8, 13, 14).
+//!
+//! A request passes the files from top to bottom:
+//! 1. [`Files::answer`]: method, what is looked up, file or directory.
+//! 2. `name`: directory and path to a file name that stays below the directory.
+//! 3. `open`: the file, or small ones from `cache`.
+//! 4. `respond`: `conditions` and `range` decide between 200, 206, 304, 412 and 416; `redirect` leads to
+//!    directories.
+//!
+//! Symbolic links are followed, as nginx does by default: who may write below the directory decides what is
+//! shown. The calls block on the disk, as nginx's do without `aio`.
+
+// A test may unwrap: a panic is how it fails.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod cache;
+mod clock;
+mod conditions;
+mod etag;
+mod files;
+mod name;
+mod open;
+mod range;
+mod redirect;
+mod respond;
+#[cfg(test)]
+mod testing;
+mod types;
+
+pub use cache::SmallFileCache;
+pub use files::{Answer, Files, Options};
+pub use open::SMALL_BYTES_MAX;
