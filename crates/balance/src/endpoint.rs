@@ -60,6 +60,7 @@ impl EndpointSpec {
 #[derive(Debug)]
 pub struct Endpoint {
     spec: EndpointSpec,
+    label: Arc<str>,
     /// Counters, which outlive this endpoint when a reload changes its settings.
     state: Arc<EndpointState>,
 }
@@ -67,12 +68,17 @@ pub struct Endpoint {
 impl Endpoint {
     /// An endpoint that counts in `state`.
     pub(crate) fn new(spec: EndpointSpec, state: Arc<EndpointState>) -> Arc<Self> {
-        Arc::new(Self { spec, state })
+        Arc::new(Self { label: spec.address.to_string().into(), spec, state })
     }
 
     /// What is configured.
     pub fn spec(&self) -> &EndpointSpec {
         &self.spec
+    }
+
+    /// Its address as logs name it, shared so that a record costs no copy.
+    pub fn label(&self) -> &Arc<str> {
+        &self.label
     }
 
     /// What is counted.

@@ -3,6 +3,7 @@
 
 pub mod error;
 pub mod limits;
+pub mod time;
 
 pub use error::{Error, Kind, Retry, Side};
 pub use limits::Limits;

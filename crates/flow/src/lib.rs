@@ -1,1 +1,38 @@
-//! The way of a request, one file per step.
+//! THE WAY of a request, one file per step. Read them in this order:
+//!
+//! 1. [`listen`]: one listener on one worker: accept, connection limits, drain.
+//! 2. [`conn`]: one connection: which protocol it speaks.
+//! 3. [`serve`]: one file per downstream protocol.
+//! 4. [`request`]: one request on one screen: route, filters, action, filters.
+//!    [`routing`] finds host and route, [`action`] what a route does.
+//! 5. [`forward`]: attempt after attempt: retries, budgets, deadlines.
+//! 6. [`attempt`]: one try: pick an endpoint, take or dial a connection, send, wait for the head.
+//! 7. [`relay`]: bytes both ways: bodies, upgrades.
+//! 8. [`respond`]: every error becomes an answer here and only here.
+//! 9. [`record`]: access log and metrics.
+//!
+//! Beside the way: [`snapshot`] (what a request is decided by), [`build`] (from `Config` to it),
+//! [`worker`] (the thread and its state), [`shared`] (what outlives a snapshot).
+
+pub mod action;
+pub mod attempt;
+pub mod build;
+pub mod conn;
+pub mod forward;
+pub mod forwarded;
+pub mod listen;
+pub mod record;
+pub mod relay;
+pub mod request;
+pub mod respond;
+pub mod routing;
+pub mod serve;
+pub mod shared;
+pub mod snapshot;
+mod takeover;
+pub mod worker;
+
+pub use build::build;
+pub use shared::Shared;
+pub use snapshot::Snapshot;
+pub use worker::{Command, Worker};

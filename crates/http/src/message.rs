@@ -55,6 +55,8 @@ pub enum Body {
     File(FileBody),
     /// Another body, changed on its way.
     Changed(Box<Changed>),
+    /// A body that was here and was given away.
+    Spent,
     /// Not a body: the connection has become a tunnel (101, CONNECT).
     Tunnel(Rc<Conn>),
 }
@@ -102,7 +104,7 @@ impl Body {
     /// Bytes still to come, where that is known.
     pub fn length(&self) -> Option<u64> {
         match self {
-            Self::Empty | Self::Tunnel(_) => Some(0),
+            Self::Empty | Self::Spent | Self::Tunnel(_) => Some(0),
             Self::Full(bytes) => Some(bytes.len() as u64),
             Self::H1(body) => body.left(),
             Self::File(file) => Some(file.len),
@@ -121,7 +123,7 @@ impl Body {
     /// What the source of the body says: truncated, malformed, too large, too slow.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         match self {
-            Self::Empty | Self::Tunnel(_) => Poll::Ready(Ok(None)),
+            Self::Empty | Self::Spent | Self::Tunnel(_) => Poll::Ready(Ok(None)),
             Self::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
                 Poll::Ready(Ok((!bytes.is_empty()).then_some(bytes)))

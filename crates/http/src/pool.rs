@@ -8,6 +8,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -32,29 +34,83 @@ struct Idle {
     until: Instant,
 }
 
+/// How many idle connections each worker keeps to each endpoint, for siblings to see.
+#[derive(Debug, Default)]
+pub struct Board {
+    counts: Mutex<HashMap<EndpointKey, Vec<(usize, Arc<AtomicUsize>)>>>,
+}
+
+impl Board {
+    /// The worker other than `except` that keeps most idle connections to the endpoint.
+    pub fn richest(&self, key: EndpointKey, except: usize) -> Option<usize> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let (worker, count) = counts
+            .get(&key)?
+            .iter()
+            .filter(|(worker, _)| *worker != except)
+            .map(|(worker, count)| (*worker, count.load(Ordering::Relaxed)))
+            .max_by_key(|(_, count)| *count)?;
+        (count > 0).then_some(worker)
+    }
+
+    fn enter(&self, key: EndpointKey, worker: usize) -> Arc<AtomicUsize> {
+        let count = Arc::new(AtomicUsize::new(0));
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.entry(key).or_default().push((worker, count.clone()));
+        count
+    }
+
+    fn leave(&self, key: EndpointKey, worker: usize) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(workers) = counts.get_mut(&key) {
+            workers.retain(|(entered, _)| *entered != worker);
+            if workers.is_empty() {
+                counts.remove(&key);
+            }
+        }
+    }
+}
+
+/// Idle connections to one endpoint.
+struct List {
+    idle: Vec<Idle>,
+    count: Arc<AtomicUsize>,
+}
+
+impl List {
+    /// Shows siblings how many there are: a plain store, which costs next to nothing.
+    fn show(&self) {
+        self.count.store(self.idle.len(), Ordering::Relaxed);
+    }
+}
+
 /// A worker's idle connections.
-#[derive(Default)]
 pub struct Pool {
-    idle: RefCell<HashMap<EndpointKey, Vec<Idle>, foldhash::fast::RandomState>>,
+    lists: RefCell<HashMap<EndpointKey, List, foldhash::fast::RandomState>>,
+    board: Arc<Board>,
+    worker: usize,
 }
 
 impl Pool {
-    /// None yet.
-    pub fn new() -> Self {
-        Self::default()
+    /// None yet; `board` shows siblings what there is.
+    pub fn new(board: Arc<Board>, worker: usize) -> Self {
+        Self { lists: RefCell::default(), board, worker }
     }
 
     /// An idle connection to the endpoint that still lives.
     pub fn take(&self, key: EndpointKey) -> Option<Rc<Conn>> {
-        let mut idle = self.idle.borrow_mut();
-        let list = idle.get_mut(&key)?;
+        let mut lists = self.lists.borrow_mut();
+        let list = lists.get_mut(&key)?;
+        let mut found = None;
         // Bounded: every turn takes one off the list.
-        while let Some(Idle { conn, .. }) = list.pop() {
+        while let Some(Idle { conn, .. }) = list.idle.pop() {
             if conn.is_quiet() {
-                return Some(conn);
+                found = Some(conn);
+                break;
             }
         }
-        None
+        list.show();
+        found
     }
 
     /// Keeps a connection for later, if it may be kept; else it closes when its last holder drops it.
@@ -66,34 +122,36 @@ impl Pool {
         if now - conn.born() >= keep.age_max {
             return;
         }
-        let mut idle = self.idle.borrow_mut();
-        let list = idle.entry(key).or_default();
-        if list.len() < keep.idle_max {
-            list.push(Idle { conn, until: now + keep.idle_timeout });
+        let mut lists = self.lists.borrow_mut();
+        let enter = || List { idle: Vec::new(), count: self.board.enter(key, self.worker) };
+        let list = lists.entry(key).or_insert_with(enter);
+        if list.idle.len() < keep.idle_max {
+            list.idle.push(Idle { conn, until: now + keep.idle_timeout });
+            list.show();
         }
     }
 
     /// Closes what has been idle too long or was closed by the endpoint.
     pub fn sweep(&self, now: Instant) {
-        self.idle.borrow_mut().retain(|_, list| {
-            list.retain(|idle| idle.until > now && idle.conn.is_quiet());
-            !list.is_empty()
+        self.lists.borrow_mut().retain(|&key, list| {
+            list.idle.retain(|idle| idle.until > now && idle.conn.is_quiet());
+            list.show();
+            let used = !list.idle.is_empty();
+            if !used {
+                self.board.leave(key, self.worker);
+            }
+            used
         });
-    }
-
-    /// Closes all connections to endpoints that `keep` doesn't name.
-    pub fn retain(&self, mut keep: impl FnMut(EndpointKey) -> bool) {
-        self.idle.borrow_mut().retain(|&key, _| keep(key));
     }
 
     /// Idle connections to the endpoint.
     pub fn len(&self, key: EndpointKey) -> usize {
-        self.idle.borrow().get(&key).map_or(0, Vec::len)
+        self.lists.borrow().get(&key).map_or(0, |list| list.idle.len())
     }
 
     /// Whether no connection is idle.
     pub fn is_empty(&self) -> bool {
-        self.idle.borrow().is_empty()
+        self.lists.borrow().is_empty()
     }
 
     /// Gives an idle connection away to another worker, no longer registered here.

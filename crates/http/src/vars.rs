@@ -6,9 +6,10 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::headers::Headers;
 use crate::name::{Key, Name};
 use bifrons_config::{Lookup, Var};
+use bifrons_core::time::{msec, seconds, time_iso8601, time_local};
 use std::io::Write;
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// Everything a template may ask for.
@@ -234,9 +235,9 @@ fn process(var: &Var, out: &mut Vec<u8>) -> bool {
             Err(_) => return false,
         },
         Var::NginxVersion => out.extend_from_slice(env!("CARGO_PKG_VERSION").as_bytes()),
-        Var::Msec => seconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(), out),
-        Var::TimeLocal => date::write_local(out),
-        Var::TimeIso8601 => date::write_iso8601(out),
+        Var::Msec => msec(SystemTime::now(), out),
+        Var::TimeLocal => time_local(date::now(), out),
+        Var::TimeIso8601 => time_iso8601(date::now(), out),
         Var::LimitRate => out.push(b'0'),
         _ => return false,
     }
@@ -354,16 +355,4 @@ fn address(ip: Option<IpAddr>, out: &mut Vec<u8>) -> bool {
         None => out.extend_from_slice(b"unix:"),
     }
     true
-}
-
-/// Seconds with milliseconds.
-fn seconds(time: Duration, out: &mut Vec<u8>) {
-    number(Some(time.as_secs()), out);
-    let ms = time.subsec_millis();
-    out.extend_from_slice(&[
-        b'.',
-        b'0' + (ms / 100) as u8,
-        b'0' + (ms / 10 % 10) as u8,
-        b'0' + (ms % 10) as u8,
-    ]);
 }

@@ -111,9 +111,22 @@ impl Stream {
         }
     }
 
+    /// Whether the peer is there and silent, asked of the kernel: one `recv(2)` that takes nothing.
+    pub fn is_alive(&self) -> bool {
+        let mut byte = [0u8; 1];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        matches!(rustix::net::recv(self.fd.as_fd(), &mut byte, flags), Err(rustix::io::Errno::WOULDBLOCK))
+    }
+
     /// Writes as much of `data` as the socket takes.
     pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_with(cx, |fd| Ok(rustix::net::send(fd, data, SendFlags::NOSIGNAL)?))
+    }
+
+    /// As [`Stream::poll_write`], with more to follow at once.
+    pub fn poll_write_more(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let flags = SendFlags::NOSIGNAL | SendFlags::MORE;
+        self.poll_write_with(cx, |fd| Ok(rustix::net::send(fd, data, flags)?))
     }
 
     /// Writes as much of `slices` as the socket takes, in one call.
@@ -153,6 +166,11 @@ impl Stream {
     pub fn shutdown_write(&self) {
         // The peer may be gone already, and then there is nothing left to end.
         let _ = rustix::net::shutdown(self.fd.as_fd(), Shutdown::Write);
+    }
+
+    /// Ends both directions: whoever waits for the peer sees the end.
+    pub fn shutdown_both(&self) {
+        let _ = rustix::net::shutdown(self.fd.as_fd(), Shutdown::Both);
     }
 
     /// Makes the coming close a reset (RST): the peer sees an abort, never a clean end.

@@ -5,7 +5,7 @@
 //! - [`AccessLogger`] (one a process), [`Log`] (one a destination of a host or route), [`LogBuffer`] (one a
 //!   worker): records on their way to a [`sinks::Sink`].
 //! - [`Registry`] (one a process), [`Shard`] (one a worker): counters, gauges and histograms, and their text.
-//! - [`time`]: times as logs and header fields write them.
+//! Times as logs write them are in `bifrons_core::time`.
 
 pub mod access;
 pub mod config;
@@ -13,7 +13,7 @@ mod escape;
 pub mod format;
 pub mod metrics;
 pub mod sinks;
-pub mod time;
+pub use bifrons_core::time;
 
 pub use access::{AccessLogger, Log, LogBuffer};
 pub use format::CompiledFormat;

@@ -5,13 +5,19 @@ use crate::headers::Headers;
 use crate::pool::Home;
 use bifrons_core::Result;
 use bytes::Bytes;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+
+/// A request's body that is sent while the answer comes already (RFC 9112 9.5).
+pub type Pump = Pin<Box<dyn Future<Output = Result<()>>>>;
 
 /// A handle to the body that a connection is reading. Dropped before its end, an upstream connection
 /// closes (it has no home in the pool any more); a downstream one is left to its server loop.
 pub struct H1Body {
     conn: Rc<Conn>,
+    pump: Option<Pump>,
     home: Option<Home>,
     trailers: Option<Headers>,
     ended: bool,
@@ -20,7 +26,12 @@ pub struct H1Body {
 impl H1Body {
     /// The body that `conn` has begun to read; at its end the connection goes `home`.
     pub fn new(conn: Rc<Conn>, home: Option<Home>) -> Self {
-        Self { conn, home, trailers: None, ended: false }
+        Self::with_pump(conn, home, None)
+    }
+
+    /// The same, with a request that is still being sent on the connection meanwhile.
+    pub fn with_pump(conn: Rc<Conn>, home: Option<Home>, pump: Option<Pump>) -> Self {
+        Self { conn, pump, home, trailers: None, ended: false }
     }
 
     /// The connection it comes from.
@@ -35,6 +46,12 @@ impl H1Body {
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         if self.ended {
             return Poll::Ready(Ok(None));
+        }
+        if let Some(pump) = &mut self.pump
+            && pump.as_mut().poll(cx).is_ready()
+        {
+            // Failed or done: either way the answer is what counts from here on.
+            self.pump = None;
         }
         let piece = ready!(self.conn.poll_body(cx))?;
         // A body of known length is over with its last byte: the connection need not wait.
@@ -56,6 +73,11 @@ impl H1Body {
     /// Trailer fields, once the end was seen.
     pub fn take_trailers(&mut self) -> Option<Headers> {
         self.trailers.take()
+    }
+
+    /// Whether the request is still being sent.
+    pub fn is_pumping(&self) -> bool {
+        self.pump.is_some()
     }
 
     /// Bytes still to come where a length was announced.

@@ -77,6 +77,7 @@ pub struct Conn {
     sent: Cell<u64>,
     idle: Cell<bool>,
     sending: Cell<bool>,
+    write_ended: Cell<bool>,
     born: Instant,
     messages: Cell<u32>,
 }
@@ -112,6 +113,7 @@ impl Conn {
             sent: Cell::new(0),
             idle: Cell::new(false),
             sending: Cell::new(false),
+            write_ended: Cell::new(false),
             born: Instant::now(),
             messages: Cell::new(0),
         }
@@ -534,6 +536,38 @@ impl Conn {
             Poll::Ready(Ok(()))
         })
         .await
+    }
+
+    /// Writes bytes behind which more follow at once: the kernel may hold them back (`MSG_MORE`).
+    ///
+    /// # Errors
+    /// As [`Conn::write`].
+    pub async fn write_more(&self, mut data: &[u8], limit: Duration) -> Result<()> {
+        poll_fn(|cx| {
+            while !data.is_empty() {
+                let len = match self.stream.poll_write_more(cx, data) {
+                    Poll::Ready(Ok(len)) => len,
+                    Poll::Ready(Err(err)) => return Poll::Ready(Err(Error::io(self.side, &err))),
+                    Poll::Pending => return self.poll_write_timer(cx, limit).map(Err),
+                };
+                self.clear_write_timer();
+                self.sent.set(self.sent.get() + len as u64);
+                data = data.get(len..).unwrap_or_default();
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    /// Ends our sending direction; what was written still arrives.
+    pub fn end_write(&self) {
+        self.write_ended.set(true);
+        self.stream.shutdown_write();
+    }
+
+    /// Whether our sending direction has ended.
+    pub fn is_write_ended(&self) -> bool {
+        self.write_ended.get()
     }
 
     fn poll_write_some(

@@ -1,0 +1,331 @@
+//! Step 6. One try: take or dial a connection, send, wait for the head.
+
+use crate::forward;
+use crate::request::Task;
+use crate::snapshot::{ClusterPlan, ProxyPlan};
+use bifrons_balance::{Endpoint, EndpointAddr, Picked};
+use bifrons_core::{Error, Kind, Result, Retry, Side};
+use bifrons_http::h1::framing::{self, Framing};
+use bifrons_http::h1::write::{self, Persist, ToUpstream};
+use bifrons_http::h1::body::Pump;
+use bifrons_http::h1::{Conn, H1Body, Pace};
+use bifrons_http::pool::{EndpointKey, Home};
+use bifrons_http::{Attempt, Body, Method, Request, RequestHead, Response, ResponseHead, Version};
+use bifrons_model::ClientAbort;
+use bifrons_net::{Addr, dial};
+use bytes::Bytes;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// 16: interim answers before the final one; a server that sends more never means to come to an end.
+const INTERIM_MAX: u32 = 16;
+
+/// A connection to an endpoint, ready for a request.
+struct Line {
+    conn: Rc<Conn>,
+    is_reused: bool,
+    connect_us: Option<u32>,
+}
+
+/// What the head says about the body behind it.
+pub struct Sent<'a> {
+    /// The method.
+    pub method: Method,
+    /// Its length, if known.
+    pub body_len: Option<u64>,
+    /// Whether the head has a `Content-Length` of its own.
+    pub announced: bool,
+    /// The head.
+    pub head: &'a RequestHead,
+}
+
+/// Sends the request to the endpoint and waits for the head of its answer.
+///
+/// # Errors
+/// Of the upstream's side with what may be tried again; of the downstream's when the client or its body
+/// failed.
+pub async fn attempt(
+    plan: &ProxyPlan,
+    cluster: &ClusterPlan,
+    task: &mut Task<'_>,
+    req: &mut Request,
+    picked: Picked,
+) -> Result<Response> {
+    let endpoint = picked.endpoint().clone();
+    task.active = Some(picked.into_active());
+    task.cx.attempts.push(Attempt {
+        endpoint: endpoint_name(&endpoint),
+        status: 0,
+        began: Instant::now(),
+        connect_us: None,
+        header_us: None,
+        response_us: None,
+        sent: 0,
+        body_received: 0,
+        received: 0,
+        error: None,
+    });
+    let outcome = exchange(plan, cluster, task, req, &endpoint).await;
+    if let (Err(err), Some(attempt)) = (&outcome, task.cx.attempts.last_mut())
+        && err.side() == Side::Upstream
+    {
+        attempt.error = Some(err.kind());
+    }
+    outcome
+}
+
+async fn exchange(
+    plan: &ProxyPlan,
+    cluster: &ClusterPlan,
+    task: &mut Task<'_>,
+    req: &mut Request,
+    endpoint: &Arc<Endpoint>,
+) -> Result<Response> {
+    let key = key_of(endpoint);
+    let line = connect(plan, cluster, task, endpoint, (key, &req.head)).await?;
+    if let Some(attempt) = task.cx.attempts.last_mut() {
+        attempt.connect_us = line.connect_us;
+    }
+    let (sent_before, received_before) = (line.conn.sent(), line.conn.received());
+    let upgrade = plan.version == Version::Http11 && framing::asks_upgrade(&req.head);
+    let keeps = plan.keep_alive && cluster.keep.idle_max > 0;
+    let pump = send(plan, task, req, &line, (endpoint, upgrade, keeps)).await?;
+    let outcome = wait_for_head(plan, cluster, task, req, (&line, pump)).await;
+    if let Some(attempt) = task.cx.attempts.last_mut() {
+        attempt.sent = line.conn.sent() - sent_before;
+        attempt.received = line.conn.received() - received_before;
+    }
+    let (head, pump) = outcome?;
+    note_head(task, cluster, &head);
+    let framing = framing::response(&head, req.head.method(), upgrade)?;
+    let keeps = keeps && framing::response_keeps_alive(&head) && framing != Framing::UntilClose;
+    let home = keeps.then(|| Home::new(task.conn.worker.pool.clone(), key, cluster.keep));
+    Ok(Response { head, body: body_of(plan, cluster, line.conn, framing, home, pump) })
+}
+
+fn note_head(task: &mut Task<'_>, cluster: &ClusterPlan, head: &ResponseHead) {
+    let Some(attempt) = task.cx.attempts.last_mut() else { return };
+    let took = attempt.began.elapsed();
+    attempt.status = head.status;
+    attempt.header_us = Some(micros(took));
+    task.conn.worker.shard.observe(cluster.stats.head, took);
+}
+
+/// The answer's body, with what is still being sent polled along with it.
+fn body_of(
+    plan: &ProxyPlan,
+    cluster: &ClusterPlan,
+    conn: Rc<Conn>,
+    framing: Framing,
+    home: Option<Home>,
+    pump: Option<Pump>,
+) -> Body {
+    match framing {
+        Framing::Tunnel => return Body::Tunnel(conn),
+        Framing::None => {
+            // With something still being sent the connection is of no further use and closes.
+            if let (Some(home), None) = (home, &pump) {
+                home.send(conn);
+            }
+            return Body::Empty;
+        }
+        _ => {}
+    }
+    conn.begin_body(framing, &cluster.limits, Pace::timeout(plan.read_timeout), u64::MAX);
+    Body::H1(Box::new(H1Body::with_pump(conn, home, pump)))
+}
+
+/// A kept connection, or one a sibling worker has kept, or a new one.
+async fn connect(
+    plan: &ProxyPlan,
+    cluster: &ClusterPlan,
+    task: &Task<'_>,
+    endpoint: &Endpoint,
+    (key, head): (EndpointKey, &RequestHead),
+) -> Result<Line> {
+    let worker = &task.conn.worker;
+    if plan.keep_alive {
+        // Bounded: the pool gets smaller with every turn.
+        while let Some(conn) = worker.pool.take(key) {
+            // What may not be sent twice goes only where the kernel, too, says that the peer is there.
+            if head.method().is_idempotent() || conn.stream().is_alive() {
+                worker.shard.inc(cluster.stats.reuses);
+                return Ok(Line { conn, is_reused: true, connect_us: None });
+            }
+        }
+        if let Some(conn) = crate::takeover::from_sibling(worker, key).await {
+            worker.shard.inc(cluster.stats.reuses);
+            return Ok(Line { conn, is_reused: true, connect_us: None });
+        }
+    }
+    let began = Instant::now();
+    let addr = match &endpoint.spec().address {
+        EndpointAddr::Inet(addr) => Addr::Inet(*addr),
+        EndpointAddr::Unix(path) => Addr::Unix(path.clone()),
+    };
+    worker.shard.inc(cluster.stats.connects);
+    let stream = dial::dial(&addr, cluster.bind, plan.connect_timeout).await.map_err(|err| {
+        worker.shard.inc(cluster.stats.connect_failures);
+        let kind = if err.kind() == std::io::ErrorKind::TimedOut { Kind::Timeout } else { Kind::Connect };
+        Error::upstream(kind, format!("connecting to {}: {err}", endpoint.spec().name)).retry(Retry::Safe)
+    })?;
+    let conn = Rc::new(Conn::new(stream, Side::Upstream));
+    Ok(Line { conn, is_reused: false, connect_us: Some(micros(began.elapsed())) })
+}
+
+/// Sends head and body; a body that is not in hand is left as a pump to be polled along.
+async fn send(
+    plan: &ProxyPlan,
+    task: &Task<'_>,
+    req: &mut Request,
+    line: &Line,
+    (endpoint, upgrade, keeps): (&Endpoint, bool, bool),
+) -> Result<Option<Pump>> {
+    let mut scratch = Vec::new();
+    let announced = req.head.headers.has(bifrons_http::Name::ContentLength);
+    let body_len = req.body.length();
+    let sent = Sent { method: req.head.method(), body_len, announced, head: &req.head };
+    let to = ToUpstream {
+        version: plan.version,
+        host: forward::host_sent(plan, task, &req.head, &endpoint.spec().name, &mut scratch),
+        delimit: forward::delimit(&sent),
+        persist: match (upgrade, keeps, plan.version) {
+            (true, ..) => Persist::Upgrade,
+            (_, true, Version::Http11) => Persist::Implied,
+            (_, true, Version::Http10) => Persist::KeepAlive,
+            (_, false, _) => Persist::Close,
+        },
+    };
+    let mut out = Vec::with_capacity(1024);
+    write::request(&mut out, &req.head, &to);
+    let body = match &req.body {
+        Body::Full(bytes) => bytes.clone(),
+        _ => Bytes::new(),
+    };
+    let written = line.conn.write([&out, &body, b""], plan.send_timeout).await;
+    written.map_err(|err| if line.is_reused { err.retry(Retry::Reused) } else { err })?;
+    if matches!(req.body, Body::Empty | Body::Full(_) | Body::Spent) {
+        return Ok(None);
+    }
+    let body = std::mem::replace(&mut req.body, Body::Spent);
+    line.conn.set_sending(true);
+    Ok(Some(Box::pin(pump(body, line.conn.clone(), to.delimit == write::Delimit::Chunked, plan.send_timeout))))
+}
+
+/// Sends a body piece by piece.
+async fn pump(mut body: Body, conn: Rc<Conn>, is_chunked: bool, limit: Duration) -> Result<()> {
+    while let Some(piece) = body.next().await? {
+        if is_chunked {
+            let line = bifrons_http::h1::chunked::size_line(piece.len());
+            conn.write([line.as_ref(), &piece, b"\r\n"], limit).await?;
+        } else {
+            conn.write([&piece, b"", b""], limit).await?;
+        }
+    }
+    if is_chunked {
+        let mut end = Vec::new();
+        write::chunked_end(&mut end, body.take_trailers().as_ref());
+        conn.write([&end, b"", b""], limit).await?;
+    }
+    conn.set_sending(false);
+    Ok(())
+}
+
+/// Waits for the final head, relaying interim ones, while the body is pumped and the client watched.
+async fn wait_for_head(
+    plan: &ProxyPlan,
+    cluster: &ClusterPlan,
+    task: &mut Task<'_>,
+    req: &Request,
+    (line, mut pump): (&Line, Option<Pump>),
+) -> Result<(ResponseHead, Option<Pump>)> {
+    for _ in 0..INTERIM_MAX {
+        let mut looked_at = 0;
+        let head = poll_fn(|cx| {
+            if let Poll::Ready(Err(err)) = poll_pump(cx, &mut pump) {
+                return Poll::Ready(Err(err));
+            }
+            // The endpoint's time runs from the end of the request.
+            let limit = if pump.is_some() { Duration::MAX } else { plan.read_timeout };
+            let polled = line.conn.poll_response(cx, &cluster.limits, limit, &mut looked_at);
+            if polled.is_pending()
+                && let Some(err) = client_left(cx, plan.client_abort, &task.conn.http, pump.is_some())
+            {
+                return Poll::Ready(Err(err));
+            }
+            polled
+        })
+        .await;
+        let head = match head {
+            Ok(Some(head)) => head,
+            Ok(None) => {
+                let err = Error::upstream(Kind::Closed, "closed before the head of an answer");
+                return Err(if line.is_reused { err.retry(Retry::Reused) } else { err });
+            }
+            Err(err) if line.is_reused && err.kind() == Kind::Reset && looked_at == 0 => {
+                return Err(err.retry(Retry::Reused));
+            }
+            Err(err) => return Err(err),
+        };
+        if head.status >= 200 || head.status == 101 {
+            return Ok((head, pump));
+        }
+        relay_interim(task, &req.head, &head).await?;
+    }
+    Err(Error::upstream(Kind::Malformed, "more than 16 interim answers"))
+}
+
+/// Polls the pump; it is gone once it has sent everything or the endpoint reads no more.
+fn poll_pump(cx: &mut Context<'_>, pump: &mut Option<Pump>) -> Poll<Result<()>> {
+    let Some(running) = pump else { return Poll::Pending };
+    match running.as_mut().poll(cx) {
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(Err(err)) if err.side() != Side::Upstream => Poll::Ready(Err(err)),
+        // An endpoint that stops reading may have answered early (RFC 9112 9.5): look for that.
+        Poll::Ready(_) => {
+            *pump = None;
+            Poll::Pending
+        }
+    }
+}
+
+/// An error once the client is gone in the sense of the policy.
+fn client_left(cx: &mut Context<'_>, policy: ClientAbort, http: &Conn, is_read: bool) -> Option<Error> {
+    let stream = http.stream();
+    // Registers for news of the client; whoever reads its body does that already.
+    if policy == ClientAbort::Ignore || is_read || stream.poll_readable(cx).is_pending() {
+        return None;
+    }
+    let gone = match policy {
+        ClientAbort::CancelOnHalfClose => stream.is_read_closed(),
+        _ => stream.is_hung_up(),
+    };
+    gone.then(|| Error::downstream(Kind::Closed, "the client left before the answer"))
+}
+
+/// Passes an interim answer on to an HTTP/1.1 client (RFC 9110 15.2).
+async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) -> Result<()> {
+    if req.version == Version::Http10 {
+        return Ok(());
+    }
+    let mut out = Vec::new();
+    write::interim(&mut out, head);
+    task.conn.http.write([&out, b"", b""], task.listener.send_timeout).await
+}
+
+/// The endpoint's key in the pool: its state lives as long as the endpoint is in use.
+fn key_of(endpoint: &Endpoint) -> EndpointKey {
+    Arc::as_ptr(endpoint.state()) as EndpointKey
+}
+
+fn endpoint_name(endpoint: &Endpoint) -> Arc<str> {
+    endpoint.label().clone()
+}
+
+fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,94 @@
+//! Clusters.
+
+use super::Cx;
+use crate::snapshot::ClusterPlan;
+use bifrons_balance::{EndpointSet, EndpointSpec, SharedEndpoints};
+use bifrons_config::problem::HELP_MARK;
+use bifrons_core::Limits;
+use bifrons_http::pool::Keep;
+use bifrons_model::{Cluster, LoneLf};
+use bifrons_observe::metrics::ClusterStats;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, PoisonError};
+
+/// Builds all clusters, in the order of the configuration.
+pub(super) fn build(cx: &mut Cx<'_>) {
+    for (name, cluster) in &cx.config.clusters {
+        let plan = plan(cx, name, cluster);
+        cx.clusters.insert(name, cx.plans.len());
+        cx.plans.push(Arc::new(plan));
+    }
+}
+
+fn plan(cx: &mut Cx<'_>, name: &str, cluster: &Cluster) -> ClusterPlan {
+    if cluster.endpoints.is_empty() {
+        let help = Some("add `endpoints: [\"127.0.0.1:3000\"]`".to_owned());
+        cx.problem(&None, format!("cluster \"{name}\" has no endpoints"), help);
+    }
+    let bind = cluster.bind.as_ref().and_then(|bind| match read_bind(bind) {
+        Ok(addr) => Some(addr),
+        Err(message) => {
+            cx.problem_text(&bind.place, &message);
+            None
+        }
+    });
+    ClusterPlan {
+        name: name.into(),
+        shared: endpoints(cx, name, cluster),
+        balance: Arc::new(cluster.balance.clone()),
+        keep: Keep {
+            idle_max: cluster.keep_alive.idle as usize,
+            idle_timeout: cluster.keep_alive.timeout.0,
+            requests_max: cluster.keep_alive.requests,
+            age_max: cluster.keep_alive.age.0,
+        },
+        limits: Limits {
+            line_bytes: Limits::LINE_BYTES,
+            fields: Limits::FIELDS * 2,
+            head_bytes: cluster.head.as_usize(),
+            lone_lf: cluster.lone_lf == LoneLf::Accept,
+        },
+        bind,
+        stats: ClusterStats::register(&cx.shared.metrics, name),
+    }
+}
+
+/// The endpoints, their counters taken over from the running snapshot. Names keep the addresses they had
+/// until they are resolved again.
+fn endpoints(cx: &Cx<'_>, name: &str, cluster: &Cluster) -> Arc<SharedEndpoints> {
+    let mut known = cx.shared.clusters.lock().unwrap_or_else(PoisonError::into_inner);
+    let old = known.get(name).cloned();
+    let old_set = old.as_ref().map(|shared| shared.load());
+    let mut specs = Vec::new();
+    for endpoint in &cluster.endpoints {
+        let resolved = old_set.as_ref().map(|set| addresses(set, &endpoint.value.address.to_string()));
+        specs.extend(endpoint.value.specs(&resolved.unwrap_or_default()));
+    }
+    if cx.options.dry_run {
+        return Arc::new(SharedEndpoints::new(EndpointSet::new(specs)));
+    }
+    let set = match &old_set {
+        Some(old) => EndpointSet::rebuild(old, specs),
+        None => EndpointSet::new(specs),
+    };
+    let shared = Arc::new(SharedEndpoints::new(set));
+    known.insert(name.to_owned(), shared.clone());
+    shared
+}
+
+/// The addresses that a name had in a set.
+fn addresses(set: &EndpointSet, name: &str) -> Vec<SocketAddr> {
+    let of_name = |spec: &&EndpointSpec| &*spec.name == name;
+    let inet = |spec: &EndpointSpec| match &spec.address {
+        bifrons_balance::EndpointAddr::Inet(addr) => Some(*addr),
+        bifrons_balance::EndpointAddr::Unix(_) => None,
+    };
+    set.specs().filter(of_name).filter_map(inet).collect()
+}
+
+fn read_bind(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, 0));
+    }
+    text.parse().map_err(|_| format!("invalid local address \"{text}\"{HELP_MARK}write \"10.0.0.5\""))
+}

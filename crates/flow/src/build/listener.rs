@@ -1,0 +1,155 @@
+//! Listeners, and the hosts reached by each.
+
+use super::{Cx, host};
+use crate::forwarded::ClientRules;
+use crate::snapshot::{Action, ListenerPlan, RoutePlan, ServerPlan, Via};
+use bifrons_config::At;
+use bifrons_config::problem::HELP_MARK;
+use bifrons_core::Limits;
+use bifrons_filters::Chain;
+use bifrons_http::FieldName;
+use bifrons_http::h1::Pace;
+use bifrons_http::h1::conn::HeadPace;
+use bifrons_model::{ClientAddress, Listener, LoneLf, ServerField};
+use bifrons_net::{Addr, ListenOptions};
+use bifrons_observe::metrics::ListenerStats;
+use bifrons_route::IpSet;
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+/// Builds all listeners.
+pub(super) fn build(cx: &mut Cx<'_>) -> Vec<Arc<ListenerPlan>> {
+    host::check_references(cx);
+    let mut taken: HashMap<Addr, String> = HashMap::new();
+    let mut plans = Vec::new();
+    let config = cx.config;
+    if config.listeners.is_empty() {
+        let help = Some("add `listeners: { web: { bind: \":8080\" } }`".to_owned());
+        cx.problem(&None, "there is no listener", help);
+    }
+    for (name, listener) in &config.listeners {
+        let addrs = addresses(cx, name, listener, &mut taken);
+        plans.push(Arc::new(plan(cx, name, listener, addrs)));
+    }
+    plans
+}
+
+fn addresses(
+    cx: &mut Cx<'_>,
+    name: &str,
+    listener: &Listener,
+    taken: &mut HashMap<Addr, String>,
+) -> Vec<Addr> {
+    if listener.bind.is_empty() {
+        let help = Some("add `bind: \"0.0.0.0:80\"`".to_owned());
+        cx.problem(&None, format!("listener \"{name}\" has no address"), help);
+    }
+    let mut addrs = Vec::new();
+    for bind in listener.bind.iter() {
+        match read_bind(bind) {
+            Ok(addr) => match taken.insert(addr.clone(), name.to_owned()) {
+                Some(other) => {
+                    cx.problem(&bind.place, format!("address {addr} is taken by listener \"{other}\" already"), None);
+                }
+                None => addrs.push(addr),
+            },
+            Err(message) => cx.problem_text(&bind.place, &message),
+        }
+    }
+    addrs
+}
+
+/// `80`, `:80`, `*:80`, `1.2.3.4:80`, `[::]:80`, `unix:/path`.
+pub fn read_bind(text: &str) -> Result<Addr, String> {
+    let port = text.strip_prefix("*:").or_else(|| text.strip_prefix(':')).unwrap_or(text);
+    if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) {
+        return match port.parse::<u16>() {
+            Ok(port) => Ok(Addr::Inet(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))),
+            Err(_) => Err(format!("port {port} is larger than 65535")),
+        };
+    }
+    text.parse().map_err(|_| {
+        format!("invalid address \"{text}\"{HELP_MARK}write \"0.0.0.0:80\", \":80\", \"[::]:80\" or \"unix:/path\"")
+    })
+}
+
+fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> ListenerPlan {
+    let timeouts = &listener.timeouts;
+    let instance = format!("{}-{name}", cx.shared.instance);
+    ListenerPlan {
+        name: name.into(),
+        addrs,
+        options: ListenOptions {
+            backlog: i32::try_from(listener.backlog).unwrap_or(i32::MAX),
+            reuse_port: true,
+            ipv6_only: listener.ipv6_only,
+        },
+        limits: limits(cx, name, listener),
+        head_pace: HeadPace { idle: timeouts.keep_alive.0, head: timeouts.head.0 },
+        body_pace: Pace {
+            timeout: timeouts.body.0,
+            rate_min: timeouts.body_rate.0,
+            grace: timeouts.body_grace.0,
+        },
+        send_timeout: timeouts.send.0,
+        linger: timeouts.linger.0,
+        requests_max: listener.connections.requests.max(1),
+        connections_max: listener.connections.total,
+        per_address_max: listener.connections.per_address,
+        client: client_rules(cx, &listener.client),
+        server: match &listener.server {
+            ServerField::Pass => ServerPlan::Pass,
+            ServerField::Off => ServerPlan::Off,
+            ServerField::Set(name) => ServerPlan::Set(name.clone()),
+        },
+        via: listener.via.then(|| Via { value: format!("1.1 {instance}").into_bytes(), name: instance }),
+        redirect_https: listener.redirect.is_some(),
+        body_max: listener.limits.body.0,
+        hosts: host::table(cx, name, listener),
+        fallback: fallback(cx, name, "", listener.limits.body.0),
+        state: cx.shared.listener_state(name),
+        stats: ListenerStats::register(&cx.shared.metrics, name),
+    }
+}
+
+/// The route of requests that find none: it has a log and metrics, and nothing else.
+pub(super) fn fallback(cx: &mut Cx<'_>, listener: &str, host: &str, body_max: u64) -> Arc<RoutePlan> {
+    let logs = cx.config.access_log.clone();
+    let record = super::route::record(cx, (listener, host, "", ""), &[logs.as_ref()]);
+    Arc::new(RoutePlan { name: "".into(), chain: Chain::default(), action: Action::None, body_max, record })
+}
+
+fn limits(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> Limits {
+    let fields = usize::from(listener.limits.fields);
+    if fields == 0 || fields > Limits::FIELDS_MAX {
+        let message = format!("listener \"{name}\": limits.fields is {fields}, it must be from 1 to {}", Limits::FIELDS_MAX);
+        cx.problem(&None, message, None);
+    }
+    Limits {
+        line_bytes: listener.limits.request_line.as_usize(),
+        fields,
+        head_bytes: listener.limits.head.as_usize(),
+        lone_lf: listener.lone_lf == LoneLf::Accept,
+    }
+}
+
+fn client_rules(cx: &mut Cx<'_>, client: &ClientAddress) -> ClientRules {
+    let mut nets: Vec<&At<String>> = Vec::new();
+    let mut trusts_unix = false;
+    for net in &client.trusted {
+        if net.value == "unix:" {
+            trusts_unix = true;
+        } else if let Err(err) = bifrons_route::ipset::parse_cidr(&net.value) {
+            cx.problem_text(&net.place, &err.to_string());
+        } else {
+            nets.push(net);
+        }
+    }
+    let field = FieldName::new(&client.field).unwrap_or_else(|| {
+        cx.problem(&None, format!("client.field \"{}\" is no field name", client.field), None);
+        FieldName::new("X-Forwarded-For").expect("invariant: a constant token")
+    });
+    let trusted = IpSet::from_nets(nets.iter().filter_map(|net| bifrons_route::ipset::parse_cidr(net).ok()));
+    ClientRules { trusted, trusts_unix, hops: client.trusted_hops, field, recursive: client.recursive }
+}

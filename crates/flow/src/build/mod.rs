@@ -1,0 +1,106 @@
+//! From the configuration to a snapshot. All mistakes are found in one go.
+
+mod cluster;
+mod host;
+mod listener;
+mod route;
+
+use crate::shared::Shared;
+use crate::snapshot::{ClusterPlan, Snapshot};
+use bifrons_config::suggest::nearest;
+use bifrons_config::{At, Place, Problem, Problems};
+use bifrons_model::Config;
+use bifrons_observe::CompiledFormat;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What building goes by besides the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Where relative paths of the configuration begin; the working directory where it is empty.
+    pub base: PathBuf,
+    /// Whether files are opened. A check builds without.
+    pub dry_run: bool,
+}
+
+/// A build under way.
+struct Cx<'a> {
+    config: &'a Config,
+    shared: &'a Shared,
+    options: &'a Options,
+    problems: Problems,
+    clusters: HashMap<&'a str, usize>,
+    plans: Vec<Arc<ClusterPlan>>,
+    formats: HashMap<String, Arc<CompiledFormat>>,
+}
+
+/// Builds the snapshot of a configuration.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn build(config: Arc<Config>, shared: &Shared, options: &Options) -> Result<Snapshot, Problems> {
+    let mut cx = Cx {
+        config: &config,
+        shared,
+        options,
+        problems: Problems::default(),
+        clusters: HashMap::new(),
+        plans: Vec::new(),
+        formats: HashMap::new(),
+    };
+    cx.formats();
+    cluster::build(&mut cx);
+    let listeners = listener::build(&mut cx);
+    let (clusters, problems) = (cx.plans, cx.problems);
+    let hash = fingerprint(&config);
+    problems.into_result(Snapshot { config, hash, listeners, clusters })
+}
+
+impl<'a> Cx<'a> {
+    fn formats(&mut self) {
+        for (name, format) in &self.config.log_formats {
+            self.formats.insert(name.clone(), Arc::new(CompiledFormat::build(format)));
+        }
+    }
+
+    fn problem(&mut self, place: &Option<Place>, message: impl Into<String>, help: Option<String>) {
+        let mut problem = match place {
+            Some(place) => Problem::at(place.clone(), message),
+            None => Problem::nowhere(message),
+        };
+        problem.help = help;
+        self.problems.push(problem);
+    }
+
+    /// Notes a message of the form `what is wrong\nhelp: the fix`.
+    fn problem_text(&mut self, place: &Option<Place>, text: &str) {
+        let (message, help) = match text.split_once(bifrons_config::problem::HELP_MARK) {
+            Some((message, help)) => (message, Some(help.to_owned())),
+            None => (text, None),
+        };
+        self.problem(place, message, help);
+    }
+
+    /// The place of a cluster among the plans.
+    fn cluster(&mut self, name: &At<String>) -> Option<usize> {
+        if let Some(at) = self.clusters.get(name.value.as_str()) {
+            return Some(*at);
+        }
+        let known: Vec<&str> = self.clusters.keys().copied().collect();
+        let help = nearest(&name.value, known.iter().copied())
+            .map(|near| format!("did you mean \"{near}\"?"))
+            .or_else(|| Some("define it under `clusters:`".to_owned()));
+        self.problem(&name.place, format!("unknown cluster \"{}\"", name.value), help);
+        None
+    }
+}
+
+/// A fingerprint of the configuration as it is after defaults.
+fn fingerprint(config: &Config) -> u64 {
+    use std::hash::{DefaultHasher, Hasher};
+    let text = serde_json::to_vec(config).unwrap_or_default();
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&text);
+    hasher.finish()
+}

@@ -1,0 +1,236 @@
+//! Routes: filters, action, record.
+
+use super::Cx;
+use crate::record::RecordPlan;
+use crate::snapshot::{Action, FilesPlan, HostSent, ProxyPlan, ReplacePath, RetryPlan, RoutePlan};
+use bifrons_config::suggest::nearest;
+use bifrons_config::{At, Place};
+use bifrons_filters::{Chain, FilterConfig};
+use bifrons_filters::edits::Edits;
+use bifrons_http::{FieldName, Version};
+use bifrons_model::route::HttpVersion;
+use bifrons_model::{Cluster, Host, HostField, Proxy, Redirect, Respond, Retry, RetryOn, Route, StaticFiles};
+use bifrons_observe::CompiledFormat;
+use bifrons_observe::config::AccessLogs;
+use bifrons_observe::metrics::{RouteLabels, RouteStats};
+use bifrons_route::PathPattern;
+use bifrons_route::pattern::PatternForm;
+use std::sync::Arc;
+
+/// Builds a route of a host on a listener.
+pub(super) fn build(
+    cx: &mut Cx<'_>,
+    (listener, host_name): (&str, &str),
+    host: &Host,
+    route: &Route,
+    body_max: u64,
+) -> RoutePlan {
+    let name = route.name.clone().unwrap_or_else(|| route.path.value.to_string());
+    let cluster = route.proxy.as_ref().map_or("", |proxy| proxy.value.cluster.value.as_str());
+    let logs = [route.access_log.as_ref(), host.access_log.as_ref(), cx.config.access_log.as_ref()];
+    RoutePlan {
+        chain: chain(cx, &host.filters, &route.filters),
+        action: action(cx, route),
+        body_max: route.max_body.map_or(body_max, |size| size.0),
+        record: record(cx, (listener, host_name, &name, cluster), &logs),
+        name: name.into(),
+    }
+}
+
+fn chain(cx: &mut Cx<'_>, of_host: &[At<FilterConfig>], of_route: &[At<FilterConfig>]) -> Chain {
+    let mut filters = Vec::new();
+    for filter in of_host.iter().chain(of_route) {
+        match filter.value.build() {
+            Ok(running) => filters.push(running),
+            Err(message) => {
+                cx.problem_text(&filter.place, &format!("filter `{}`: {message}", filter.value.name()));
+            }
+        }
+    }
+    Chain::new(filters)
+}
+
+/// The first of `logs` that says something; what the process logs by default otherwise.
+pub(super) fn record(
+    cx: &mut Cx<'_>,
+    (listener, host, route, cluster): (&str, &str, &str, &str),
+    logs: &[Option<&AccessLogs>],
+) -> RecordPlan {
+    let mut open = Vec::new();
+    for log in logs.iter().copied().flatten().next().map(|logs| logs.iter()).into_iter().flatten() {
+        let Some(format) = format(cx, &log.format) else { continue };
+        if cx.options.dry_run {
+            continue;
+        }
+        match cx.shared.access.open(log, format) {
+            Ok(log) => open.push(Arc::new(log)),
+            Err(err) => cx.problem(&log.format.place.clone(), err.to_string(), None),
+        }
+    }
+    let labels = RouteLabels { listener, host, route, cluster };
+    RecordPlan { logs: open.into(), stats: RouteStats::register(&cx.shared.metrics, labels) }
+}
+
+fn format(cx: &mut Cx<'_>, name: &At<String>) -> Option<Arc<CompiledFormat>> {
+    if let Some(format) = cx.formats.get(&name.value) {
+        return Some(format.clone());
+    }
+    if let Some(format) = CompiledFormat::builtin(&name.value) {
+        let format = Arc::new(format);
+        cx.formats.insert(name.value.clone(), format.clone());
+        return Some(format);
+    }
+    let known = cx.config.log_formats.keys().map(String::as_str).chain(["json", "combined", "common"]);
+    let help = nearest(&name.value, known).map(|near| format!("did you mean \"{near}\"?"));
+    cx.problem(&name.place, format!("unknown log format \"{}\"", name.value), help);
+    None
+}
+
+/// The one action of the route.
+fn action(cx: &mut Cx<'_>, route: &Route) -> Action {
+    let actions = [
+        route.proxy.is_some(),
+        route.redirect.is_some(),
+        route.respond.is_some(),
+        route.files.is_some(),
+        route.reroute.is_some(),
+    ];
+    let words = "`proxy`, `redirect`, `respond`, `static` or `reroute`";
+    match actions.iter().filter(|there| **there).count() {
+        0 => cx.problem(&route.path.place, format!("route \"{}\" has no action", *route.path), Some(format!("add one of {words}"))),
+        1 => {}
+        _ => cx.problem(&route.path.place, format!("route \"{}\" has several actions", *route.path), Some(format!("keep one of {words}"))),
+    }
+    if let Some(proxy) = &route.proxy {
+        return proxy_action(cx, &route.path.value, proxy);
+    }
+    if let Some(redirect) = &route.redirect {
+        return redirect_action(cx, redirect);
+    }
+    if let Some(respond) = &route.respond {
+        return respond_action(cx, respond);
+    }
+    if let Some(files) = &route.files {
+        return files_action(cx, &route.path.value, files);
+    }
+    match &route.reroute {
+        Some(target) => Action::Reroute(target.value.clone()),
+        None => Action::None,
+    }
+}
+
+fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Action {
+    let place = proxy.place.clone();
+    let proxy = &proxy.value;
+    let name = At { value: proxy.cluster.value.clone(), place: proxy.cluster.place.clone().or(place.clone()) };
+    let Some(at) = cx.cluster(&name) else { return Action::None };
+    let default = Cluster::default();
+    let cluster = cx.config.clusters.get(&name.value).unwrap_or(&default);
+    let timeouts = proxy.timeouts.as_ref().unwrap_or(&cluster.timeouts);
+    Action::Proxy(Box::new(ProxyPlan {
+        cluster: at,
+        host: match &proxy.host {
+            HostField::Pass => HostSent::Pass,
+            HostField::Endpoint => HostSent::Endpoint,
+            HostField::Set(template) => HostSent::Set(template.clone()),
+        },
+        replace_path: replace_path(cx, pattern, proxy, &place),
+        edits: Edits::build(&proxy.headers).unwrap_or_else(|message| {
+            cx.problem_text(&place, &message);
+            Edits::default()
+        }),
+        forwarded: proxy.forwarded.clone(),
+        version: match proxy.http_version {
+            HttpVersion::V1_0 => Version::Http10,
+            HttpVersion::V1_1 => Version::Http11,
+        },
+        keep_alive: proxy.keep_alive,
+        client_abort: proxy.client_abort,
+        connect_timeout: timeouts.connect.0,
+        send_timeout: timeouts.send.0,
+        read_timeout: timeouts.read.0,
+        retry: retry(proxy.retry.as_ref().unwrap_or(&cluster.retry)),
+    }))
+}
+
+fn replace_path(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &Proxy, place: &Option<Place>) -> Option<ReplacePath> {
+    let with = proxy.replace_path.as_ref()?;
+    if !with.starts_with('/') {
+        let help = Some(format!("write \"/{with}\""));
+        cx.problem(place, format!("replace_path \"{with}\" must begin with \"/\""), help);
+    }
+    let strip = prefix_of(pattern).map(str::len);
+    Some(ReplacePath { strip, with: with.clone().into_bytes() })
+}
+
+/// The prefix of a prefix pattern.
+fn prefix_of(pattern: &PathPattern) -> Option<&str> {
+    match pattern.form() {
+        PatternForm::Prefix(prefix) | PatternForm::PrefixNoRegex(prefix) => Some(prefix),
+        PatternForm::Exact(_) | PatternForm::Regex(_) => None,
+    }
+}
+
+fn retry(config: &Retry) -> RetryPlan {
+    RetryPlan {
+        error: config.on.contains(&RetryOn::Error),
+        timeout: config.on.contains(&RetryOn::Timeout),
+        invalid: config.on.contains(&RetryOn::InvalidHeader),
+        statuses: config.on.iter().filter_map(|on| on.status()).collect(),
+        attempts: config.attempts,
+        within: config.timeout.0,
+        non_idempotent: config.non_idempotent,
+    }
+}
+
+fn redirect_action(cx: &mut Cx<'_>, redirect: &At<Redirect>) -> Action {
+    let Redirect { to, status } = &redirect.value;
+    if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+        let help = Some("use 301, 302, 303, 307 or 308".to_owned());
+        cx.problem(&redirect.place, format!("{status} is no redirect"), help);
+    }
+    Action::Redirect { to: to.clone(), status: *status }
+}
+
+fn respond_action(cx: &mut Cx<'_>, respond: &At<Respond>) -> Action {
+    let Respond { status, body, content_type, headers } = &respond.value;
+    if !(200..=599).contains(status) {
+        cx.problem(&respond.place, format!("status {status} is not from 200 to 599"), None);
+    }
+    let mut fields = Vec::new();
+    for (name, value) in headers {
+        match FieldName::new(name) {
+            Some(name) => fields.push((name, value.clone())),
+            None => cx.problem(&respond.place, format!("\"{name}\" is no field name"), None),
+        }
+    }
+    let (body, content_type) = (body.clone(), content_type.clone());
+    Action::Respond { status: *status, body, content_type, fields }
+}
+
+fn files_action(cx: &mut Cx<'_>, pattern: &PathPattern, files: &At<StaticFiles>) -> Action {
+    let config = &files.value;
+    let (dir, strip) = match (&config.root, &config.alias) {
+        (Some(root), None) => (root, 0),
+        (None, Some(alias)) => (alias, prefix_of(pattern).map_or(0, str::len)),
+        _ => {
+            let help = Some("name one of them".to_owned());
+            cx.problem(&files.place, "static files need either `root` or `alias`", help);
+            return Action::None;
+        }
+    };
+    let dir = match dir.as_text() {
+        Some(text) if !text.starts_with('/') => {
+            let path = cx.options.base.join(text);
+            bifrons_config::Template::text(&path.to_string_lossy())
+        }
+        _ => dir.clone(),
+    };
+    let options = bifrons_files::Options {
+        index: config.index.0.clone(),
+        types: config.types.clone().into_iter().collect(),
+        default_type: config.default_type.clone(),
+        ..bifrons_files::Options::default()
+    };
+    Action::Files(Box::new(FilesPlan { dir, strip, files: bifrons_files::Files::new(options) }))
+}

@@ -1,0 +1,99 @@
+//! Step 2. One connection: which protocol it speaks, and what is known about it.
+
+use crate::serve;
+use crate::shared::Admitted;
+use crate::snapshot::ListenerPlan;
+use crate::worker::{Local, Worker};
+use bifrons_core::Side;
+use bifrons_http::ConnFacts;
+use bifrons_http::h1::Conn;
+use bifrons_net::{Addr, Stream};
+use std::cell::{Cell, OnceCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// A connection that passed the listener's limits.
+pub struct Accepted {
+    /// Its serial number in the process.
+    pub serial: u64,
+    /// The other end.
+    pub peer: Option<SocketAddr>,
+    /// It counts as long as this lives.
+    pub admitted: Admitted,
+    /// When it was accepted.
+    pub at: Instant,
+    /// Where it was accepted.
+    pub addr: Addr,
+}
+
+/// What all requests of a connection share.
+pub struct ConnCx {
+    /// The worker it lives on.
+    pub worker: Rc<Worker>,
+    /// What is known about it.
+    pub facts: Rc<ConnFacts>,
+    /// The connection.
+    pub http: Rc<Conn>,
+    addr: Addr,
+    _admitted: Admitted,
+}
+
+impl ConnCx {
+    /// Snapshot and listener for the next request. Where a reload has taken the listener away, the
+    /// connection goes on with what it had, and closes after this request.
+    pub fn refresh(&self, plans: &mut (Rc<Local>, Arc<ListenerPlan>)) -> Lease {
+        let Some(local) = self.worker.local() else { return Lease::Last };
+        if !Rc::ptr_eq(&local, &plans.0) {
+            let Some(listener) = local.snapshot.listener(&self.addr).cloned() else { return Lease::Last };
+            *plans = (local, listener);
+        }
+        if self.worker.shared.is_draining() { Lease::Last } else { Lease::On }
+    }
+}
+
+/// Whether the connection may carry another request after this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// It may.
+    On,
+    /// The listener is gone or the process ends.
+    Last,
+}
+
+impl Drop for ConnCx {
+    fn drop(&mut self) {
+        self.worker.unregister(self.facts.serial);
+    }
+}
+
+/// Serves the connection to its end.
+pub async fn serve(
+    worker: Rc<Worker>,
+    local: Rc<Local>,
+    listener: Arc<ListenerPlan>,
+    stream: Stream,
+    accepted: Accepted,
+) {
+    worker.shard.inc(listener.stats.accepted);
+    let local_addr = match &accepted.addr {
+        Addr::Inet(addr) if !addr.ip().is_unspecified() => OnceCell::from(Some(*addr)),
+        Addr::Unix(_) => OnceCell::from(None),
+        // A wildcard listener: the kernel knows, and is asked when somebody wants it.
+        Addr::Inet(_) => OnceCell::new(),
+    };
+    let facts = ConnFacts {
+        listener: listener.name.clone(),
+        peer: accepted.peer,
+        local: local_addr,
+        is_tls: false,
+        serial: accepted.serial,
+        accepted: accepted.at,
+        requests: Cell::new(0),
+    };
+    let http = Rc::new(Conn::new(stream, Side::Downstream));
+    worker.register(accepted.serial, &http);
+    let cx = ConnCx { worker, facts: Rc::new(facts), http, addr: accepted.addr, _admitted: accepted.admitted };
+    serve::http1::serve(cx, (local, listener)).await;
+}

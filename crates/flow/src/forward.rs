@@ -1,0 +1,276 @@
+//! Step 5. Attempt after attempt: what goes upstream, retries, budgets.
+
+use crate::attempt::{self, Sent};
+use crate::forwarded;
+use crate::request::Task;
+use crate::snapshot::{ClusterPlan, HostSent, ProxyPlan, ReplacePath};
+use bifrons_balance::{NoEndpoint, Outcome, PickCx, Picked, TriedSet, policies};
+use bifrons_config::Template;
+use bifrons_core::{Error, Kind, Result, Retry, Side};
+use bifrons_http::h1::write;
+use bifrons_http::name::is_field_value;
+use bifrons_http::vars::Scope;
+use bifrons_http::{Body, Method, Request, RequestHead, Response, Version};
+use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// 1 MiB: a body without length for an HTTP/1.0 endpoint is held back up to here to count it.
+const COUNTED_BYTES_MAX: usize = 1024 * 1024;
+/// 3: kept connections that may turn out dead in one request; after that a fresh one is asked for.
+const STALE_MAX: u32 = 3;
+/// 1,000: attempts where the configuration sets no bound and a cluster is that large.
+const ATTEMPTS_MAX: u32 = 1000;
+
+/// Sends the request to the route's cluster and gives back the answer's head, its body still to come.
+///
+/// # Errors
+/// What the last attempt says.
+pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<Response> {
+    let local = task.local.clone();
+    let missing = || Error::local(Kind::Internal, "invariant: a plan's cluster is in its snapshot");
+    let cluster = local.snapshot.clusters.get(plan.cluster).ok_or_else(missing)?;
+    task.cx.cluster = Some(cluster.name.clone());
+    prepare(plan, task, req).await?;
+    let mut tries = Tries::new(plan, task, &req.head, cluster);
+    loop {
+        let picked = tries.pick(task)?;
+        let endpoint = picked.endpoint().clone();
+        let outcome = attempt::attempt(plan, cluster, task, req, picked).await;
+        let now_ms = task.conn.worker.shared.now_ms();
+        let verdict = tries.judge(req, &outcome);
+        tries.report(task, &endpoint, &verdict, now_ms);
+        match verdict {
+            Verdict::Done => return outcome,
+            Verdict::Again { .. } => task.conn.worker.shard.inc(cluster.stats.retries),
+        }
+    }
+}
+
+/// Changes the head once for all attempts: path, fields, marks.
+async fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<()> {
+    task.cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
+    plan.edits.apply_request(&task.cx, &mut req.head);
+    write::strip_connection_named(&mut req.head.headers);
+    forwarded::write_fields(&plan.forwarded, &task.cx, &mut req.head);
+    forwarded::mark_via(task.listener, &mut req.head);
+    if let Some(replace) = &plan.replace_path {
+        replace_path(replace, task, &mut req.head);
+    }
+    if plan.version == Version::Http10 && req.body.length().is_none() {
+        req.body = Body::Full(count(std::mem::take(&mut req.body)).await?);
+    }
+    Ok(())
+}
+
+/// The new path: what replaces the matched part, the rest, the query.
+fn replace_path(replace: &ReplacePath, task: &Task<'_>, head: &mut RequestHead) {
+    let decoded = task.cx.path.as_deref();
+    let path = decoded.unwrap_or(head.path());
+    let rest = replace.strip.and_then(|len| path.get(len..)).unwrap_or_default();
+    let mut target = replace.with.clone();
+    match decoded {
+        Some(_) => bifrons_route::path::escape_path(rest, &mut target),
+        None => target.extend_from_slice(rest),
+    }
+    if let Some(query) = head.query() {
+        target.push(b'?');
+        target.extend_from_slice(query);
+    }
+    head.set_target(&target);
+}
+
+/// Reads a whole body, for an endpoint that must be told its length.
+async fn count(mut body: Body) -> Result<Bytes> {
+    let mut whole = BytesMut::new();
+    while let Some(piece) = body.next().await? {
+        if whole.len() + piece.len() > COUNTED_BYTES_MAX {
+            let reason = "a chunked body larger than 1 MiB for an endpoint that speaks HTTP/1.0";
+            return Err(Error::downstream(Kind::BodyTooLarge, reason));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
+}
+
+/// What one attempt's outcome means for the next.
+enum Verdict {
+    /// The outcome stands.
+    Done,
+    /// Another attempt is made.
+    Again {
+        /// Whether the endpoint is to blame.
+        failed: bool,
+    },
+}
+
+/// The bookkeeping of a request's attempts.
+struct Tries<'a> {
+    plan: &'a ProxyPlan,
+    cluster: Arc<ClusterPlan>,
+    tried: TriedSet,
+    key: Option<u64>,
+    made: u32,
+    began: Instant,
+    /// Kept connections that turned out dead.
+    stale: u32,
+}
+
+impl<'a> Tries<'a> {
+    fn new(plan: &'a ProxyPlan, task: &Task<'_>, head: &RequestHead, cluster: &Arc<ClusterPlan>) -> Self {
+        let key = cluster.balance.key().map(|template| {
+            let mut bytes = Vec::new();
+            template.render(&Scope { cx: &task.cx, req: head, res: None }, &mut bytes);
+            policies::hash::key_of(&bytes)
+        });
+        Self {
+            plan,
+            cluster: cluster.clone(),
+            tried: TriedSet::default(),
+            key,
+            made: 0,
+            began: task.cx.started,
+            stale: 0,
+        }
+    }
+
+    fn pick(&mut self, task: &Task<'_>) -> Result<Picked> {
+        let worker = &task.conn.worker;
+        let missing = || Error::local(Kind::Internal, "invariant: a plan's cluster is in its snapshot");
+        let cluster = task.local.clusters.get(self.plan.cluster).ok_or_else(missing)?;
+        let cx = PickCx {
+            key: self.key,
+            client: task.cx.client_ip(),
+            tried: &self.tried,
+            now_ms: worker.shared.ms_at(task.cx.started),
+            rng: &worker.rng,
+        };
+        let picked = cluster.pick(&cx).map_err(|none| match none {
+            NoEndpoint::AllBusy => Error::upstream(Kind::Busy, "all endpoints are at max_conns"),
+            none => Error::upstream(Kind::NoEndpoint, none.to_string()),
+        })?;
+        self.made += 1;
+        self.tried.mark(&picked);
+        Ok(picked)
+    }
+
+    /// Whether the outcome stands, by nginx's rules of `proxy_next_upstream`.
+    fn judge(&mut self, req: &Request, outcome: &Result<Response>) -> Verdict {
+        match outcome {
+            Ok(res) if !self.plan.retry.statuses.contains(&res.head.status) => Verdict::Done,
+            Ok(_) if self.may_repeat(req) && self.may_go_on() => Verdict::Again { failed: true },
+            Ok(_) => Verdict::Done,
+            Err(err) => self.judge_error(req, err),
+        }
+    }
+
+    fn judge_error(&mut self, req: &Request, err: &Error) -> Verdict {
+        if err.side() != Side::Upstream || !is_replayable(&req.body) {
+            return Verdict::Done;
+        }
+        // The connection died while it was kept. That is no failure of the endpoint's and no attempt.
+        if err.retryable() == Retry::Reused && self.stale < STALE_MAX && self.may_repeat(req) {
+            self.stale += 1;
+            self.made -= 1;
+            self.tried = TriedSet::default();
+            return Verdict::Again { failed: false };
+        }
+        let retry = &self.plan.retry;
+        let listed = match err.kind() {
+            Kind::Timeout => retry.timeout,
+            Kind::Malformed | Kind::HeadTooLarge => retry.invalid,
+            _ => retry.error,
+        };
+        let repeatable = err.retryable() == Retry::Safe || self.may_repeat(req);
+        if listed && repeatable && self.may_go_on() {
+            return Verdict::Again { failed: true };
+        }
+        Verdict::Done
+    }
+
+    /// Whether attempts, time and endpoints are left.
+    fn may_go_on(&self) -> bool {
+        let retry = &self.plan.retry;
+        let endpoints = self.cluster.shared.load().len() as u32;
+        let allowed = match retry.attempts {
+            0 => endpoints.min(ATTEMPTS_MAX),
+            attempts => attempts.min(endpoints),
+        };
+        self.made < allowed && (retry.within.is_zero() || self.began.elapsed() < retry.within)
+    }
+
+    /// Whether a request that may have reached an endpoint may go out again (RFC 9110 9.2.2).
+    fn may_repeat(&self, req: &Request) -> bool {
+        is_replayable(&req.body) && (req.head.method().is_idempotent() || self.plan.retry.non_idempotent)
+    }
+
+    /// Tells the balancer how the endpoint did.
+    fn report(
+        &self,
+        task: &Task<'_>,
+        endpoint: &Arc<bifrons_balance::Endpoint>,
+        verdict: &Verdict,
+        now_ms: u64,
+    ) {
+        let Some(cluster) = task.local.clusters.get(self.plan.cluster) else { return };
+        let failed = match (verdict, task.cx.attempts.last()) {
+            // Its connection was old, or the client left: nothing is known about the endpoint.
+            (Verdict::Again { failed: false }, _) | (_, None) => return,
+            (Verdict::Again { failed: true }, _) => true,
+            (Verdict::Done, Some(last)) => {
+                last.error.is_some() || self.plan.retry.statuses.contains(&last.status)
+            }
+        };
+        if task.cx.attempts.last().is_some_and(|last| last.status == 0 && last.error.is_none()) {
+            return;
+        }
+        let outcome = if failed { Outcome::Failure } else { Outcome::Success };
+        let change = cluster.report(endpoint, outcome, now_ms);
+        crate::record::endpoint_change(task, &self.cluster, endpoint, change);
+    }
+}
+
+/// Whether the whole body is still in hand: what streams is given away with its first byte.
+fn is_replayable(body: &Body) -> bool {
+    !matches!(body, Body::Spent | Body::Tunnel(_))
+}
+
+/// The `Host` that is sent.
+pub fn host_sent<'a>(
+    plan: &ProxyPlan,
+    task: &Task<'_>,
+    head: &'a RequestHead,
+    endpoint: &'a str,
+    scratch: &'a mut Vec<u8>,
+) -> &'a [u8] {
+    match &plan.host {
+        HostSent::Pass => head.authority(),
+        HostSent::Endpoint => endpoint.as_bytes(),
+        HostSent::Set(template) => {
+            render_host(template, task, head, scratch);
+            scratch
+        }
+    }
+}
+
+fn render_host(template: &Template, task: &Task<'_>, head: &RequestHead, out: &mut Vec<u8>) {
+    template.render(&Scope { cx: &task.cx, req: head, res: None }, out);
+    if !is_field_value(out) {
+        out.clear();
+    }
+}
+
+/// How the request's body is delimited towards the endpoint.
+pub fn delimit(sent: &Sent<'_>) -> write::Delimit {
+    match (sent.body_len, sent.announced) {
+        (Some(0), true) => write::Delimit::Length(0),
+        // RFC 9110 8.6: a method that means content says that there is none.
+        (Some(0), false) => match sent.method {
+            Method::Post | Method::Put | Method::Patch => write::Delimit::Length(0),
+            _ => write::Delimit::Nothing,
+        },
+        (Some(_), true) => write::Delimit::AsIs,
+        (Some(len), false) => write::Delimit::Length(len),
+        (None, _) => write::Delimit::Chunked,
+    }
+}

@@ -1,0 +1,290 @@
+//! Who the client is behind other proxies, and what the next hop is told about it.
+
+use crate::snapshot::ListenerPlan;
+use bifrons_core::{Error, Kind, Result};
+use bifrons_http::cx::hex;
+use bifrons_http::headers::list_members;
+use bifrons_http::vars::host_of;
+use bifrons_http::{FieldName, Headers, Name, ReqCx, RequestHead};
+use bifrons_model::ForwardedField;
+use bifrons_route::IpSet;
+use smallvec::SmallVec;
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+
+/// 32: more proxies in a row than any network has; the rest of a longer list is not looked at.
+const CHAIN_MAX: usize = 32;
+/// 2: a request that the same listener has already passed twice goes round (RFC 9110 7.6.3). Once is
+/// allowed, since a host may be proxied to another host of the same listener on purpose.
+const VISITS_MAX: usize = 2;
+
+/// How the client's address is found.
+#[derive(Debug)]
+pub struct ClientRules {
+    /// Networks of proxies in front of us.
+    pub trusted: IpSet,
+    /// Whether clients of a Unix socket are trusted.
+    pub trusts_unix: bool,
+    /// How many proxies stand in front of us.
+    pub hops: u8,
+    /// The field that names the client.
+    pub field: FieldName,
+    /// Whether trusted addresses are skipped from the right.
+    pub recursive: bool,
+}
+
+impl ClientRules {
+    /// Whether nobody is trusted.
+    fn trusts_nobody(&self) -> bool {
+        self.trusted.is_empty() && self.hops == 0 && !self.trusts_unix
+    }
+
+    fn trusts_peer(&self, peer: Option<SocketAddr>) -> bool {
+        match peer {
+            _ if self.trusted.is_empty() && self.hops > 0 => true,
+            Some(peer) => self.trusted.contains(peer.ip()),
+            None => self.trusts_unix,
+        }
+    }
+
+    /// Settles `cx.client` and `cx.is_trusted`.
+    pub fn identify(&self, cx: &mut ReqCx, head: &RequestHead) {
+        if self.trusts_nobody() || !self.trusts_peer(cx.conn.peer) {
+            return;
+        }
+        cx.is_trusted = true;
+        let chain = chain_of(&head.headers, &self.field);
+        let client = if self.hops > 0 {
+            let at = chain.len().saturating_sub(usize::from(self.hops));
+            chain.get(at)
+        } else if self.recursive {
+            let is_client = |addr: &&SocketAddr| !self.trusted.contains(addr.ip());
+            chain.iter().rev().find(is_client).or(chain.first())
+        } else {
+            chain.last()
+        };
+        if let Some(client) = client {
+            cx.client = Some(*client);
+        }
+    }
+}
+
+/// The addresses a field names, left to right; from the right only as far as they can be read, since
+/// what stands before garbage was not written by a proxy we trust.
+fn chain_of(headers: &Headers, field: &FieldName) -> SmallVec<[SocketAddr; 4]> {
+    let is_forwarded = field.id() == Name::Forwarded;
+    let mut chain: SmallVec<[SocketAddr; 4]> = SmallVec::new();
+    for member in headers.get_all(field).flat_map(list_members) {
+        let text = if is_forwarded { forwarded_for(member) } else { Some(member) };
+        match text.and_then(read_address) {
+            Some(addr) => chain.push(addr),
+            None => chain.clear(),
+        }
+    }
+    let surplus = chain.len().saturating_sub(CHAIN_MAX);
+    chain.drain(..surplus);
+    chain
+}
+
+/// The `for` of one element of `Forwarded` (RFC 7239 4).
+fn forwarded_for(element: &[u8]) -> Option<&[u8]> {
+    element.split(|&b| b == b';').find_map(|pair| {
+        let (name, value) = pair.trim_ascii().split_at_checked(4)?;
+        name.eq_ignore_ascii_case(b"for=").then_some(value)
+    })
+}
+
+/// An address with or without port: `1.2.3.4`, `1.2.3.4:80`, `2001:db8::1`, `"[2001:db8::1]:80"`.
+fn read_address(text: &[u8]) -> Option<SocketAddr> {
+    let text = std::str::from_utf8(text).ok()?.trim().trim_matches('"');
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Some(SocketAddr::new(ip.to_canonical(), 0));
+    }
+    if let Ok(addr) = text.parse::<SocketAddr>() {
+        return Some(SocketAddr::new(addr.ip().to_canonical(), addr.port()));
+    }
+    let bare = text.strip_prefix('[')?.strip_suffix(']')?;
+    bare.parse().ok().map(|ip| SocketAddr::new(ip, 0))
+}
+
+/// Breaks loops: an error when the request has passed this listener too often.
+///
+/// # Errors
+/// `Loop`.
+pub fn check_loop(listener: &ListenerPlan, head: &RequestHead) -> Result<()> {
+    let Some(via) = &listener.via else { return Ok(()) };
+    let visits = head
+        .headers
+        .get_all(Name::Via)
+        .flat_map(list_members)
+        .filter(|member| member.ends_with(via.name.as_bytes()))
+        .count();
+    if visits >= VISITS_MAX {
+        return Err(Error::downstream(Kind::Loop, "the request came back to this listener"));
+    }
+    Ok(())
+}
+
+/// Appends our mark to `Via`.
+pub fn mark_via(listener: &ListenerPlan, head: &mut RequestHead) {
+    if let Some(via) = &listener.via {
+        append_member(&mut head.headers, Name::Via, &via.value);
+    }
+}
+
+/// Writes the forwarding fields; what an untrusted client said in any of them is dropped.
+pub fn write_fields(fields: &[ForwardedField], cx: &ReqCx, head: &mut RequestHead) {
+    if fields.is_empty() {
+        return;
+    }
+    if !cx.is_trusted {
+        drop_claims(&mut head.headers);
+    }
+    for field in fields {
+        write_field(*field, cx, head);
+    }
+}
+
+fn drop_claims(headers: &mut Headers) {
+    headers.remove_where(|name, _| {
+        matches!(
+            name,
+            Name::XForwardedFor
+                | Name::XForwardedProto
+                | Name::XForwardedHost
+                | Name::XForwardedPort
+                | Name::XRealIp
+                | Name::Forwarded
+        )
+    });
+}
+
+fn write_field(field: ForwardedField, cx: &ReqCx, head: &mut RequestHead) {
+    let mut value: SmallVec<[u8; 64]> = SmallVec::new();
+    match field {
+        ForwardedField::XForwardedFor => {
+            write_peer(cx, &mut value);
+            append_member(&mut head.headers, Name::XForwardedFor, &value);
+        }
+        ForwardedField::XRealIp => {
+            let _ = write!(value, "{}", cx.client_ip().to_canonical());
+            head.headers.set(Name::XRealIp, &value);
+        }
+        ForwardedField::XForwardedProto => {
+            keep_or_set(cx, head, Name::XForwardedProto, cx.conn.scheme().as_bytes());
+        }
+        ForwardedField::XForwardedHost => {
+            value.extend_from_slice(head.authority());
+            keep_or_set(cx, head, Name::XForwardedHost, &value);
+        }
+        ForwardedField::XForwardedPort => {
+            let port = cx.conn.local.get().copied().flatten().map_or(80, |addr| addr.port());
+            let _ = write!(value, "{port}");
+            keep_or_set(cx, head, Name::XForwardedPort, &value);
+        }
+        ForwardedField::Forwarded => {
+            write_forwarded(cx, head, &mut value);
+            append_member(&mut head.headers, Name::Forwarded, &value);
+        }
+        ForwardedField::XRequestId => {
+            value.extend_from_slice(cx.request_id());
+            keep_or_set(cx, head, Name::XRequestId, &value);
+        }
+        ForwardedField::Traceparent => write_trace(cx, head),
+    }
+}
+
+/// A trusted proxy's word stands; else ours.
+fn keep_or_set(cx: &ReqCx, head: &mut RequestHead, name: Name, value: &[u8]) {
+    if !(cx.is_trusted && head.headers.has(name)) {
+        head.headers.set(name, value);
+    }
+}
+
+/// Each hop appends the address it was called from, so that the whole chain can be read.
+fn write_peer(cx: &ReqCx, out: &mut SmallVec<[u8; 64]>) {
+    match cx.conn.peer {
+        Some(peer) => {
+            let _ = write!(out, "{}", peer.ip().to_canonical());
+        }
+        None => out.extend_from_slice(b"unix:"),
+    }
+}
+
+/// An element of `Forwarded` (RFC 7239 4, 6): IPv6 addresses and anything with a colon quoted.
+fn write_forwarded(cx: &ReqCx, head: &RequestHead, out: &mut SmallVec<[u8; 64]>) {
+    let _ = match cx.conn.peer.map(|peer| peer.ip().to_canonical()) {
+        Some(IpAddr::V4(ip)) => write!(out, "for={ip}"),
+        Some(IpAddr::V6(ip)) => write!(out, "for=\"[{ip}]\""),
+        None => write!(out, "for=_unix"),
+    };
+    let authority = head.authority();
+    if !authority.is_empty() {
+        let quote: &[u8] = if host_of(authority) == authority { b"" } else { b"\"" };
+        for piece in [b";host=", quote, authority, quote] {
+            out.extend_from_slice(piece);
+        }
+    }
+    let _ = write!(out, ";proto={}", cx.conn.scheme());
+}
+
+/// W3C Trace Context: a trusted proxy's trace goes on with a span of ours, else a new one begins.
+fn write_trace(cx: &ReqCx, head: &mut RequestHead) {
+    let trusted = head.headers.get(Name::Traceparent).filter(|_| cx.is_trusted);
+    let trace = match trusted.and_then(read_trace) {
+        Some((id, flags)) => (id, flags),
+        None => {
+            head.headers.remove("tracestate");
+            (hex(fastrand::u128(1..)), *b"01")
+        }
+    };
+    let mut value = *b"00-00000000000000000000000000000000-0000000000000000-01";
+    let span = hex(u128::from(fastrand::u64(1..)));
+    let parts = [(3, trace.0.as_slice()), (36, span.get(16..).unwrap_or_default()), (53, &trace.1)];
+    for (at, part) in parts {
+        for (to, from) in value.iter_mut().skip(at).zip(part) {
+            *to = *from;
+        }
+    }
+    head.headers.set(Name::Traceparent, &value);
+    let _ = cx.traceparent.set(value);
+}
+
+/// Trace id and flags of a `traceparent` of version 00.
+fn read_trace(value: &[u8]) -> Option<([u8; 32], [u8; 2])> {
+    let is_hex = |part: &[u8]| part.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let (id, span, flags) = (value.get(3..35)?, value.get(36..52)?, value.get(53..55)?);
+    let dashes = [2, 35, 52].iter().all(|&at| value.get(at) == Some(&b'-'));
+    let fits = value.len() == 55 && value.starts_with(b"00") && dashes;
+    let alive = id.iter().any(|&b| b != b'0') && span.iter().any(|&b| b != b'0');
+    if !fits || !alive || ![id, span, flags].into_iter().all(is_hex) {
+        return None;
+    }
+    Some((id.try_into().ok()?, flags.try_into().ok()?))
+}
+
+/// Appends behind a comma, all former fields joined into one.
+fn append_member(headers: &mut Headers, name: Name, value: &[u8]) {
+    if !headers.has(name) {
+        headers.append(spelling(name), value);
+        return;
+    }
+    let mut joined = Vec::new();
+    for old in headers.get_all(name) {
+        joined.extend_from_slice(old);
+        joined.extend_from_slice(b", ");
+    }
+    joined.extend_from_slice(value);
+    headers.remove(name);
+    headers.append(spelling(name), &joined);
+}
+
+/// The usual spelling of the fields written here.
+fn spelling(name: Name) -> &'static str {
+    match name {
+        Name::XForwardedFor => "X-Forwarded-For",
+        Name::Forwarded => "Forwarded",
+        Name::Via => "Via",
+        name => name.text(),
+    }
+}

@@ -1,0 +1,55 @@
+//! Step 1. One listener on one worker: accept, connection limits, drain.
+
+use crate::conn;
+use crate::shared::Refused;
+use crate::worker::Worker;
+use bifrons_net::{Acceptor, Stream};
+use bifrons_observe::metrics::Refusal;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long accepting rests when the process has no descriptors left: connections end meanwhile, and the
+/// kernel queues new ones.
+const REST: Duration = Duration::from_millis(100);
+
+/// Accepts connections until the task is aborted, which happens only between two of them.
+pub async fn serve(worker: Rc<Worker>, acceptor: Acceptor) {
+    loop {
+        match acceptor.accept().await {
+            Ok((stream, peer)) => take(&worker, &acceptor, stream, peer),
+            Err(err) => {
+                tracing::warn!(address = %acceptor.addr(), %err, "accepting rests");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
+
+/// Checks the limits and starts the connection's task. A refused connection is closed without a word, so
+/// that a flood costs as little as it can.
+fn take(worker: &Rc<Worker>, acceptor: &Acceptor, stream: Stream, peer: Option<SocketAddr>) {
+    let Some(local) = worker.local() else { return };
+    let Some(listener) = local.snapshot.listener(acceptor.addr()).cloned() else { return };
+    let ip = peer.map(|peer| peer.ip());
+    let admitted = match listener.state.enter(ip, listener.connections_max, listener.per_address_max) {
+        Ok(admitted) => admitted,
+        Err(reason) => {
+            listener.stats.refuse(&worker.shard, refusal(reason));
+            return;
+        }
+    };
+    let serial = worker.shared.serial.fetch_add(1, Ordering::Relaxed);
+    let accepted = conn::Accepted { serial, peer, admitted, at: Instant::now(), addr: acceptor.addr().clone() };
+    let task = conn::serve(worker.clone(), local, listener, stream, accepted);
+    tokio::task::spawn_local(task);
+}
+
+fn refusal(reason: Refused) -> Refusal {
+    match reason {
+        Refused::Total => Refusal::Connections,
+        Refused::PerAddress => Refusal::PerAddress,
+    }
+}

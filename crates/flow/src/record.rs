@@ -1,0 +1,77 @@
+//! Step 9. What is written down when a request is over: access log and metrics.
+
+use crate::request::Task;
+use crate::snapshot::ClusterPlan;
+use bifrons_balance::{Change, Endpoint};
+use bifrons_http::vars::Scope;
+use bifrons_http::{RequestHead, termination};
+use bifrons_observe::access::Log;
+use bifrons_observe::metrics::{Counter, Metric, Registry, RouteStats};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// What is written down about a route's requests.
+pub struct RecordPlan {
+    /// Access logs.
+    pub logs: Box<[Arc<Log>]>,
+    /// Series.
+    pub stats: RouteStats,
+}
+
+/// Series of errors, by their words in [`termination::WORDS`].
+pub struct ErrorStats(Vec<Counter>);
+
+impl ErrorStats {
+    /// Registers the series.
+    pub fn register(registry: &Registry) -> Self {
+        Self(termination::WORDS.iter().map(|word| registry.counter(Metric::Errors, &[word])).collect())
+    }
+
+    fn of(&self, word: &str) -> Option<Counter> {
+        let at = termination::WORDS.iter().position(|known| *known == word)?;
+        self.0.get(at).copied()
+    }
+}
+
+/// Counts and logs the request.
+pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
+    let now = Instant::now();
+    task.cx.finished = Some(now);
+    let shard = &task.conn.worker.shard;
+    let cx = &task.cx;
+    let no_answer = cx.error.as_ref().is_some_and(|_| cx.sent == 0);
+    let status = if no_answer { 0 } else { cx.status };
+    task.route.record.stats.record(shard, status, now - cx.started);
+    let stats = &task.listener.stats;
+    shard.add(stats.received, cx.received);
+    shard.add(stats.sent, cx.sent);
+    if let Some(err) = &cx.error {
+        let word = termination::word(err);
+        if let Some(counter) = task.conn.worker.errors.of(word) {
+            shard.inc(counter);
+        }
+        tracing::debug!(termination = word, %err, status = cx.status, "request ended with an error");
+    }
+    task.route.chain.finish(cx);
+    if !task.route.record.logs.is_empty() {
+        cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
+        let scope = Scope { cx, req, res: task.res.as_ref() };
+        for log in &task.route.record.logs {
+            task.conn.worker.log.record(log, &scope);
+        }
+    }
+}
+
+/// Notes that an endpoint was taken out or came back.
+pub fn endpoint_change(task: &Task<'_>, cluster: &ClusterPlan, endpoint: &Endpoint, change: Change) {
+    match change {
+        Change::Ejected => {
+            task.conn.worker.shard.inc(cluster.stats.ejections);
+            tracing::warn!(cluster = &*cluster.name, endpoint = &*endpoint.name, "endpoint ejected");
+        }
+        Change::Restored => {
+            tracing::info!(cluster = &*cluster.name, endpoint = &*endpoint.name, "endpoint restored");
+        }
+        Change::None => {}
+    }
+}

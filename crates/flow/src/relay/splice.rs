@@ -1,0 +1,81 @@
+//! Big plain bodies through the kernel: `splice(2)` from socket to pipe to socket.
+
+use super::note_response_time;
+use crate::request::Task;
+use bifrons_core::{Error, Kind, Result, Side};
+use bifrons_http::Body;
+use bifrons_http::h1::Conn;
+use bifrons_net::splice::Pipe;
+use std::future::poll_fn;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+/// 128 KiB: below it one or two big reads cost less than setting a pipe between the sockets.
+const SPLICE_BYTES_MIN: u64 = 128 * 1024;
+/// 1 MiB: the most one system call moves before other connections of the worker get their turn.
+pub(super) const TURN_BYTES: usize = 1024 * 1024;
+
+/// Moves the rest of a body that is big, plain on both sides and of known length; does nothing for
+/// any other.
+pub(super) async fn rest(task: &mut Task<'_>, body: &mut Body, is_plain: bool) -> Result<()> {
+    let Body::H1(upstream) = body else { return Ok(()) };
+    let left = upstream.left().unwrap_or(0);
+    if !is_plain || left < SPLICE_BYTES_MIN || upstream.conn().has_buffered() || upstream.is_pumping() {
+        return Ok(());
+    }
+    let Ok(mut pipe) = task.conn.worker.take_pipe() else { return Ok(()) };
+    let from = upstream.conn().clone();
+    let moved = run(task, &from, &mut pipe, left).await;
+    task.conn.worker.put_pipe(pipe);
+    moved?;
+    upstream.finish();
+    note_response_time(task);
+    Ok(())
+}
+
+async fn run(task: &mut Task<'_>, from: &Conn, pipe: &mut Pipe, mut left: u64) -> Result<()> {
+    let to = task.conn.http.clone();
+    while left > 0 {
+        let want = usize::try_from(left).unwrap_or(usize::MAX).min(TURN_BYTES);
+        let len = fill(from, pipe, want).await?;
+        if len == 0 {
+            return Err(Error::upstream(Kind::Closed, "closed in the middle of a body"));
+        }
+        left -= len as u64;
+        from.pass_body(len as u64);
+        while !pipe.is_empty() {
+            let len = drain(&to, pipe, left > 0, task.listener.send_timeout).await?;
+            to.count_sent(len as u64);
+            super::count_body(task, len as u64);
+        }
+    }
+    Ok(())
+}
+
+async fn fill(from: &Conn, pipe: &mut Pipe, want: usize) -> Result<usize> {
+    let len = poll_fn(|cx| match pipe.poll_fill(cx, from.stream(), want) {
+        Poll::Ready(Ok(len)) => Poll::Ready(Ok(len)),
+        Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(Side::Upstream, &err))),
+        Poll::Pending => {
+            let err = ready!(from.poll_body_timer(cx));
+            Poll::Ready(Err(err))
+        }
+    })
+    .await?;
+    from.clear_read_timer();
+    Ok(len)
+}
+
+async fn drain(to: &Conn, pipe: &mut Pipe, more: bool, limit: Duration) -> Result<usize> {
+    let len = poll_fn(|cx| match pipe.poll_drain(cx, to.stream(), more) {
+        Poll::Ready(Ok(len)) => Poll::Ready(Ok(len)),
+        Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(Side::Downstream, &err))),
+        Poll::Pending => {
+            let err = ready!(to.poll_write_timer(cx, limit));
+            Poll::Ready(Err(err))
+        }
+    })
+    .await?;
+    to.clear_write_timer();
+    Ok(len)
+}

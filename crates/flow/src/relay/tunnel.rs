@@ -1,0 +1,77 @@
+//! After an upgrade: bytes both ways, each direction with its own end (half-close).
+
+use crate::request::{After, Task};
+use bifrons_core::{Error, Kind, Result};
+use bifrons_http::h1::Conn;
+use bifrons_http::h1::write::{self, Delimit, Persist, Server, ToDownstream};
+use bifrons_http::{Body, RequestHead, Response};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// 1 h: a tunnel in which neither side says anything for so long is a dead one; nginx needs a read
+/// timeout of 60 s here, which cuts quiet WebSockets that users then prolong by hand.
+const IDLE: Duration = Duration::from_secs(3600);
+/// For how long one direction may go on alone when the other has ended.
+const HALF_CLOSED: Duration = Duration::from_secs(60);
+
+/// Sends the head of the 101 and then relays until both directions have ended.
+pub(super) async fn run(task: &mut Task<'_>, _req: &RequestHead, res: &mut Response) -> After {
+    let Body::Tunnel(upstream) = &res.body else { return After::Abort };
+    let upstream = upstream.clone();
+    let mut out = Vec::with_capacity(512);
+    let to = ToDownstream { delimit: Delimit::AsIs, persist: Persist::Upgrade, server: Server::Pass };
+    write::response(&mut out, &res.head, &to);
+    let http = task.conn.http.clone();
+    let outcome = match http.write([&out, b"", b""], task.listener.send_timeout).await {
+        Ok(()) => both_ways(&http, &upstream, task.listener.send_timeout).await,
+        Err(err) => Err(err),
+    };
+    if let Some(attempt) = task.cx.attempts.last_mut() {
+        attempt.sent = upstream.sent();
+        attempt.received = upstream.received();
+    }
+    task.cx.body_sent = upstream.received();
+    if let Err(err) = outcome
+        && err.kind() != Kind::Closed
+    {
+        task.cx.note_error(err);
+    }
+    After::Abort
+}
+
+/// Relays until both directions have ended, or one fails.
+async fn both_ways(down: &Rc<Conn>, up: &Rc<Conn>, send_timeout: Duration) -> Result<()> {
+    let mut there = pin!(one_way(down, up, send_timeout));
+    let mut back = pin!(one_way(up, down, send_timeout));
+    let (mut is_there_done, mut is_back_done) = (false, false);
+    let both = poll_fn(|cx| {
+        if !is_there_done && let Poll::Ready(end) = there.as_mut().poll(cx) {
+            is_there_done = true;
+            end?;
+        }
+        if !is_back_done && let Poll::Ready(end) = back.as_mut().poll(cx) {
+            is_back_done = true;
+            end?;
+        }
+        if is_there_done && is_back_done { Poll::Ready(Ok(())) } else { Poll::Pending }
+    });
+    both.await
+}
+
+/// Relays one direction to its end and passes the end on.
+async fn one_way(from: &Rc<Conn>, to: &Rc<Conn>, send_timeout: Duration) -> Result<()> {
+    loop {
+        let limit = if to.is_write_ended() { HALF_CLOSED } else { IDLE };
+        let bytes = poll_fn(|cx| from.poll_raw(cx, limit)).await?;
+        if bytes.is_empty() {
+            to.end_write();
+            return Ok(());
+        }
+        to.write([&bytes, b"", b""], send_timeout).await.map_err(|err| {
+            if err.kind() == Kind::Reset { Error::of(err.side(), Kind::Closed, "the other end has gone") } else { err }
+        })?;
+    }
+}

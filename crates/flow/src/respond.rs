@@ -1,0 +1,116 @@
+//! Step 8. Every error becomes an answer here and only here: a status, a short body, the cause nowhere
+//! but in the log.
+
+use crate::action::redirect_to;
+use crate::request::Task;
+use bifrons_core::{Error, Kind, Result, Side};
+use bifrons_http::headers::list_members;
+use bifrons_http::status::reason;
+use bifrons_http::vars::host_of;
+use bifrons_http::{Method, Name, Request, RequestHead, Response};
+
+/// The answer to an error; the error itself is noted for the record.
+pub fn to(task: &mut Task<'_>, head: &RequestHead, err: Error) -> Response {
+    let status = status_of(&err);
+    tracing::debug!(status, %err, "request refused");
+    let mut res = of_status(head, status);
+    if err.kind() == Kind::Method {
+        res.head.headers.append_as("Allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+    }
+    if status == 503 {
+        res.head.headers.append_as("Retry-After", b"1");
+    }
+    task.cx.note_error(err);
+    res
+}
+
+/// The status of an error (RFC 9110 15).
+pub fn status_of(err: &Error) -> u16 {
+    let upstream = err.side() == Side::Upstream;
+    match err.kind() {
+        Kind::Malformed | Kind::HeadTooLarge if upstream => 502,
+        Kind::Malformed => 400,
+        Kind::UriTooLong => 414,
+        Kind::HeadTooLarge => 431,
+        Kind::BodyTooLarge if upstream => 502,
+        Kind::BodyTooLarge => 413,
+        Kind::Version => 505,
+        Kind::Method => 405,
+        Kind::TransferCoding => 501,
+        Kind::NoRoute | Kind::NotFound => 404,
+        Kind::Loop => 508,
+        Kind::Forbidden => 403,
+        Kind::Timeout if upstream => 504,
+        Kind::Timeout => 408,
+        // nginx's 499: nobody is there to read it, but the log shows it.
+        Kind::Closed | Kind::Reset if !upstream => 499,
+        Kind::Closed | Kind::Reset | Kind::Connect | Kind::NoEndpoint => 502,
+        Kind::Busy => 503,
+        Kind::TooManyReroutes | Kind::Internal => 500,
+    }
+}
+
+/// A short answer of that status, HTML or JSON as the client prefers.
+pub fn of_status(head: &RequestHead, status: u16) -> Response {
+    if prefers_json(head) {
+        let body = format!("{{\"status\":{status},\"error\":\"{}\"}}\n", title(status));
+        return Response::full(status, "application/json", body);
+    }
+    Response::full(status, "text/html", page(status))
+}
+
+/// A page for people.
+pub fn page(status: u16) -> String {
+    let title = title(status);
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{status} {title}</title></head>\n\
+         <body><h1>{status} {title}</h1><hr><p>bifrons</p></body></html>\n"
+    )
+}
+
+fn title(status: u16) -> &'static str {
+    match reason(status) {
+        "" => "Error",
+        reason => reason,
+    }
+}
+
+/// Whether JSON stands before HTML in `Accept` (RFC 9110 12.5.1); a client that says nothing reads HTML.
+fn prefers_json(head: &RequestHead) -> bool {
+    for member in head.headers.get_all(Name::Accept).flat_map(list_members) {
+        let kind = member.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
+        if kind.eq_ignore_ascii_case(b"text/html") || kind.eq_ignore_ascii_case(b"*/*") {
+            return false;
+        }
+        if kind.eq_ignore_ascii_case(b"application/json") || kind.to_ascii_lowercase().ends_with(b"+json") {
+            return true;
+        }
+    }
+    false
+}
+
+/// What is answered before any route is looked for: methods that no route takes, `OPTIONS *`, and the
+/// listener's redirect to `https`.
+///
+/// # Errors
+/// `Method` for CONNECT (a reverse proxy opens no tunnels) and TRACE (it would show clients what we add).
+pub fn without_route(task: &Task<'_>, req: &Request) -> Result<Option<Response>> {
+    match req.head.method() {
+        Method::Connect => return Err(Error::downstream(Kind::Method, "CONNECT to a reverse proxy")),
+        Method::Trace => return Err(Error::downstream(Kind::Method, "TRACE")),
+        Method::Options if req.head.target() == b"*" => {
+            let mut res = Response::empty(200);
+            res.head.headers.append_as("Allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+            return Ok(Some(res));
+        }
+        _ => {}
+    }
+    if !task.listener.redirect_https {
+        return Ok(None);
+    }
+    let mut target = b"https://".to_vec();
+    target.extend_from_slice(host_of(req.head.authority()));
+    target.extend_from_slice(req.head.original_target());
+    // 308 keeps method and body (RFC 9110 15.4.9).
+    Ok(Some(redirect_to(&target, 308)))
+}

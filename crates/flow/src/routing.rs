@@ -1,0 +1,189 @@
+//! From a request to its host and route; from a route to another one.
+
+use crate::request::Task;
+use crate::snapshot::ListenerPlan;
+use bifrons_core::{Error, Kind, Result};
+use bifrons_http::h1::framing::{self, Framing};
+use bifrons_http::h1::H1Body;
+use bifrons_http::vars::host_of;
+use bifrons_http::{Body, ReqCx, Request, RequestHead};
+use bifrons_route::{Captures, Facts};
+use crate::conn::ConnCx;
+use crate::worker::Local;
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// 10: nginx's bound on internal redirects.
+pub const REROUTES_MAX: u8 = 10;
+
+thread_local! {
+    /// Scratch of the matchers; kept so that matching allocates nothing.
+    static CAPTURES: RefCell<(Captures, Captures)> = RefCell::new((Captures::new(), Captures::new()));
+}
+
+impl<'a> Task<'a> {
+    /// At the beginning of a request.
+    pub(crate) fn new(conn: &'a ConnCx, plans: &'a (Rc<Local>, Arc<ListenerPlan>)) -> Self {
+        let (local, listener) = plans;
+        Self {
+            conn,
+            local,
+            listener,
+            host: None,
+            route: listener.fallback.clone(),
+            cx: ReqCx::new(conn.facts.clone(), Instant::now()),
+            res: None,
+            active: None,
+        }
+    }
+
+    /// Settles where the body ends; a small one that has come with its head is taken at once.
+    pub(crate) fn begin_body(&mut self, req: &mut Request) -> Result<()> {
+        let framing = framing::request(&req.head)?;
+        if framing == Framing::None {
+            return Ok(());
+        }
+        let http = &self.conn.http;
+        http.begin_body(framing, &self.listener.limits, self.listener.body_pace, u64::MAX);
+        req.body = match http.take_whole_body() {
+            Some(bytes) => Body::Full(bytes),
+            None => Body::H1(Box::new(H1Body::new(http.clone(), None))),
+        };
+        Ok(())
+    }
+}
+
+/// The host that the request names, by nginx's order.
+///
+/// # Errors
+/// `NoRoute` where no name fits and there is no default host.
+pub fn find_host(task: &mut Task<'_>, head: &RequestHead) -> Result<()> {
+    let host = host_of(head.authority());
+    let found = CAPTURES.with_borrow_mut(|(captures, _)| {
+        captures.clear();
+        let found = task.listener.hosts.find(host, captures)?;
+        note_captures(&mut task.cx, captures, host);
+        Some(found.value.clone())
+    });
+    let plan = found.ok_or_else(|| Error::local(Kind::NoRoute, "no host of that name"))?;
+    task.cx.server_name = Some(plan.name.clone());
+    task.route = plan.fallback.clone();
+    task.host = Some(plan);
+    Ok(())
+}
+
+/// The route that fits best.
+///
+/// # Errors
+/// `NoRoute`; `Malformed` for a path that can't be normalised; `BodyTooLarge` for a length beyond the
+/// route's.
+pub fn find_route(task: &mut Task<'_>, head: &mut RequestHead) -> Result<()> {
+    let Some(host) = task.host.clone() else { return Ok(()) };
+    settle_path(&mut task.cx, head, &host.path)?;
+    let route = CAPTURES.with_borrow_mut(|(_, captures)| {
+        captures.clear();
+        let facts = RequestFacts { cx: &task.cx, head };
+        let route = host.routes.find(&facts, captures)?.clone();
+        if !captures.is_empty() {
+            let path = facts.path().to_vec();
+            note_captures(&mut task.cx, captures, &path);
+        }
+        Some(route)
+    });
+    task.route = route.ok_or_else(|| Error::local(Kind::NoRoute, "no route fits"))?;
+    task.cx.route = Some(task.route.name.clone());
+    limit_body(task)
+}
+
+/// The route's limit on the body, against the announced length at once.
+fn limit_body(task: &Task<'_>) -> Result<()> {
+    let max = task.route.body_max;
+    let http = &task.conn.http;
+    if !http.body_open() {
+        return Ok(());
+    }
+    http.set_body_max(max);
+    if http.body_left().is_some_and(|left| left > max) {
+        return Err(Error::downstream(Kind::BodyTooLarge, "Content-Length is larger than the body limit"));
+    }
+    Ok(())
+}
+
+/// One spelling of the path, for matching and for forwarding.
+fn settle_path(cx: &mut ReqCx, head: &mut RequestHead, rules: &bifrons_route::PathRules) -> Result<()> {
+    let path = head.path();
+    let normal = bifrons_route::normalize(rules, path)
+        .map_err(|err| Error::downstream(Kind::Malformed, err.to_string()))?;
+    let std::borrow::Cow::Owned(mut normal) = normal else {
+        cx.path = None;
+        return Ok(());
+    };
+    if rules.forwards_raw() {
+        cx.path = Some(normal);
+        return Ok(());
+    }
+    if let Some(query) = head.query() {
+        normal.push(b'?');
+        normal.extend_from_slice(query);
+    }
+    head.set_target(&normal);
+    Ok(())
+}
+
+/// Routes the request again with another path and query.
+///
+/// # Errors
+/// `Internal` where the target does not begin with `/`.
+pub fn reroute(task: &mut Task<'_>, head: &mut RequestHead, target: &[u8]) -> Result<()> {
+    if !target.starts_with(b"/") {
+        return Err(Error::local(Kind::Internal, "a reroute must begin with \"/\""));
+    }
+    task.cx.reroutes += 1;
+    head.set_target(target);
+    Ok(())
+}
+
+fn note_captures(cx: &mut ReqCx, captures: &Captures, subject: &[u8]) {
+    if captures.is_empty() {
+        return;
+    }
+    cx.captures.clear();
+    for number in 1..captures.len() {
+        cx.captures.push(captures.bytes(number, subject).unwrap_or_default().to_vec());
+    }
+    for (name, number) in captures.names() {
+        let value = captures.bytes(number, subject).unwrap_or_default().to_vec();
+        cx.variables.push((name.into(), value));
+    }
+}
+
+/// What the route table looks at.
+struct RequestFacts<'a> {
+    cx: &'a ReqCx,
+    head: &'a RequestHead,
+}
+
+impl Facts for RequestFacts<'_> {
+    fn path(&self) -> &[u8] {
+        self.cx.path.as_deref().unwrap_or(self.head.path())
+    }
+
+    fn method(&self) -> &[u8] {
+        self.head.method_text()
+    }
+
+    fn header(&self, name: &str, accept: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.head.headers.get_all(name).any(accept)
+    }
+
+    fn query(&self) -> &[u8] {
+        self.head.query().unwrap_or_default()
+    }
+
+    fn client(&self) -> IpAddr {
+        self.cx.client_ip()
+    }
+}

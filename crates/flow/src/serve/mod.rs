@@ -1,0 +1,3 @@
+//! Step 3. One file per downstream protocol.
+
+pub mod http1;

@@ -1,0 +1,252 @@
+//! What a request is decided by: immutable, built from the configuration, swapped as a whole.
+
+use crate::forwarded::ClientRules;
+use crate::shared::ListenerState;
+use bifrons_balance::{Balance, SharedEndpoints};
+use bifrons_config::Template;
+use bifrons_core::Limits;
+use bifrons_filters::Chain;
+use bifrons_filters::edits::Edits;
+use bifrons_http::h1::Pace;
+use bifrons_http::h1::conn::HeadPace;
+use bifrons_http::pool::Keep;
+use bifrons_http::{FieldName, Version};
+use bifrons_model::{ClientAbort, Config, ForwardedField};
+use bifrons_net::{Addr, ListenOptions};
+use bifrons_observe::metrics::{ClusterStats, ListenerStats};
+use bifrons_route::{HostTable, PathRules, RouteTable};
+use smallvec::SmallVec;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A whole configuration, ready to serve.
+pub struct Snapshot {
+    /// What it was built from.
+    pub config: Arc<Config>,
+    /// A fingerprint of the configuration.
+    pub hash: u64,
+    /// The listeners.
+    pub listeners: Vec<Arc<ListenerPlan>>,
+    /// The clusters; routes name them by their place here.
+    pub clusters: Vec<Arc<ClusterPlan>>,
+}
+
+impl Snapshot {
+    /// The listener that is bound to the address.
+    pub fn listener(&self, addr: &Addr) -> Option<&Arc<ListenerPlan>> {
+        self.listeners.iter().find(|listener| listener.addrs.contains(addr))
+    }
+}
+
+/// A listener, ready to serve.
+pub struct ListenerPlan {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Addresses it is bound to.
+    pub addrs: Vec<Addr>,
+    /// How its sockets are made.
+    pub options: ListenOptions,
+    /// Bounds of a head.
+    pub limits: Limits,
+    /// How long a head may take.
+    pub head_pace: HeadPace,
+    /// How long a body may take.
+    pub body_pace: Pace,
+    /// How long the client may take no bytes.
+    pub send_timeout: Duration,
+    /// How long unread bytes are read over at the end.
+    pub linger: Duration,
+    /// Requests on one connection.
+    pub requests_max: u32,
+    /// Connections at once.
+    pub connections_max: u32,
+    /// Connections from one address at once; 0: any.
+    pub per_address_max: u32,
+    /// How the client's address is found.
+    pub client: ClientRules,
+    /// The `Server` field.
+    pub server: ServerPlan,
+    /// Our name in `Via`, and the whole value we append; `None`: no `Via`.
+    pub via: Option<Via>,
+    /// Whether every request is redirected to `https://`.
+    pub redirect_https: bool,
+    /// Body bytes where host and route say nothing.
+    pub body_max: u64,
+    /// The hosts reached by it.
+    pub hosts: HostTable<Arc<HostPlan>>,
+    /// The route of requests for which there is none: only its log is used.
+    pub fallback: Arc<RoutePlan>,
+    /// Counters that outlive the snapshot.
+    pub state: Arc<ListenerState>,
+    /// Series of its metrics.
+    pub stats: ListenerStats,
+}
+
+/// Our mark in `Via` (RFC 9110 7.6.3).
+#[derive(Clone, Debug)]
+pub struct Via {
+    /// The pseudonym, unique to process and listener.
+    pub name: String,
+    /// `1.1 name`.
+    pub value: Vec<u8>,
+}
+
+/// What becomes of the `Server` field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerPlan {
+    /// The upstream's stays; ours is `bifrons`.
+    Pass,
+    /// None.
+    Off,
+    /// Always this.
+    Set(String),
+}
+
+/// A host, ready to serve.
+pub struct HostPlan {
+    /// Its first name.
+    pub name: Arc<str>,
+    /// How paths are normalised.
+    pub path: PathRules,
+    /// Its routes.
+    pub routes: RouteTable<Arc<RoutePlan>>,
+    /// The route of requests for which there is none: only its log and metrics are used.
+    pub fallback: Arc<RoutePlan>,
+}
+
+/// A route, ready to serve.
+pub struct RoutePlan {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The host's filters and its own.
+    pub chain: Chain,
+    /// What it does.
+    pub action: Action,
+    /// Body bytes; `u64::MAX`: any.
+    pub body_max: u64,
+    /// What is written down about its requests.
+    pub record: crate::record::RecordPlan,
+}
+
+/// What a route does.
+pub enum Action {
+    /// Nothing: there is no route (404).
+    None,
+    /// Sends the request to a cluster.
+    Proxy(Box<ProxyPlan>),
+    /// Answers with a redirect.
+    Redirect {
+        /// Target.
+        to: Template,
+        /// Status.
+        status: u16,
+    },
+    /// A fixed answer.
+    Respond {
+        /// Status.
+        status: u16,
+        /// Body.
+        body: Template,
+        /// Media type.
+        content_type: Option<Template>,
+        /// Further fields.
+        fields: Vec<(FieldName, Template)>,
+    },
+    /// Answers with files.
+    Files(Box<FilesPlan>),
+    /// Routes again with this path and query.
+    Reroute(Template),
+}
+
+/// A directory, ready to serve.
+pub struct FilesPlan {
+    /// Where files lie.
+    pub dir: Template,
+    /// Bytes of the matched prefix that the directory stands for (`alias`); 0 for `root`.
+    pub strip: usize,
+    /// The rest.
+    pub files: bifrons_files::Files,
+}
+
+/// How a route talks to its cluster.
+pub struct ProxyPlan {
+    /// The cluster's place in the snapshot.
+    pub cluster: usize,
+    /// The `Host` that is sent.
+    pub host: HostSent,
+    /// What replaces the matched path.
+    pub replace_path: Option<ReplacePath>,
+    /// Changes of fields.
+    pub edits: Edits,
+    /// Forwarding fields.
+    pub forwarded: Vec<ForwardedField>,
+    /// The version of HTTP.
+    pub version: Version,
+    /// Whether connections are kept.
+    pub keep_alive: bool,
+    /// When the client goes away.
+    pub client_abort: ClientAbort,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long the endpoint may take no bytes.
+    pub send_timeout: Duration,
+    /// How long the endpoint may send no bytes.
+    pub read_timeout: Duration,
+    /// Trying again.
+    pub retry: RetryPlan,
+}
+
+/// The `Host` that is sent upstream.
+pub enum HostSent {
+    /// The client's.
+    Pass,
+    /// The endpoint's name.
+    Endpoint,
+    /// This.
+    Set(Template),
+}
+
+/// What replaces the matched path.
+pub struct ReplacePath {
+    /// Bytes of the path that are replaced; `None`: all.
+    pub strip: Option<usize>,
+    /// What stands there instead.
+    pub with: Vec<u8>,
+}
+
+/// When a request is tried again.
+pub struct RetryPlan {
+    /// After errors of connections.
+    pub error: bool,
+    /// After timeouts.
+    pub timeout: bool,
+    /// After malformed answers.
+    pub invalid: bool,
+    /// After answers of these statuses.
+    pub statuses: SmallVec<[u16; 4]>,
+    /// Attempts in all; 0: as many as endpoints.
+    pub attempts: u32,
+    /// Time in which an attempt may begin; zero: any.
+    pub within: Duration,
+    /// Whether requests that are not idempotent are tried again after they were sent.
+    pub non_idempotent: bool,
+}
+
+/// A cluster, ready to serve.
+pub struct ClusterPlan {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its endpoints, kept over snapshots.
+    pub shared: Arc<SharedEndpoints>,
+    /// Its policy.
+    pub balance: Arc<Balance>,
+    /// How idle connections are kept.
+    pub keep: Keep,
+    /// Bounds of an answer's head.
+    pub limits: Limits,
+    /// Where connections come from.
+    pub bind: Option<SocketAddr>,
+    /// Series of its metrics.
+    pub stats: ClusterStats,
+}

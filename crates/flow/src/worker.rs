@@ -1,0 +1,237 @@
+//! A worker: one thread, one runtime, its own sockets and pools. No lock on the way of a request.
+
+use crate::listen;
+use crate::record::ErrorStats;
+use crate::shared::Shared;
+use crate::snapshot::Snapshot;
+use bifrons_balance::{Cluster, Rng};
+use bifrons_http::h1::Conn;
+use bifrons_http::pool::{EndpointKey, Pool};
+use bifrons_net::splice::Pipe;
+use bifrons_net::{Acceptor, Addr, Listening};
+use bifrons_observe::access::LogBuffer;
+use bifrons_observe::metrics::Shard;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// 16 idle pipes a worker: what a burst of big bodies needs; each is two descriptors and up to 256 KiB.
+const PIPES_MAX: usize = 16;
+/// How often idle connections are swept and the access log is flushed at the latest.
+const TICK: Duration = Duration::from_millis(200);
+/// Ticks between two sweeps of the pool: a second.
+const SWEEP_TICKS: u32 = 5;
+
+/// What the control side tells a worker.
+pub enum Command {
+    /// Listen on these sockets besides those it has.
+    Listen(Vec<Listening>),
+    /// Stop listening on these addresses.
+    Unlisten(Vec<Addr>),
+    /// Stop listening on all, finish what runs until then, and end.
+    Drain(std::time::Instant),
+    /// Give an idle connection to the endpoint away, if there is one.
+    Give(EndpointKey, oneshot::Sender<Option<OwnedFd>>),
+}
+
+/// A snapshot with the worker's own view of its clusters.
+pub struct Local {
+    /// The snapshot.
+    pub snapshot: Arc<Snapshot>,
+    /// Its clusters, in the same order.
+    pub clusters: Vec<Cluster>,
+    generation: u64,
+}
+
+/// A worker's state. Never leaves its thread.
+pub struct Worker {
+    /// Its number, from 0.
+    pub index: usize,
+    /// The process's state.
+    pub shared: Arc<Shared>,
+    /// Idle connections to endpoints.
+    pub pool: Rc<Pool>,
+    /// Its shard of the metrics.
+    pub shard: Shard,
+    /// Series of errors.
+    pub errors: ErrorStats,
+    /// Its buffer of the access log.
+    pub log: LogBuffer,
+    /// Random numbers for balancing.
+    pub rng: Rng,
+    /// The other workers, to take idle connections over from.
+    pub siblings: Vec<mpsc::UnboundedSender<Command>>,
+    local: RefCell<Option<Rc<Local>>>,
+    pipes: RefCell<Vec<Pipe>>,
+    conns: RefCell<HashMap<u64, (Weak<Conn>, Cell<u32>)>>,
+    acceptors: RefCell<Vec<(Addr, tokio::task::AbortHandle)>>,
+}
+
+impl Worker {
+    /// A worker that has nothing to do yet.
+    pub fn new(index: usize, shared: Arc<Shared>, siblings: Vec<mpsc::UnboundedSender<Command>>) -> Rc<Self> {
+        Rc::new(Self {
+            index,
+            shard: shared.metrics.shard(index),
+            errors: ErrorStats::register(&shared.metrics),
+            log: shared.access.buffer(),
+            pool: Rc::new(Pool::new(shared.idle.clone(), index)),
+            shared,
+            rng: Rng::seeded(fastrand::u64(..)),
+            siblings,
+            local: RefCell::new(None),
+            pipes: RefCell::new(Vec::new()),
+            conns: RefCell::new(HashMap::new()),
+            acceptors: RefCell::new(Vec::new()),
+        })
+    }
+
+    /// The current snapshot: the cached one as long as no newer was published.
+    ///
+    /// `None` before the first.
+    pub fn local(&self) -> Option<Rc<Local>> {
+        let generation = self.shared.generation();
+        if let Some(local) = self.local.borrow().as_ref()
+            && local.generation == generation
+        {
+            return Some(local.clone());
+        }
+        self.renew(generation)
+    }
+
+    #[cold]
+    fn renew(&self, generation: u64) -> Option<Rc<Local>> {
+        let snapshot = self.shared.snapshot()?;
+        let clusters = snapshot
+            .clusters
+            .iter()
+            .map(|plan| Cluster::new(plan.shared.clone(), plan.balance.clone(), self.index))
+            .collect();
+        let local = Rc::new(Local { snapshot, clusters, generation });
+        *self.local.borrow_mut() = Some(local.clone());
+        Some(local)
+    }
+
+    /// A pipe for splicing, from the worker's stock.
+    ///
+    /// # Errors
+    /// When the process has no descriptors left.
+    pub fn take_pipe(&self) -> std::io::Result<Pipe> {
+        self.pipes.borrow_mut().pop().map_or_else(Pipe::new, Ok)
+    }
+
+    /// Gives a pipe back; one that still holds bytes is closed.
+    pub fn put_pipe(&self, pipe: Pipe) {
+        let mut pipes = self.pipes.borrow_mut();
+        if pipe.is_empty() && pipes.len() < PIPES_MAX {
+            pipes.push(pipe);
+        }
+    }
+
+    /// Makes a connection known, so that a drain can end it.
+    pub fn register(&self, serial: u64, conn: &Rc<Conn>) {
+        self.conns.borrow_mut().insert(serial, (Rc::downgrade(conn), Cell::new(u32::MAX)));
+    }
+
+    /// Forgets a connection.
+    pub fn unregister(&self, serial: u64) {
+        self.conns.borrow_mut().remove(&serial);
+    }
+
+    /// Runs until it is told to end: commands, log flushes, sweeps.
+    pub async fn run(self: Rc<Self>, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut count = 0u32;
+        let mut deadline = None;
+        loop {
+            // Both branches are cancel-safe. Biased: commands are rare and must not wait behind ticks.
+            tokio::select! {
+                biased;
+                command = commands.recv() => match command {
+                    Some(Command::Drain(until)) => {
+                        self.stop_listening(|_| true);
+                        deadline = Some(Instant::from_std(until));
+                    }
+                    Some(command) => self.obey(command),
+                    None => break,
+                },
+                now = ticks.tick() => {
+                    count = count.wrapping_add(1);
+                    self.log.flush();
+                    if count.is_multiple_of(SWEEP_TICKS) {
+                        self.pool.sweep(now);
+                    }
+                    if let Some(deadline) = deadline {
+                        self.end_idle();
+                        if self.conns.borrow().is_empty() || now >= deadline {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        self.log.flush();
+    }
+
+    fn obey(self: &Rc<Self>, command: Command) {
+        match command {
+            Command::Listen(sockets) => {
+                for socket in sockets {
+                    self.listen(socket);
+                }
+            }
+            Command::Unlisten(addrs) => self.stop_listening(|addr| addrs.contains(addr)),
+            Command::Give(key, reply) => {
+                // The asker may have stopped waiting; then the connection is closed.
+                let _ = reply.send(self.pool.give(key));
+            }
+            Command::Drain(_) => {}
+        }
+    }
+
+    fn listen(self: &Rc<Self>, socket: Listening) {
+        let addr = socket.addr().clone();
+        match Acceptor::new(socket) {
+            Ok(acceptor) => {
+                let task = tokio::task::spawn_local(listen::serve(self.clone(), acceptor));
+                self.acceptors.borrow_mut().push((addr, task.abort_handle()));
+            }
+            Err(err) => tracing::error!(address = %addr, %err, "cannot listen"),
+        }
+    }
+
+    fn stop_listening(&self, mut which: impl FnMut(&Addr) -> bool) {
+        self.acceptors.borrow_mut().retain(|(addr, task)| {
+            let stop = which(addr);
+            if stop {
+                task.abort();
+            }
+            !stop
+        });
+    }
+
+    /// Ends connections that have been idle for a whole tick; a busy one gets its chance to send the
+    /// next request, whose answer then closes it.
+    fn end_idle(&self) {
+        for (conn, seen) in self.conns.borrow().values() {
+            let Some(conn) = conn.upgrade() else { continue };
+            let marked = if conn.is_idle() { conn.messages() } else { u32::MAX };
+            if conn.is_idle() && seen.replace(marked) == marked {
+                conn.stream().shutdown_both();
+            } else {
+                seen.set(marked);
+            }
+        }
+    }
+
+    /// Connections that are open.
+    pub fn connections(&self) -> usize {
+        self.conns.borrow().len()
+    }
+}
