@@ -47,6 +47,11 @@ impl Types {
     }
 }
 
+/// The well-known media type of an extension, given in lower case without the dot.
+pub fn well_known(extension: &str) -> Option<&'static str> {
+    WELL_KNOWN.get(extension.as_bytes()).copied()
+}
+
 static WELL_KNOWN: LazyLock<HashMap<&[u8], &str>> = LazyLock::new(|| {
     TABLE
         .iter()

@@ -70,6 +70,9 @@ pub struct Proxy {
     pub http_version: HttpVersion,
     /// Whether connections to endpoints are kept for further requests.
     pub keep_alive: bool,
+    /// Whether a client's `Upgrade` (WebSocket and others) is passed on; without, it is removed and the
+    /// request goes on as an ordinary one.
+    pub upgrade: bool,
     /// What happens upstream when the client goes away.
     pub client_abort: ClientAbort,
     /// The cluster's where nothing is said.
@@ -89,6 +92,7 @@ impl Proxy {
             forwarded: ForwardedField::defaults(),
             http_version: HttpVersion::V1_1,
             keep_alive: true,
+            upgrade: true,
             client_abort: ClientAbort::default(),
             timeouts: None,
             retry: None,
@@ -121,6 +125,10 @@ struct ProxyMap {
     /// Whether connections to endpoints are kept for further requests.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     keep_alive: bool,
+    /// Whether a client's `Upgrade` (WebSocket and others) is passed on; without, it is removed and the
+    /// request goes on as an ordinary one.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    upgrade: bool,
     /// What happens upstream when the client goes away.
     #[serde(default, skip_serializing_if = "ClientAbort::is_default")]
     client_abort: ClientAbort,
@@ -152,7 +160,7 @@ macro_rules! same_fields {
 }
 
 same_fields!(Proxy, ProxyMap, {
-    cluster, host, replace_path, headers, forwarded, http_version, keep_alive, client_abort, timeouts, retry
+    cluster, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade, client_abort, timeouts, retry
 });
 
 string_or_map!(
@@ -344,6 +352,8 @@ pub struct StaticFiles {
     pub index: OneOrMany<String>,
     /// File name extension to media type, besides the well-known ones.
     pub types: IndexMap<String, String>,
+    /// Whether `types` are all there are, without the well-known ones.
+    pub only_types: bool,
     /// Media type of other files.
     pub default_type: Option<String>,
 }
@@ -364,6 +374,9 @@ struct StaticFilesMap {
     /// File name extension to media type, besides the well-known ones.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     types: IndexMap<String, String>,
+    /// Whether `types` are all there are, without the well-known ones.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    only_types: bool,
     /// Media type of other files; `application/octet-stream` where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     default_type: Option<String>,
@@ -373,7 +386,7 @@ fn index_html() -> OneOrMany<String> {
     OneOrMany(vec!["index.html".to_owned()])
 }
 
-same_fields!(StaticFiles, StaticFilesMap, { root, alias, index, types, default_type });
+same_fields!(StaticFiles, StaticFilesMap, { root, alias, index, types, only_types, default_type });
 
 string_or_map!(
     StaticFiles,

@@ -1,6 +1,7 @@
 //! What a route asks of a request beside the path: as it is configured, and compiled.
 
 use crate::ipset::IpSet;
+use crate::pattern::PathPattern;
 use crate::text::{as_string, is_token_byte};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use std::collections::BTreeMap;
@@ -26,6 +27,10 @@ pub struct Condition {
     /// Methods, one of which it must be. `GET` does not include `HEAD`.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "non_empty_list")]
     pub method: Vec<Method>,
+    /// Paths, one of which it must match besides the route's own. They are compared with the normalised path
+    /// as they are written.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "non_empty_list")]
+    pub path: Vec<PathPattern>,
     /// Header fields by name. Where a field is repeated, one of its values must match.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "non_empty_map")]
     pub headers: BTreeMap<FieldName, Matcher>,

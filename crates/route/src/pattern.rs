@@ -106,6 +106,15 @@ impl PathPattern {
         Self { form: PatternForm::Prefix("/".into()) }
     }
 
+    /// Whether it matches a normalised path, taken by itself.
+    pub fn matches(&self, path: &[u8]) -> bool {
+        match &self.form {
+            PatternForm::Exact(text) => path == text.as_bytes(),
+            PatternForm::Prefix(text) | PatternForm::PrefixNoRegex(text) => path.starts_with(text.as_bytes()),
+            PatternForm::Regex(regex) => regex.is_match(path),
+        }
+    }
+
     /// What it consists of.
     pub fn form(&self) -> &PatternForm {
         &self.form

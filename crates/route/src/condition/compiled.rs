@@ -4,6 +4,7 @@ use super::matcher::Test;
 use super::{Condition, Method};
 use crate::facts::Facts;
 use crate::ipset::IpSet;
+use crate::pattern::PathPattern;
 use crate::params::{Decoded, cookie_value, query_value};
 use smallvec::SmallVec;
 use std::fmt;
@@ -20,6 +21,7 @@ pub struct Compiled {
 #[derive(Clone)]
 enum Node {
     Method(Box<[Method]>),
+    Path(Box<[PathPattern]>),
     Client(IpSet),
     Header(Box<str>, Test),
     Query(Box<[u8]>, Test),
@@ -44,6 +46,9 @@ fn node(condition: &Condition) -> Node {
     let mut nodes = Vec::new();
     if !condition.method.is_empty() {
         nodes.push(Node::Method(condition.method.clone().into()));
+    }
+    if !condition.path.is_empty() {
+        nodes.push(Node::Path(condition.path.clone().into()));
     }
     nodes.extend(condition.client.clone().map(Node::Client));
     nodes.extend(
@@ -82,6 +87,7 @@ impl Node {
                 let method = request.method();
                 methods.iter().any(|known| known.as_str().as_bytes() == method)
             }
+            Self::Path(patterns) => patterns.iter().any(|pattern| pattern.matches(request.path())),
             Self::Client(set) => set.contains(request.client()),
             Self::Header(name, Test::Absent) => !request.header(name, &mut |_| true),
             Self::Header(name, test) => request.header(name, &mut |value| test.accepts(value)),
@@ -119,6 +125,7 @@ impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Method(methods) => f.debug_tuple("Method").field(methods).finish(),
+            Self::Path(patterns) => f.debug_tuple("Path").field(patterns).finish(),
             Self::Client(set) => f.debug_tuple("Client").field(&set.nets()).finish(),
             Self::Header(name, _) => f.debug_tuple("Header").field(name).finish_non_exhaustive(),
             Self::Query(name, _) => {
