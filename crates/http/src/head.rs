@@ -130,9 +130,24 @@ impl RequestHead {
         self.text(&self.original_target)
     }
 
-    /// Replaces path and query.
+    /// Replaces path and query. Bytes that no target has (RFC 9112 3.2) are escaped, so that what was
+    /// decoded from a path can't become a second request.
     pub fn set_target(&mut self, target: &[u8]) {
-        self.target_range = stash(&mut self.headers, target);
+        if target.iter().all(|&b| is_target_byte(b)) {
+            self.target_range = stash(&mut self.headers, target);
+            return;
+        }
+        let mut escaped = Vec::with_capacity(target.len() + 16);
+        for &byte in target {
+            match is_target_byte(byte) {
+                true => escaped.push(byte),
+                false => {
+                    let digit = |nibble: u8| b"0123456789ABCDEF"[usize::from(nibble & 15)];
+                    escaped.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte)]);
+                }
+            }
+        }
+        self.target_range = stash(&mut self.headers, &escaped);
     }
 
     /// The path of the target, as it stands there.
@@ -164,6 +179,11 @@ impl RequestHead {
         out.push(b' ');
         out.extend_from_slice(self.version.text().as_bytes());
     }
+}
+
+/// Whether a byte may stand in a request target: visible ASCII, no fragment (RFC 9112 3.2, RFC 3986 3).
+pub(crate) fn is_target_byte(byte: u8) -> bool {
+    (0x21..0x7f).contains(&byte) && byte != b'#'
 }
 
 fn stash(headers: &mut Headers, text: &[u8]) -> Range<u32> {

@@ -178,6 +178,18 @@ impl Headers {
         }
     }
 
+    /// Removes every received field that `drop` names; those added since stay.
+    pub fn remove_received_where(&mut self, mut drop: impl FnMut(Name, &[u8]) -> bool) {
+        let (bytes, entries) = (&self.bytes, &mut self.entries);
+        for entry in entries.iter_mut().filter(|entry| entry.flags & (REMOVED | ADDED) == 0) {
+            let start = entry.name as usize;
+            let name = bytes.get(start..start + entry.name_len as usize).unwrap_or_default();
+            if drop(Name::from_id(entry.id), name) {
+                entry.flags |= REMOVED;
+            }
+        }
+    }
+
     /// All fields, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Name, &[u8], &[u8])> {
         self.entries
@@ -232,12 +244,18 @@ impl Headers {
 }
 
 /// The members of a comma-separated list, trimmed, empty ones left out (RFC 9110 5.6.1.2).
-/// Commas inside quoted strings do not separate.
+/// Commas inside quoted strings do not separate; a quote that is never closed is no quote, so that it
+/// can't hide what a proxy appended behind it.
 pub fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = value;
+    let mut has_quotes = true;
     std::iter::from_fn(move || {
         while !rest.is_empty() {
-            let end = member_end(rest);
+            let end = if has_quotes { member_end(rest) } else { None };
+            let end = end.unwrap_or_else(|| {
+                has_quotes = false;
+                memchr::memchr(b',', rest).unwrap_or(rest.len())
+            });
             let member = rest.get(..end).unwrap_or_default().trim_ascii();
             rest = rest.get(end + 1..).unwrap_or_default();
             if !member.is_empty() {
@@ -248,7 +266,8 @@ pub fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn member_end(text: &[u8]) -> usize {
+/// Where the first member ends; `None` when a quote in it is never closed.
+fn member_end(text: &[u8]) -> Option<usize> {
     let mut quoted = false;
     let mut escaped = false;
     for (at, &byte) in text.iter().enumerate() {
@@ -256,9 +275,9 @@ fn member_end(text: &[u8]) -> usize {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
-            b',' if !quoted => return at,
+            b',' if !quoted => return Some(at),
             _ => {}
         }
     }
-    text.len()
+    (!quoted).then_some(text.len())
 }

@@ -198,6 +198,13 @@ fn is_forbidden_trailer(name: crate::name::Name) -> bool {
                 | N::Expires
                 | N::Date
                 | N::RetryAfter
+                | N::Forwarded
+                | N::Via
+                | N::XForwardedFor
+                | N::XForwardedHost
+                | N::XForwardedPort
+                | N::XForwardedProto
+                | N::XRealIp
         )
 }
 

@@ -130,28 +130,26 @@ pub(crate) fn settle_target(head: &mut RequestHead) -> Result<()> {
         return Err(bad(side, "malformed Host"));
     }
     let target = head.target();
-    if !target.iter().all(|&b| (0x21..0x7f).contains(&b) && b != b'#') {
+    if !target.iter().all(|&b| crate::head::is_target_byte(b)) {
         return Err(bad(side, "a byte in the target that no URI has"));
     }
     if head.method == Method::Connect {
         let authority = target.to_vec();
         return settle_connect(head, &authority);
     }
-    let form = match target {
-        [b'/', ..] => None,
-        b"*" if head.method == Method::Options => None,
-        _ => Some(split_absolute(target).ok_or_else(|| bad(side, "malformed target"))?),
-    };
-    let Some((authority, rest)) = form.map(|(authority, rest)| (authority.to_vec(), rest.to_vec())) else {
+    let is_options = head.method == Method::Options;
+    if target.starts_with(b"/") || (is_options && target == b"*") {
         head.set_authority(host.as_deref().unwrap_or_default());
         return Ok(());
-    };
+    }
+    let absolute = split_absolute(target, is_options).ok_or_else(|| bad(side, "malformed target"))?;
     // RFC 9112 3.2.2 lets a proxy replace a Host that disagrees; two parsers would route differently.
-    if host.as_deref().is_some_and(|host| !same_authority(host, &authority)) {
+    if host.as_deref().is_some_and(|host| !absolute.is_for(host)) {
         return Err(bad(side, "Host disagrees with the target"));
     }
+    let (authority, origin) = (absolute.authority.to_vec(), absolute.origin);
     head.set_authority(&authority);
-    head.set_target(&rest);
+    head.set_target(&origin);
     head.original_target = head.target_range.clone();
     Ok(())
 }
@@ -165,13 +163,34 @@ fn settle_connect(head: &mut RequestHead, authority: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Splits `http://host:port/path?query` into authority and origin-form.
-fn split_absolute(target: &[u8]) -> Option<(&[u8], Vec<u8>)> {
-    let scheme_len = target.windows(3).position(|window| window == b"://")?;
-    let scheme = target.get(..scheme_len)?;
-    if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
-        return None;
+/// A target in absolute-form (RFC 9112 3.2.2).
+struct Absolute<'a> {
+    authority: &'a [u8],
+    /// The port that goes without saying, with its colon.
+    default_port: &'static [u8],
+    origin: Vec<u8>,
+}
+
+impl Absolute<'_> {
+    /// Whether a `Host` field names the same host and port.
+    fn is_for(&self, host: &[u8]) -> bool {
+        let bare = |text: &'_ [u8]| -> Vec<u8> {
+            let text = text.strip_suffix(self.default_port).or_else(|| text.strip_suffix(b":")).unwrap_or(text);
+            text.to_ascii_lowercase()
+        };
+        bare(self.authority) == bare(host)
     }
+}
+
+/// Splits `http://host:port/path?query` into authority and origin-form. An `OPTIONS` without path and
+/// query means the server itself, `*` (RFC 9112 3.2.4).
+fn split_absolute(target: &[u8], is_options: bool) -> Option<Absolute<'_>> {
+    let scheme_len = target.windows(3).position(|window| window == b"://")?;
+    let default_port: &[u8] = match target.get(..scheme_len)? {
+        scheme if scheme.eq_ignore_ascii_case(b"http") => b":80",
+        scheme if scheme.eq_ignore_ascii_case(b"https") => b":443",
+        _ => return None,
+    };
     let rest = target.get(scheme_len + 3..)?;
     let end = rest.iter().position(|&b| b == b'/' || b == b'?').unwrap_or(rest.len());
     let (authority, path) = rest.split_at_checked(end)?;
@@ -179,11 +198,13 @@ fn split_absolute(target: &[u8]) -> Option<(&[u8], Vec<u8>)> {
         return None;
     }
     let mut origin = Vec::with_capacity(path.len() + 1);
-    if !path.starts_with(b"/") {
+    if path.is_empty() && is_options {
+        origin.push(b'*');
+    } else if !path.starts_with(b"/") {
         origin.push(b'/');
     }
     origin.extend_from_slice(path);
-    Some((authority, origin))
+    Some(Absolute { authority, default_port, origin })
 }
 
 /// Whether `text` is `host [":" port]` (RFC 9110 7.2, RFC 3986 3.2): no user information, no white space.
@@ -212,13 +233,6 @@ fn is_authority(text: &[u8]) -> bool {
     port_fits && host_fits && (!host.is_empty() || port.is_empty())
 }
 
-fn same_authority(a: &[u8], b: &[u8]) -> bool {
-    fn bare(text: &[u8]) -> &[u8] {
-        text.strip_suffix(b":80").or_else(|| text.strip_suffix(b":443")).or_else(|| text.strip_suffix(b":")).unwrap_or(text)
-    }
-    bare(a).eq_ignore_ascii_case(bare(b))
-}
-
 /// Whether the client lets the connection live on after this request (RFC 9112 9.3).
 pub fn request_keeps_alive(head: &RequestHead) -> bool {
     keeps_alive(head.version, &head.headers)
@@ -226,7 +240,11 @@ pub fn request_keeps_alive(head: &RequestHead) -> bool {
 
 /// Whether the upstream lets the connection live on after this response (RFC 9112 9.3).
 pub fn response_keeps_alive(head: &ResponseHead) -> bool {
-    keeps_alive(head.version, &head.headers)
+    // RFC 9112 6.1: a 204 says nothing of a body. One that does may send it all the same.
+    let is_unclear = head.status == 204
+        && (head.headers.has(Name::TransferEncoding)
+            || head.headers.get(Name::ContentLength).is_some_and(|len| parse_length(len) != Some(0)));
+    !is_unclear && keeps_alive(head.version, &head.headers)
 }
 
 fn keeps_alive(version: Version, headers: &crate::headers::Headers) -> bool {
@@ -239,10 +257,12 @@ fn keeps_alive(version: Version, headers: &crate::headers::Headers) -> bool {
 }
 
 /// The protocol the client asks to switch to: `Upgrade` with `Connection: upgrade` (RFC 9110 7.8),
-/// never in HTTP/1.0.
+/// never in HTTP/1.0. Never HTTP/2 either: in such a tunnel requests would go round every rule of ours,
+/// and RFC 9113 3.1 has given that upgrade up.
 pub fn asks_upgrade(head: &RequestHead) -> bool {
     head.version == Version::Http11
         && head.headers.has(Name::Upgrade)
+        && !["h2c", "h2"].iter().any(|protocol| head.headers.lists(Name::Upgrade, protocol))
         && head.headers.lists(Name::Connection, "upgrade")
 }
 

@@ -29,6 +29,14 @@ pub fn request(buf: &[u8], limits: &Limits) -> Result<Parsed<RequestHead>> {
     let len = match config.parse_request_with_uninit_headers(&mut parser, buf, room) {
         Ok(httparse::Status::Complete(len)) => len,
         Ok(httparse::Status::Partial) => return partial(buf, limits, Side::Downstream),
+        Err(httparse::Error::Version) => {
+            // Only a whole line says which version it is.
+            let Some(minor) = minor_of_request(buf) else { return partial(buf, limits, Side::Downstream) };
+            return match as_our_minor(buf, minor) {
+                Some(ours) => request(&ours, limits),
+                None => Err(refuse_request(httparse::Error::Version, buf, limits)),
+            };
+        }
         Err(err) => return Err(refuse_request(err, buf, limits)),
     };
     let (Some(method), Some(target), Some(minor)) = (parser.method, parser.path, parser.version) else {
@@ -73,6 +81,12 @@ pub fn response(buf: &[u8], limits: &Limits) -> Result<Parsed<ResponseHead>> {
         Err(httparse::Error::TooManyHeaders) => {
             return Err(Error::upstream(Kind::HeadTooLarge, "the answer has more fields than the limit"));
         }
+        Err(httparse::Error::Version) => {
+            return match as_our_minor(buf, b"HTTP/1.".len()) {
+                Some(ours) => response(&ours, limits),
+                None => Err(malformed(Side::Upstream, "neither HTTP/1.0 nor HTTP/1.1")),
+            };
+        }
         Err(err) => return Err(malformed(Side::Upstream, format!("answer head: {err}"))),
     };
     let (Some(status), Some(minor)) = (parser.code, parser.version) else {
@@ -89,7 +103,8 @@ pub fn response(buf: &[u8], limits: &Limits) -> Result<Parsed<ResponseHead>> {
         return Err(malformed(Side::Upstream, "status line"));
     }
     let after_line = line_end + 1 - line_end_len(head, line_end + 1);
-    let headers = fields_of(head, parser.headers, limits, Side::Upstream, after_line)?;
+    let mut headers = fields_of(head, parser.headers, limits, Side::Upstream, after_line)?;
+    super::write::strip_connection_named(&mut headers);
     Ok(Parsed::Head(
         ResponseHead {
             status,
@@ -106,15 +121,20 @@ pub fn response(buf: &[u8], limits: &Limits) -> Result<Parsed<ResponseHead>> {
 /// # Errors
 /// As for the head of that side.
 pub fn trailers(buf: &[u8], limits: &Limits, side: Side) -> Result<Parsed<Headers>> {
-    let mut fields = [httparse::EMPTY_HEADER; Limits::FIELDS];
-    let (len, found) = match httparse::parse_headers(buf, &mut fields) {
+    let mut fields = [httparse::EMPTY_HEADER; Limits::FIELDS_MAX];
+    let room = fields.get_mut(..limits.fields.min(Limits::FIELDS_MAX)).unwrap_or_default();
+    let (len, found) = match httparse::parse_headers(buf, room) {
         Ok(httparse::Status::Complete((len, found))) => (len, found),
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err(Error::of(side, Kind::HeadTooLarge, "more trailer fields than the limit"));
+        }
         Ok(httparse::Status::Partial) if buf.len() > limits.head_bytes => {
             return Err(Error::of(side, Kind::HeadTooLarge, "the trailer section is larger than head_bytes"));
         }
         Ok(httparse::Status::Partial) => return Ok(Parsed::Partial),
         Err(err) => return Err(malformed(side, format!("trailer section: {err}"))),
     };
+    check_head_len(len, limits, side)?;
     let section = buf.get(..len).unwrap_or_default();
     // Chunked framing never takes a lone LF: it is where requests get smuggled.
     let strict = Limits { lone_lf: false, ..*limits };
@@ -122,6 +142,7 @@ pub fn trailers(buf: &[u8], limits: &Limits, side: Side) -> Result<Parsed<Header
     let mut line_start = 0;
     for field in found.iter() {
         let name = range_in(section, field.name.as_bytes());
+        check_name_len(&name, side)?;
         if name.start != line_start {
             return Err(malformed(side, "line end in the trailer section"));
         }
@@ -153,6 +174,33 @@ fn check_head_len(len: usize, limits: &Limits, side: Side) -> Result<()> {
         return Err(Error::of(side, Kind::HeadTooLarge, "the head is larger than head_bytes"));
     }
     Ok(())
+}
+
+/// A name must fit an entry of [`Headers`]: cut to it, it would be another name.
+fn check_name_len(name: &Range<usize>, side: Side) -> Result<()> {
+    if name.len() > usize::from(u16::MAX) {
+        return Err(Error::of(side, Kind::HeadTooLarge, "a field name of more than 65535 bytes"));
+    }
+    Ok(())
+}
+
+/// The message with its version `HTTP/1.2` to `HTTP/1.9` taken as HTTP/1.1, the highest minor version we
+/// know (RFC 9110 2.5); `None` where no such version has its minor at `minor`.
+#[cold]
+fn as_our_minor(buf: &[u8], minor: usize) -> Option<Vec<u8>> {
+    let is_newer = buf.get(..minor)?.ends_with(b"HTTP/1.") && matches!(buf.get(minor)?, b'2'..=b'9');
+    let mut ours = is_newer.then(|| buf.to_vec())?;
+    *ours.get_mut(minor)? = b'1';
+    Some(ours)
+}
+
+/// Where the minor version of a request line stands, its last byte; `None` while the line is not whole.
+#[cold]
+fn minor_of_request(buf: &[u8]) -> Option<usize> {
+    let start = buf.iter().position(|&b| b != b'\r' && b != b'\n')?;
+    let end = start + memchr::memchr(b'\n', buf.get(start..)?)?;
+    let line = buf.get(..end)?;
+    line.strip_suffix(b"\r").unwrap_or(line).len().checked_sub(1)
 }
 
 fn refuse_request(err: httparse::Error, buf: &[u8], limits: &Limits) -> Error {
@@ -201,6 +249,7 @@ fn fields_of(
     let mut line_start = line_after(head, first_line_end, limits, side)?;
     for field in found {
         let name = range_in(head, field.name.as_bytes());
+        check_name_len(&name, side)?;
         if name.start != line_start {
             return Err(malformed(side, "bytes between two lines of the head"));
         }

@@ -202,21 +202,21 @@ pub fn response_delimit(head: &ResponseHead, method: Method, len: Option<u64>, c
 }
 
 /// Removes the fields that the `Connection` field names (RFC 9110 7.6.1), but never those the proxy's
-/// own work depends on: a client must not strip what we add or route by.
+/// own work depends on, nor those that were added since: a peer must not strip what we add or route by.
 pub fn strip_connection_named(headers: &mut Headers) {
-    let is_usual = headers.get_all(Name::Connection).all(|value| {
+    let is_usual = headers.originals(Name::Connection).all(|value| {
         value.eq_ignore_ascii_case(b"keep-alive") || value.eq_ignore_ascii_case(b"close")
     });
     if is_usual {
         return;
     }
     let named: Vec<Vec<u8>> = headers
-        .get_all(Name::Connection)
+        .originals(Name::Connection)
         .flat_map(list_members)
         .filter(|&member| !is_protected(Name::of(member), member))
         .map(<[u8]>::to_ascii_lowercase)
         .collect();
-    headers.remove_where(|_, name| named.iter().any(|member| member.eq_ignore_ascii_case(name)));
+    headers.remove_received_where(|_, name| named.iter().any(|member| member.eq_ignore_ascii_case(name)));
 }
 
 fn is_protected(id: Name, name: &[u8]) -> bool {
