@@ -1,0 +1,165 @@
+//! The command line: what `--help` says is written here.
+
+use bifrons_net::Addr;
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// One proxy for both sides of a connection: reverse proxy, load balancer, web server.
+#[derive(Debug, Parser)]
+#[command(name = "bifrons", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  bifrons run proxy.yaml                 serve by a configuration
+  bifrons run /etc/nginx/nginx.conf      serve by an nginx configuration, as it is
+  bifrons check proxy.yaml               show all that is wrong with it
+  bifrons reverse-proxy --listen 127.0.0.1:8080 --to 127.0.0.1:3000
+  bifrons file-server --root .           no configuration at all
+  bifrons demo                           see it work";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve by a configuration, in the foreground, until a signal ends it
+    Run(RunArgs),
+    /// Look for mistakes in a configuration; exits with 1 where there are any
+    Check(CheckArgs),
+    /// Print a configuration as it runs: defaults filled in, as YAML (also from nginx.conf)
+    Show(FileArgs),
+    /// Print the JSON Schema of the YAML configuration, for editors
+    Schema,
+    /// Have the running proxy take its configuration again; waits for the outcome
+    Reload(PidArgs),
+    /// Have the running proxy finish what it serves and end; waits until it has
+    Stop(StopArgs),
+    /// Forward HTTP to one or more servers, without a configuration
+    ReverseProxy(ReverseProxyArgs),
+    /// Serve the files of a directory, without a configuration
+    FileServer(FileServerArgs),
+    /// A small web server to try and test proxies with: it tells what it received
+    Origin(OriginArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct FileArgs {
+    /// YAML, or nginx's dialect where the name ends in `.conf`. Several YAML files are merged.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Read the file as nginx.conf whatever its name
+    #[arg(long)]
+    pub nginx: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub files: FileArgs,
+    #[command(flatten)]
+    pub process: ProcessArgs,
+}
+
+/// What holds for every command that serves.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ProcessArgs {
+    /// Worker threads, instead of what the configuration says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+    /// Least severe lines of the error log: error, warn, info, debug, trace, or a filter as in
+    /// `info,bifrons_flow=debug`. Before `RUST_LOG`, which is before the configuration.
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// Where the process id is written, instead of what the configuration says
+    #[arg(long, value_name = "PATH")]
+    pub pid_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub files: FileArgs,
+    /// Also list nginx directives that are accepted and have no effect here
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct PidArgs {
+    /// Where the running proxy wrote its process id
+    /// [default: /run/bifrons.pid as root, else $XDG_RUNTIME_DIR/bifrons.pid or /tmp/bifrons-UID.pid]
+    #[arg(long, value_name = "PATH")]
+    pub pid_file: Option<PathBuf>,
+    /// Configuration that says where the process id is (`pid_file`)
+    #[arg(value_name = "FILE", conflicts_with = "pid_file")]
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct StopArgs {
+    #[command(flatten)]
+    pub pid: PidArgs,
+    /// Cut what runs instead of finishing it
+    #[arg(long)]
+    pub now: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ReverseProxyArgs {
+    /// Address to listen on: `127.0.0.1:8080`, `:80`, `[::]:80`, `unix:/path`; may be repeated
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: Vec<String>,
+    /// Server to forward to: `127.0.0.1:3000`, `app.local:3000`, `unix:/path`; repeated, requests are balanced
+    #[arg(long, value_name = "ADDRESS", required = true)]
+    pub to: Vec<String>,
+    #[command(flatten)]
+    pub process: ProcessArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct FileServerArgs {
+    /// Address to listen on; may be repeated
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: Vec<String>,
+    /// Directory to serve
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub root: PathBuf,
+    #[command(flatten)]
+    pub process: ProcessArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = ORIGIN_PATHS)]
+pub struct OriginArgs {
+    /// Address to listen on; may be repeated
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    pub listen: Vec<Addr>,
+    /// Name it answers with; repeated, the names go to the addresses in order [default: the address]
+    #[arg(long, value_name = "NAME")]
+    pub name: Vec<String>,
+}
+
+const ORIGIN_PATHS: &str = "\
+Paths:
+  /bytes/N         a body of N bytes (64k, 1m) with Content-Length
+  /chunked/N       the same in chunks
+  /status/CODE     that status
+  /delay/MS        answers after MS milliseconds
+  /drip/N/MS       N bytes, one every MS milliseconds
+  /close           promises 1000 bytes, sends 100 and closes
+  /echo            the body of the request
+  /sse             an event a second (?n=5 of them, ?ms=200 apart)
+  /ws              WebSocket, echoes messages
+  anything else    what it received, as JSON: method, target, headers in order, body, client";
+
+/// The address of a listener as the command line takes it, for messages.
+pub fn url_of(listen: &str) -> String {
+    let text = listen.strip_prefix("http://").unwrap_or(listen);
+    match text.parse::<SocketAddr>() {
+        Ok(addr) if addr.ip().is_unspecified() => format!("http://127.0.0.1:{}", addr.port()),
+        Ok(addr) => format!("http://{addr}"),
+        Err(_) => text.to_owned(),
+    }
+}
