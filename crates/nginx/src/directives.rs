@@ -1,0 +1,71 @@
+//! The table of directives: one list a file, one row a directive.
+//!
+//! A new directive is a row in the list of its family: name, where it may stand, arguments, what it does and
+//! the function that does it. A setting that blocks inherit is besides a field of the family's `settings!`,
+//! read where the family writes the model. A new family is a file and a line in [`LISTS`].
+
+pub(crate) mod accepted;
+pub(crate) mod connection;
+pub(crate) mod core;
+pub(crate) mod events;
+pub(crate) mod files;
+pub(crate) mod headers;
+pub(crate) mod http;
+pub(crate) mod later;
+pub(crate) mod later_cgi;
+pub(crate) mod location;
+pub(crate) mod log;
+pub(crate) mod proxy;
+pub(crate) mod proxy_pass;
+pub(crate) mod realip;
+pub(crate) mod server;
+pub(crate) mod upstream;
+
+use crate::directive::Spec;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// The lists, in the order of the reference page.
+const LISTS: &[(&str, &[Spec])] = &[
+    ("Process", core::DIRECTIVES),
+    ("Events", events::DIRECTIVES),
+    ("Servers", http::DIRECTIVES),
+    ("Servers", server::DIRECTIVES),
+    ("Locations", location::DIRECTIVES),
+    ("Connections of clients", connection::DIRECTIVES),
+    ("Real address of the client", realip::DIRECTIVES),
+    ("Proxying", proxy_pass::DIRECTIVES),
+    ("Proxying", proxy::DIRECTIVES),
+    ("Upstreams", upstream::DIRECTIVES),
+    ("Fields of answers", headers::DIRECTIVES),
+    ("Files", files::DIRECTIVES),
+    ("Logs", log::DIRECTIVES),
+    ("Accepted", accepted::DIRECTIVES),
+    ("Not yet", later::DIRECTIVES),
+    ("Not yet", later_cgi::DIRECTIVES),
+];
+
+/// The rows of a name; several where it means different things in different blocks.
+pub(crate) fn named(name: &str) -> &'static [&'static Spec] {
+    static BY_NAME: LazyLock<HashMap<&str, Vec<&Spec>>> = LazyLock::new(|| {
+        let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
+        for spec in all() {
+            by_name.entry(spec.name).or_default().push(spec);
+        }
+        by_name
+    });
+    BY_NAME.get(name).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// All rows.
+pub(crate) fn all() -> impl Iterator<Item = &'static Spec> {
+    LISTS.iter().flat_map(|(_, list)| list.iter())
+}
+
+/// All rows with the title of their list, in the order of the reference page.
+pub(crate) fn lists() -> impl Iterator<Item = (&'static str, &'static [Spec])> {
+    LISTS.iter().copied()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! Connections of clients: timeouts, buffers of heads, keep-alive, size of bodies.
+//!
+//! nginx lets a location change some of them; in the model they belong to the listener, where those of its
+//! default server count (as they do in nginx until a request's host is known).
+
+use super::super::settings::settings;
+use crate::context::Ctx;
+use crate::directive::{Args, Contexts, Spec};
+use crate::tree::Directive;
+use crate::values;
+use bifrons_config::Problem;
+use bifrons_config::units::{Dur, Size};
+use bifrons_model::{ConnectionLimits, MessageLimits, Timeouts};
+
+const LEVELS: Contexts = Contexts::LEVELS;
+const SERVERS: Contexts = Contexts::SERVERS;
+
+settings! {
+    /// What connections of clients may do.
+    ConnectionSettings {
+        header_timeout: Dur,
+        body_timeout: Dur,
+        send_timeout: Dur,
+        keep_alive_timeout: Dur,
+        keep_alive_requests: u32,
+        /// Number and size of the buffers for long heads.
+        large_buffers: (u32, Size),
+        linger_timeout: Dur,
+        /// Whether unread bytes are read over at all.
+        linger: bool,
+        max_body: Size,
+        merge_slashes: bool,
+    }
+}
+
+/// `client_max_body_size 0` means any size; the model has a bound always, and this is none.
+const NO_LIMIT: Size = Size(1 << 60);
+
+pub(crate) const DIRECTIVES: &[Spec] = &[
+    Spec::new(
+        "client_header_timeout",
+        SERVERS,
+        Args::Exact(1),
+        "How long a request's head may take.",
+        |cx, d| cx.once(d, values::time, |cx| &mut cx.level.connection.header_timeout),
+    )
+    .default("60s"),
+    Spec::new(
+        "client_body_timeout",
+        LEVELS,
+        Args::Exact(1),
+        "How long nothing of a request's body may arrive.",
+        |cx, d| {
+            listener_wide(cx, d);
+            cx.once(d, values::time, |cx| &mut cx.level.connection.body_timeout);
+        },
+    )
+    .default("60s"),
+    Spec::new(
+        "send_timeout",
+        LEVELS,
+        Args::Exact(1),
+        "How long a client may take nothing of an answer.",
+        |cx, d| {
+            listener_wide(cx, d);
+            cx.once(d, values::time, |cx| &mut cx.level.connection.send_timeout);
+        },
+    )
+    .default("60s"),
+    Spec::new(
+        "keepalive_timeout",
+        LEVELS,
+        Args::Range(1, 2),
+        "How long a client's connection may wait for a further request; 0 closes it after each. The second \
+         value, which nginx puts into a `Keep-Alive` field, is accepted without effect.",
+        |cx, d| {
+            listener_wide(cx, d);
+            cx.once(d, values::time, |cx| &mut cx.level.connection.keep_alive_timeout);
+        },
+    )
+    .default("75s"),
+    Spec::new(
+        "keepalive_requests",
+        LEVELS,
+        Args::Exact(1),
+        "Requests on a client's connection before it is closed.",
+        |cx, d| {
+            listener_wide(cx, d);
+            cx.once(d, values::number, |cx| &mut cx.level.connection.keep_alive_requests);
+        },
+    )
+    .default("1000"),
+    Spec::new(
+        "large_client_header_buffers",
+        SERVERS,
+        Args::Exact(2),
+        "Number and size of buffers for heads: the size bounds the request line, both together the head.",
+        large_buffers,
+    )
+    .default("4 8k"),
+    Spec::new(
+        "client_max_body_size",
+        LEVELS,
+        Args::Exact(1),
+        "Bytes of a request's body, 0 for any; larger ones get 413.",
+        |cx, d| cx.once(d, values::size, |cx| &mut cx.level.connection.max_body),
+    )
+    .default("1m"),
+    Spec::new(
+        "lingering_timeout",
+        LEVELS,
+        Args::Exact(1),
+        "How long unread bytes of a refused request are read over before the connection is closed.",
+        |cx, d| {
+            listener_wide(cx, d);
+            cx.once(d, values::time, |cx| &mut cx.level.connection.linger_timeout);
+        },
+    )
+    .default("5s"),
+    Spec::new(
+        "lingering_close",
+        LEVELS,
+        Args::Exact(1),
+        "Whether unread bytes of a refused request are read over: `on`, `always` or `off`.",
+        |cx, d| match d.text(0) {
+            "on" | "always" | "off" => {
+                listener_wide(cx, d);
+                cx.put(d, d.text(0) != "off", |cx| &mut cx.level.connection.linger);
+            }
+            _ => cx.invalid(d, &d.args[0], values::Invalid::Choice("on, always or off")),
+        },
+    )
+    .default("on"),
+    Spec::new(
+        "merge_slashes",
+        SERVERS,
+        Args::Flag,
+        "Whether several slashes in a row in a path count as one.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.connection.merge_slashes),
+    )
+    .default("on"),
+    Spec::accepted(
+        "client_header_buffer_size",
+        SERVERS,
+        Args::Exact(1),
+        "a buffer grows with the head it holds",
+    ),
+    Spec::accepted("client_body_buffer_size", LEVELS, Args::Exact(1), "bodies are streamed"),
+    Spec::accepted("client_body_in_single_buffer", LEVELS, Args::Flag, "bodies are streamed"),
+    Spec::accepted("client_body_temp_path", LEVELS, Args::Range(1, 4), "bodies are streamed"),
+    Spec::accepted("lingering_time", LEVELS, Args::Exact(1), "`lingering_timeout` bounds it"),
+    Spec::accepted("keepalive_disable", LEVELS, Args::AtLeast(1), "the browsers it was made for are gone"),
+    Spec::accepted(
+        "reset_timedout_connection",
+        LEVELS,
+        Args::Flag,
+        "a connection whose client is silent is closed",
+    ),
+    Spec::accepted(
+        "underscores_in_headers",
+        SERVERS,
+        Args::Flag,
+        "fields are passed on as they are; names with underscores too",
+    ),
+];
+
+/// Warns where a location says something that is one value for the whole listener.
+fn listener_wide(cx: &mut Ctx, directive: &Directive) {
+    if cx.context == Contexts::LOCATION {
+        let name = &directive.name.text;
+        let message = format!("\"{name}\" of a location has no effect yet");
+        let help =
+            "connections have the settings of their address's default server; set it there or in \"http\"";
+        cx.notes.warn(Problem::at(directive.place.clone(), message).help(help));
+    }
+}
+
+fn large_buffers(cx: &mut Ctx, directive: &Directive) {
+    match (values::number(&directive.args[0]), values::size(&directive.args[1])) {
+        (Ok(number @ 1..), Ok(size @ Size(1..))) => {
+            cx.put(directive, (number, size), |cx| &mut cx.level.connection.large_buffers);
+        }
+        (Ok(1..), _) => cx.invalid(directive, &directive.args[1], values::Invalid::Value),
+        _ => cx.invalid(directive, &directive.args[0], values::Invalid::Value),
+    }
+}
+
+impl ConnectionSettings {
+    /// How long the client may take.
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        let linger = match self.linger {
+            Some(false) => Dur::secs(0),
+            _ => self.linger_timeout.unwrap_or(Dur::secs(5)),
+        };
+        Timeouts {
+            head: self.header_timeout.unwrap_or(Dur::secs(60)),
+            body: self.body_timeout.unwrap_or(Dur::secs(60)),
+            send: self.send_timeout.unwrap_or(Dur::secs(60)),
+            keep_alive: self.keep_alive_timeout.unwrap_or(Dur::secs(75)),
+            linger,
+            // nginx has no lower bound on a body's speed.
+            body_rate: Size(0),
+            ..Timeouts::default()
+        }
+    }
+
+    /// Bounds of one message.
+    pub(crate) fn limits(&self) -> MessageLimits {
+        let (number, size) = self.large_buffers.unwrap_or((4, Size::kib(8)));
+        MessageLimits {
+            request_line: size,
+            // nginx counts no fields; this is the model's most.
+            fields: 512,
+            head: Size(size.0.saturating_mul(u64::from(number))),
+            body: self.max_body(),
+        }
+    }
+
+    /// Bounds of connections.
+    pub(crate) fn connections(&self) -> ConnectionLimits {
+        let requests = self.keep_alive_requests.unwrap_or(1000);
+        ConnectionLimits { requests, ..ConnectionLimits::default() }
+    }
+
+    /// Bytes of a body.
+    pub(crate) fn max_body(&self) -> Size {
+        match self.max_body.unwrap_or(Size::mib(1)) {
+            Size(0) => NO_LIMIT,
+            size => size,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! `events`: how nginx waits for its sockets.
+
+use crate::directive::{Args, Contexts, Spec};
+
+const EVENTS: Contexts = Contexts::EVENTS;
+
+/// nginx demands an `events` block; here it may be left out, as nothing in it has an effect.
+pub(crate) const DIRECTIVES: &[Spec] = &[
+    Spec::new("events", Contexts::MAIN, Args::Block(0, 0), "How sockets are waited for.", |cx, d| {
+        cx.put(d, (), |cx| &mut cx.main.events);
+        cx.inside(EVENTS, d);
+    }),
+    Spec::accepted(
+        "worker_connections",
+        EVENTS,
+        Args::Exact(1),
+        "connections are bounded per listener (`connections` in the model) and not taken from a fixed table",
+    ),
+    Spec::accepted("use", EVENTS, Args::Exact(1), "the runtime uses epoll"),
+    Spec::accepted("multi_accept", EVENTS, Args::Flag, "each worker accepts what is there"),
+    Spec::accepted(
+        "accept_mutex",
+        EVENTS,
+        Args::Flag,
+        "each worker has sockets of its own and needs no lock",
+    ),
+    Spec::accepted("accept_mutex_delay", EVENTS, Args::Exact(1), "each worker has sockets of its own"),
+    Spec::accepted("epoll_events", EVENTS, Args::Exact(1), "the runtime sizes its list of events"),
+    Spec::accepted("debug_connection", EVENTS, Args::Exact(1), "the log's level is one for all connections"),
+];

@@ -1,0 +1,28 @@
+//! `http`, and what all its servers share.
+
+use super::log::Formats;
+use super::server::Server;
+use super::upstream::Upstream;
+use crate::directive::{Args, Contexts, Spec};
+use crate::level::Level;
+use indexmap::IndexMap;
+
+/// What the `http` block holds.
+#[derive(Debug, Default)]
+pub(crate) struct Http {
+    pub(crate) level: Level,
+    pub(crate) servers: Vec<Server>,
+    pub(crate) upstreams: IndexMap<String, Upstream>,
+    pub(crate) formats: Formats,
+}
+
+pub(crate) const DIRECTIVES: &[Spec] = &[Spec::new(
+    "http",
+    Contexts::MAIN,
+    Args::Block(0, 0),
+    "Servers for HTTP, and settings that they inherit.",
+    |cx, d| {
+        cx.put(d, (), |cx| &mut cx.main.http);
+        cx.http.level = cx.level(Contexts::HTTP, Level::default(), d);
+    },
+)];

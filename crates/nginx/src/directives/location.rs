@@ -1,0 +1,276 @@
+//! `location` and `return`.
+
+use crate::context::{Ctx, split_help};
+use crate::directive::{Args, Contexts, Spec};
+use crate::level::Level;
+use crate::tree::{Directive, Word};
+use crate::values;
+use bifrons_config::{Place, Problem, Template};
+use bifrons_model::{Redirect, Respond, Route};
+use bifrons_route::path::PathRules;
+use bifrons_route::pattern::PatternForm;
+use bifrons_route::{Case, PathPattern, RouteTableBuilder};
+
+/// What a location matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Matcher {
+    /// `= /path`
+    Exact(String),
+    /// `/path`, or `^~ /path`.
+    Prefix {
+        /// What paths begin with.
+        path: String,
+        /// Whether regexes are not tried when it is the longest.
+        before_regexes: bool,
+    },
+    /// `~ regex` or `~* regex`.
+    Regex(PathPattern),
+}
+
+/// One `location` block.
+#[derive(Clone, Debug)]
+pub(crate) struct Location {
+    pub(crate) matcher: Matcher,
+    pub(crate) level: Level,
+    pub(crate) place: Place,
+    /// Whether some path can match it. One that none can is read for its mistakes and then left out.
+    pub(crate) matches: bool,
+}
+
+/// What a `return` answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Return {
+    Redirect { status: u16, to: Template },
+    Respond { status: u16, body: Template },
+}
+
+pub(crate) const DIRECTIVES: &[Spec] = &[
+    Spec::new(
+        "location",
+        Contexts::SERVER.or(Contexts::LOCATION),
+        Args::Block(1, 2),
+        "Settings for some paths: `= /exact`, `/prefix`, `^~ /prefix`, `~ regex`, `~* regex`. The exact one is \
+         taken, else the longest prefix if it is marked `^~`, else the first regex, else the longest prefix.",
+        location,
+    ),
+    Spec::new(
+        "return",
+        Contexts::SERVER.or(Contexts::LOCATION),
+        Args::Range(1, 2),
+        "Answers with a status, a status and a text, or a redirect. In a server it goes before all locations.",
+        return_,
+    ),
+];
+
+fn location(cx: &mut Ctx, directive: &Directive) {
+    let Some((sign, name)) = modifier(cx, directive) else {
+        return;
+    };
+    let word = directive.args.last().unwrap_or(&directive.name);
+    if sign == "@" {
+        if cx.context != Contexts::SERVER {
+            return cx.problem(word, format!("named location \"{name}\" can be on the server level only"));
+        }
+        return cx.later(word.place.clone(), &format!("named location \"{name}\""), "");
+    }
+    let Some(matcher) = matcher(cx, word, sign, &name) else {
+        return;
+    };
+    if let Some(message) = misplaced(cx.level.matcher.as_ref(), &matcher) {
+        return cx.problem(word, message);
+    }
+    if cx.level.locations.iter().any(|other| other.matcher.is_same(&matcher)) {
+        match &matcher {
+            // nginx takes it, though nothing can get there.
+            Matcher::Regex(_) => unreachable_location(cx, word, "a location before it has the same regex"),
+            _ => return cx.problem(word, format!("duplicate location \"{name}\"")),
+        }
+    }
+    let matches = can_match(cx, word, &matcher);
+    let inner = Level { matcher: Some(matcher.clone()), ..Level::default() };
+    let level = cx.level(Contexts::LOCATION, inner, directive);
+    cx.level.locations.push(Location { matcher, level, place: word.place.clone(), matches });
+}
+
+/// The sign and the text behind it; they may be one word.
+fn modifier(cx: &mut Ctx, directive: &Directive) -> Option<(&'static str, String)> {
+    const SIGNS: [&str; 4] = ["=", "^~", "~*", "~"];
+    if let Some(name) = directive.arg(1) {
+        let Some(sign) = SIGNS.iter().find(|sign| **sign == directive.text(0)) else {
+            let message = format!("invalid location modifier \"{}\"", directive.text(0));
+            cx.problem_help(&directive.args[0], message, "write =, ^~, ~ or ~*");
+            return None;
+        };
+        return Some((sign, name.text.clone()));
+    }
+    let text = directive.text(0);
+    let found = SIGNS.iter().find_map(|sign| Some((*sign, text.strip_prefix(sign)?)));
+    let (sign, name) = found.unwrap_or((if text.starts_with('@') { "@" } else { "" }, text));
+    Some((sign, name.to_owned()))
+}
+
+fn matcher(cx: &mut Ctx, word: &Word, sign: &str, name: &str) -> Option<Matcher> {
+    let case = match sign {
+        "=" => return Some(Matcher::Exact(name.to_owned())),
+        "~" => Case::Sensitive,
+        "~*" => Case::Ignore,
+        _ => return Some(Matcher::Prefix { path: name.to_owned(), before_regexes: sign == "^~" }),
+    };
+    match PathPattern::regex(name, case) {
+        Ok(pattern) => Some(Matcher::Regex(pattern)),
+        Err(err) => {
+            let (message, help) = split_help(&err.to_string());
+            let mut problem = Problem::at(word.place.clone(), message);
+            problem.help = help;
+            cx.notes.problem(problem);
+            None
+        }
+    }
+}
+
+/// What is wrong with a location of that matcher within one of the other.
+fn misplaced(outer: Option<&Matcher>, inner: &Matcher) -> Option<String> {
+    match outer? {
+        Matcher::Exact(path) => {
+            Some(format!("location \"{}\" cannot be inside the exact location \"{path}\"", inner.name()))
+        }
+        // nginx compares with the text of an outer regex too, which no path begins with.
+        outer if !matches!(inner, Matcher::Regex(_)) && !inner.name().starts_with(&outer.name()) => {
+            Some(format!("location \"{}\" is outside location \"{}\"", inner.name(), outer.name()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether some path can match; warns where none can.
+fn can_match(cx: &mut Ctx, word: &Word, matcher: &Matcher) -> bool {
+    if cx.level.locations.iter().any(|other| other.matcher.is_same(matcher)) {
+        return false;
+    }
+    let pattern = match matcher.pattern() {
+        Ok(pattern) => pattern,
+        Err(message) => {
+            unreachable_location(cx, word, &message);
+            return false;
+        }
+    };
+    if matches!(matcher, Matcher::Regex(_)) {
+        return true;
+    }
+    // Whether slashes are merged may be said later in the file; a pattern with two of them is rare enough
+    // to take the default.
+    let merge_slashes = cx.level.connection.merge_slashes.unwrap_or(true);
+    let mut table = RouteTableBuilder::new(PathRules { merge_slashes, ..PathRules::NGINX });
+    table.add(pattern, None, ());
+    match table.build() {
+        Ok(_) => true,
+        Err(errors) => {
+            let message = errors.first().map(|err| split_help(&err.to_string()).0).unwrap_or_default();
+            let (_, why) = message.split_once("can never match: ").unwrap_or(("", &message));
+            unreachable_location(cx, word, why);
+            false
+        }
+    }
+}
+
+fn unreachable_location(cx: &mut Ctx, word: &Word, why: &str) {
+    let message = format!("location \"{}\" matches no path", word.text);
+    cx.notes.warn(Problem::at(word.place.clone(), message).help(why));
+}
+
+fn return_(cx: &mut Ctx, directive: &Directive) {
+    let Some(answer) = parse_return(cx, directive) else {
+        return;
+    };
+    if cx.level.answer.is_some() {
+        let message = "this \"return\" is never reached";
+        let help = "the first one of a block ends the request";
+        return cx.notes.warn(Problem::at(directive.place.clone(), message).help(help));
+    }
+    cx.level.answer = Some(answer);
+}
+
+fn parse_return(cx: &mut Ctx, directive: &Directive) -> Option<Return> {
+    let first = &directive.args[0];
+    let Some(status) = values::digits(&first.text).and_then(|code| u16::try_from(code).ok()) else {
+        let is_url = ["http://", "https://", "$scheme"].iter().any(|start| first.text.starts_with(start));
+        if directive.args.len() == 1 && is_url {
+            return Some(Return::Redirect { status: 302, to: cx.template(first)? });
+        }
+        cx.problem(first, format!("invalid return code \"{}\"", first.text));
+        return None;
+    };
+    if status > 999 {
+        cx.problem(first, format!("invalid return code \"{}\"", first.text));
+        return None;
+    }
+    if !(200..=599).contains(&status) {
+        cx.later(first.place.clone(), &format!("return code \"{status}\""), "write one from 200 to 599");
+        return None;
+    }
+    let text = match directive.arg(1) {
+        Some(word) => cx.template(word)?,
+        None => Template::default(),
+    };
+    Some(match status {
+        301 | 302 | 303 | 307 | 308 if !text.is_empty() => Return::Redirect { status, to: text },
+        _ => Return::Respond { status, body: text },
+    })
+}
+
+impl Matcher {
+    /// As nginx names the location in messages: without the sign.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Exact(path) | Self::Prefix { path, .. } => path.clone(),
+            Self::Regex(pattern) => match pattern.form() {
+                PatternForm::Regex(regex) => regex.as_str().to_owned(),
+                _ => pattern.to_string(),
+            },
+        }
+    }
+
+    /// Whether it is a regex.
+    pub(crate) fn is_regex(&self) -> bool {
+        matches!(self, Self::Regex(_))
+    }
+
+    /// Whether two locations of one block would be the same one.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Prefix { path, .. }, Self::Prefix { path: other, .. }) => path == other,
+            _ => self == other,
+        }
+    }
+
+    /// The pattern of a route that matches the same.
+    ///
+    /// # Errors
+    /// Why no path can match it.
+    pub(crate) fn pattern(&self) -> Result<PathPattern, String> {
+        let pattern = match self {
+            Self::Exact(path) => PathPattern::exact(path),
+            Self::Prefix { path, before_regexes: true } => PathPattern::prefix_no_regex(path),
+            Self::Prefix { path, before_regexes: false } => PathPattern::prefix(path),
+            Self::Regex(pattern) => Ok(pattern.clone()),
+        };
+        pattern.map_err(|err| split_help(&err.to_string()).0)
+    }
+}
+
+impl Return {
+    /// Writes the action. `content_type` is that of a text.
+    pub(crate) fn emit(&self, content_type: &str, route: &mut Route) {
+        match self {
+            Self::Redirect { status, to } => {
+                route.redirect = Some(Redirect { to: to.clone(), status: *status }.into());
+            }
+            Self::Respond { status, body } => {
+                let content_type = (!body.is_empty()).then(|| Template::text(content_type));
+                let (status, body) = (*status, body.clone());
+                let respond = Respond { status, body, content_type, headers: Default::default() };
+                route.respond = Some(respond.into());
+            }
+        }
+    }
+}

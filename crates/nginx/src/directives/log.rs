@@ -1,0 +1,193 @@
+//! The access log: `access_log`, `log_format`.
+
+use super::super::settings::settings;
+use crate::context::Ctx;
+use crate::directive::{Args, Contexts, Spec};
+use crate::tree::{Directive, Word};
+use crate::values;
+use bifrons_config::{At, OneOrMany};
+use bifrons_observe::config::{AccessLog, AccessLogs, Destination, Escape, LogFormat, Syslog};
+use indexmap::IndexMap;
+
+const LEVELS: Contexts = Contexts::LEVELS;
+
+settings! {
+    /// Where access records go.
+    LogSettings {
+        /// None for `off`.
+        access: Vec<AccessLog>,
+    }
+}
+
+/// Formats by name, besides the model's own.
+pub(crate) type Formats = IndexMap<String, LogFormat>;
+
+pub(crate) const DIRECTIVES: &[Spec] = &[
+    Spec::new(
+        "access_log",
+        LEVELS.or(Contexts::IF).or(Contexts::LIMIT_EXCEPT),
+        Args::AtLeast(1),
+        "Where access records go: a path, `syslog:server=…` or `off`, with the name of a format, `buffer=`, \
+         `flush=` and `if=`. A block that has any takes none from the enclosing one.",
+        access_log,
+    )
+    .default("stdout combined"),
+    Spec::new(
+        "log_format",
+        Contexts::HTTP,
+        Args::AtLeast(2),
+        "Names a format of access records: texts with variables, escaped by `escape=default`, `json` or `none`.",
+        log_format,
+    )
+    .default("combined \"…\""),
+    Spec::accepted("open_log_file_cache", LEVELS, Args::AtLeast(1), "log files stay open until SIGUSR1"),
+    Spec::accepted("log_subrequest", LEVELS, Args::Flag, "there are no subrequests"),
+    Spec::accepted("log_not_found", LEVELS, Args::Flag, "a missing file is a matter of the access log"),
+];
+
+fn access_log(cx: &mut Ctx, directive: &Directive) {
+    let logs = &mut cx.level.log.access;
+    if directive.text(0) == "off" {
+        if let Some(word) = directive.arg(1) {
+            return cx.invalid_parameter(directive, word);
+        }
+        *logs = Some(Vec::new());
+        return;
+    }
+    let word = &directive.args[0];
+    if word.text.contains('$') {
+        let help = "give each server its own \"access_log\", or write $host into the format";
+        return cx.later(word.place.clone(), "\"access_log\" with variables in its path", help);
+    }
+    let to = match word.text.strip_prefix("syslog:") {
+        Some(parameters) => match syslog(parameters) {
+            Ok(syslog) => Destination::Syslog(syslog),
+            Err(message) => return cx.problem(word, message),
+        },
+        None => match cx.defaults.full_path(&word.text).as_str() {
+            "/dev/stdout" => Destination::Stdout,
+            "/dev/stderr" => Destination::Stderr,
+            path => Destination::File(path.to_owned()),
+        },
+    };
+    let mut log = AccessLog { format: At::from("combined"), ..AccessLog::new(to) };
+    for (index, word) in directive.args.iter().enumerate().skip(1) {
+        access_log_parameter(cx, directive, word, index, &mut log);
+    }
+    cx.level.log.access.get_or_insert_default().push(log);
+}
+
+fn access_log_parameter(cx: &mut Ctx, directive: &Directive, word: &Word, index: usize, log: &mut AccessLog) {
+    if let Some(size) = values::param(&word.text, "buffer") {
+        match values::parse_size(size) {
+            // Records are always buffered; the bound is on what waits for the disk.
+            Some(size) => log.queue = size.max(AccessLog::QUEUE),
+            None => cx.problem(word, format!("invalid buffer size \"{size}\"")),
+        }
+    } else if let Some(time) = values::param(&word.text, "flush") {
+        match values::parse_time(time) {
+            Some(time) => log.flush = time,
+            None => cx.problem(word, format!("invalid flush time \"{time}\"")),
+        }
+    } else if let Some(condition) = values::param(&word.text, "if") {
+        log.when = cx.template_of(word, condition);
+    } else if word.text == "gzip" || word.text.starts_with("gzip=") {
+        cx.later(word.place.clone(), "\"gzip\" of \"access_log\"", "let logrotate compress the files");
+    } else if index > 1 {
+        cx.invalid_parameter(directive, word);
+    } else if word.text == "combined" || cx.http.formats.contains_key(&word.text) {
+        log.format = At::new(word.text.clone(), word.place.clone());
+    } else {
+        let message = format!("unknown log format \"{}\"", word.text);
+        cx.problem_help(word, message, "a \"log_format\" must stand before the \"access_log\" that names it");
+    }
+}
+
+/// `server=…,facility=…,…`
+fn syslog(parameters: &str) -> Result<Syslog, String> {
+    const FACILITIES: [&str; 24] = [
+        "kern", "user", "mail", "daemon", "auth", "intern", "lpr", "news", "uucp", "clock", "authpriv",
+        "ftp", "ntp", "audit", "alert", "cron", "local0", "local1", "local2", "local3", "local4", "local5",
+        "local6", "local7",
+    ];
+    const SEVERITIES: [&str; 8] = ["emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"];
+    /// Of a tag, in nginx (`NGX_SYSLOG_MAX_STR`'s share).
+    const TAG_BYTES_MAX: usize = 32;
+    let mut syslog = Syslog { server: String::new(), tag: "nginx".to_owned(), ..Syslog::default() };
+    for parameter in parameters.split(',') {
+        match parameter.split_once('=') {
+            Some(("server", server)) if !server.is_empty() => {
+                let has_port =
+                    server.starts_with("unix:") || server.rsplit(']').next().unwrap_or("").contains(':');
+                syslog.server = if has_port { server.to_owned() } else { format!("{server}:514") };
+            }
+            Some(("facility", name)) if FACILITIES.contains(&name) => syslog.facility = name.to_owned(),
+            Some(("facility", name)) => return Err(format!("unknown syslog facility \"{name}\"")),
+            Some(("severity", name)) if SEVERITIES.contains(&name) => syslog.severity = name.to_owned(),
+            Some(("severity", name)) => return Err(format!("unknown syslog severity \"{name}\"")),
+            Some(("tag", tag)) => {
+                let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+                if tag.is_empty() || tag.len() > TAG_BYTES_MAX || !tag.bytes().all(is_plain) {
+                    return Err("syslog \"tag\" only allows alphanumeric characters and underscore".into());
+                }
+                syslog.tag = tag.to_owned();
+            }
+            None if parameter == "nohostname" => syslog.hostname = false,
+            _ => return Err(format!("unknown syslog parameter \"{parameter}\"")),
+        }
+    }
+    match syslog.server.is_empty() {
+        true => Err("no syslog server specified".to_owned()),
+        false => Ok(syslog),
+    }
+}
+
+fn log_format(cx: &mut Ctx, directive: &Directive) {
+    let name = &directive.args[0];
+    if name.text == "combined" || cx.http.formats.contains_key(&name.text) {
+        return cx.problem(name, format!("duplicate \"log_format\" name \"{}\"", name.text));
+    }
+    let mut texts = directive.args.iter().skip(1).peekable();
+    let mut escape = Escape::Default;
+    if let Some(value) = texts.peek().and_then(|word| values::param(&word.text, "escape")) {
+        escape = match value {
+            "default" => Escape::Default,
+            "json" => Escape::Json,
+            "none" => Escape::None,
+            _ => {
+                return cx.problem(&directive.args[1], format!("unknown log format escaping \"{value}\""));
+            }
+        };
+        texts.next();
+    }
+    // Compiled one by one, so that each mistake has its place, and then as the one text they are.
+    let words: Vec<&Word> = texts.collect();
+    let wrong = words.iter().filter(|word| cx.template(word).is_none()).count();
+    if wrong == 0
+        && let Some(template) = cx.template_of(name, &joined(&words))
+    {
+        cx.http.formats.insert(name.text.clone(), LogFormat::Text { template, escape });
+    }
+}
+
+/// The texts as one. A variable at the end of one does not grow into the next.
+fn joined(words: &[&Word]) -> String {
+    let mut whole = String::new();
+    for word in words {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let name_start = whole.trim_end_matches(is_name).len();
+        if word.text.starts_with(is_name) && name_start < whole.len() && whole[..name_start].ends_with('$') {
+            let name = whole.split_off(name_start);
+            whole.push_str(&format!("{{{name}}}"));
+        }
+        whole.push_str(&word.text);
+    }
+    whole
+}
+
+impl LogSettings {
+    /// The destinations, where any are named or the log is off.
+    pub(crate) fn emit(&self) -> Option<AccessLogs> {
+        self.access.clone().map(OneOrMany)
+    }
+}

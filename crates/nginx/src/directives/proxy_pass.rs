@@ -1,0 +1,125 @@
+//! `proxy_pass`: where requests are sent.
+
+use super::location::Matcher;
+use super::upstream;
+use crate::context::Ctx;
+use crate::directive::{Args, Contexts, Spec};
+use crate::tree::{Directive, Word};
+use bifrons_balance::Address;
+use bifrons_config::Place;
+
+/// Where requests of a location are sent.
+#[derive(Clone, Debug)]
+pub(crate) struct ProxyPass {
+    /// As written: an upstream's name, `host`, `host:port` or `unix:/path`.
+    pub(crate) host: String,
+    /// Whether a port is written.
+    pub(crate) port: Option<u16>,
+    /// What takes the place of the matched path.
+    pub(crate) uri: Option<String>,
+    pub(crate) word: Word,
+}
+
+pub(crate) const DIRECTIVES: &[Spec] = &[Spec::new(
+    "proxy_pass",
+    Contexts::LOCATION,
+    Args::Exact(1),
+    "Where requests are sent: `http://upstream`, `http://address:port`, `http://unix:/path`. A path behind it \
+     takes the place of the location's prefix; without one the path is sent as it came.",
+    |cx, d| {
+        if let Some(pass) = parse(cx, d) {
+            cx.put(d, pass, |cx| &mut cx.level.pass);
+        }
+    },
+)];
+
+fn parse(cx: &mut Ctx, directive: &Directive) -> Option<ProxyPass> {
+    let word = &directive.args[0];
+    if word.text.contains('$') {
+        let help = "name the upstream itself; with several, give each a location";
+        cx.later(word.place.clone(), "\"proxy_pass\" with variables", help);
+        return None;
+    }
+    if word.text.starts_with("https://") {
+        cx.later(word.place.clone(), "\"proxy_pass\" to https", "");
+        return None;
+    }
+    let Some(url) = word.text.strip_prefix("http://") else {
+        cx.problem_help(word, "invalid URL prefix", format!("write http://{}", word.text));
+        return None;
+    };
+    let (host, uri) = split(url);
+    if host.is_empty() {
+        cx.problem(word, format!("no host in upstream \"{url}\""));
+        return None;
+    }
+    if let Some(uri) = uri {
+        if matches!(cx.level.matcher, Some(Matcher::Regex(_))) {
+            let message = "\"proxy_pass\" cannot have URI part in location given by regular expression, or \
+                inside named location, or inside \"if\" statement, or inside \"limit_except\" block";
+            cx.problem(word, message);
+            return None;
+        }
+        if uri.contains('?') {
+            cx.later(word.place.clone(), "a query in \"proxy_pass\"", "");
+            return None;
+        }
+    }
+    let port = if host.starts_with("unix:") { None } else { written_port(host) };
+    Some(ProxyPass { host: host.to_owned(), port, uri: uri.map(str::to_owned), word: word.clone() })
+}
+
+/// Host with port, and what comes behind.
+fn split(url: &str) -> (&str, Option<&str>) {
+    if let Some(path) = url.strip_prefix("unix:") {
+        // The socket's path ends at a colon.
+        return match path.find(':') {
+            Some(at) => (&url[..at + "unix:".len()], Some(&path[at + 1..]).filter(|uri| !uri.is_empty())),
+            None => (url, None),
+        };
+    }
+    match url.find(['/', '?']) {
+        Some(at) => (&url[..at], Some(&url[at..])),
+        None => (url, None),
+    }
+}
+
+/// The port behind the last colon that belongs to no IPv6 address.
+fn written_port(host: &str) -> Option<u16> {
+    let rest = host.rsplit_once(']').map_or(host, |(_, rest)| rest);
+    rest.rsplit_once(':')?.1.parse().ok()
+}
+
+impl ProxyPass {
+    /// `$proxy_host`, and the name of the cluster where no `upstream` has it.
+    pub(crate) fn name(&self) -> String {
+        match self.port {
+            // nginx leaves the protocol's own port out.
+            Some(80) => self.host.strip_suffix(":80").unwrap_or(&self.host).to_owned(),
+            _ => self.host.clone(),
+        }
+    }
+
+    /// The `Host` field that is sent where none is set.
+    pub(crate) fn host_field(&self) -> String {
+        if self.host.starts_with("unix:") { "localhost".to_owned() } else { self.name() }
+    }
+
+    /// The host without its port.
+    pub(crate) fn bare_host(&self) -> &str {
+        match self.port {
+            Some(_) => self.host.rsplit_once(':').map_or(&self.host, |(host, _)| host),
+            None => &self.host,
+        }
+    }
+
+    /// The address it leads to where no `upstream` has the name.
+    pub(crate) fn address(&self, cx: &mut Ctx) -> Option<Address> {
+        upstream::address(cx, &self.word, &self.host)
+    }
+
+    /// Where it is written.
+    pub(crate) fn place(&self) -> &Place {
+        &self.word.place
+    }
+}

@@ -1,0 +1,80 @@
+//! The client's real address behind other proxies: `set_real_ip_from` and its like.
+
+use super::super::settings::settings;
+use crate::context::Ctx;
+use crate::directive::{Args, Contexts, Spec};
+use crate::tree::Directive;
+use crate::values;
+use bifrons_config::At;
+use bifrons_model::ClientAddress;
+use bifrons_route::ipset::parse_cidr;
+
+const SERVERS: Contexts = Contexts::SERVERS;
+
+settings! {
+    /// Who may tell the client's address, and how.
+    RealIpSettings {
+        trusted: Vec<At<String>>,
+        field: String,
+        recursive: bool,
+    }
+}
+
+/// nginx takes them in locations too; here a request's address is settled before its route is looked for.
+pub(crate) const DIRECTIVES: &[Spec] = &[
+    Spec::new(
+        "set_real_ip_from",
+        SERVERS,
+        Args::Exact(1),
+        "A network of proxies that may tell the client's address, such as `10.0.0.0/8`. All servers of one \
+         address must have the same.",
+        set_real_ip_from,
+    ),
+    Spec::new(
+        "real_ip_header",
+        SERVERS,
+        Args::Exact(1),
+        "The field that tells the client's address.",
+        |cx, d| {
+            if d.text(0).eq_ignore_ascii_case("proxy_protocol") {
+                return cx.later(d.args[0].place.clone(), "\"real_ip_header proxy_protocol\"", "");
+            }
+            cx.once(d, values::text, |cx| &mut cx.level.realip.field);
+        },
+    )
+    .default("X-Real-IP"),
+    Spec::new(
+        "real_ip_recursive",
+        SERVERS,
+        Args::Flag,
+        "Whether the addresses of known proxies are skipped from the right, and not only the last address taken.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.realip.recursive),
+    )
+    .default("off"),
+];
+
+fn set_real_ip_from(cx: &mut Ctx, directive: &Directive) {
+    let word = &directive.args[0];
+    if word.text == "unix:" {
+        return cx.later(word.place.clone(), "\"set_real_ip_from unix:\"", "");
+    }
+    if let Err(err) = parse_cidr(&word.text) {
+        let (_, help) = crate::context::split_help(&err.to_string());
+        let message = format!("host not found in set_real_ip_from \"{}\"", word.text);
+        return cx.invalid(directive, word, values::Invalid::Other(message, help));
+    }
+    let trusted = At::new(word.text.clone(), word.place.clone());
+    cx.level.realip.trusted.get_or_insert_default().push(trusted);
+}
+
+impl RealIpSettings {
+    /// How the client's address is found.
+    pub(crate) fn emit(&self) -> ClientAddress {
+        ClientAddress {
+            trusted: self.trusted.clone().unwrap_or_default(),
+            trusted_hops: 0,
+            field: self.field.clone().unwrap_or_else(|| "X-Real-IP".to_owned()),
+            recursive: self.recursive.unwrap_or(false),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! `upstream`: groups of servers behind the proxy.
+
+use crate::context::Ctx;
+use crate::directive::{Args, Contexts, Spec};
+use crate::tree::{Directive, Word};
+use crate::values::{self, Invalid};
+use bifrons_balance::policies::hash::LoadFactor;
+use bifrons_balance::policies::{hash, ip_hash, least_request, random};
+use bifrons_balance::{Address, Balance, EndpointConfig};
+use bifrons_config::units::{Dur, Size};
+use bifrons_config::{At, Place, Problem};
+use bifrons_model::{Cluster, KeepAlive, LoneLf, Retry, RetryOn, UpstreamTimeouts};
+
+const UPSTREAM: Contexts = Contexts::UPSTREAM;
+
+/// One `upstream` block.
+#[derive(Debug, Default)]
+pub(crate) struct Upstream {
+    servers: Vec<At<EndpointConfig>>,
+    balance: Option<Balance>,
+    keep_alive: Option<u32>,
+    keep_alive_requests: Option<u32>,
+    keep_alive_time: Option<Dur>,
+    keep_alive_timeout: Option<Dur>,
+}
+
+pub(crate) const DIRECTIVES: &[Spec] = &[
+    Spec::new(
+        "upstream",
+        Contexts::HTTP,
+        Args::Block(1, 1),
+        "A named group of servers that `proxy_pass` may lead to.",
+        upstream,
+    ),
+    Spec::new(
+        "server",
+        UPSTREAM,
+        Args::AtLeast(1),
+        "A server of the group: `address[:port]`, a name or `unix:/path`, with `weight=`, `max_conns=`, \
+         `max_fails=`, `fail_timeout=`, `backup`, `down`. Names are resolved again as their TTL says.",
+        server,
+    ),
+    Spec::new(
+        "least_conn",
+        UPSTREAM,
+        Args::Exact(0),
+        "Whoever has the fewest requests under way.",
+        |cx, d| {
+            balance(cx, d, Balance::LeastRequest(least_request::Config {}));
+        },
+    ),
+    Spec::new("ip_hash", UPSTREAM, Args::Exact(0), "By the client's address.", |cx, d| {
+        balance(cx, d, Balance::IpHash(ip_hash::Config {}));
+    }),
+    Spec::new(
+        "random",
+        UPSTREAM,
+        Args::Range(0, 2),
+        "The less busy of two drawn at random, with or without `two least_conn`.",
+        |cx, d| match (d.text(0), d.text(1)) {
+            ("" | "two", "" | "least_conn") => balance(cx, d, Balance::Random(random::Config {})),
+            ("two", "least_time=header" | "least_time=last_byte") => {
+                cx.later(d.place.clone(), "\"random two least_time\"", "write random two least_conn");
+            }
+            ("two", _) => cx.invalid_parameter(d, &d.args[1]),
+            _ => cx.invalid_parameter(d, &d.args[0]),
+        },
+    ),
+    Spec::new(
+        "hash",
+        UPSTREAM,
+        Args::Range(1, 2),
+        "By a key with variables. The ring is a consistent one with or without `consistent`; keys are \
+         elsewhere than nginx had them.",
+        |cx, d| {
+            if let Some(word) = d.arg(1).filter(|word| word.text != "consistent") {
+                return cx.invalid_parameter(d, word);
+            }
+            if let Some(key) = cx.template(&d.args[0]) {
+                // nginx never passes a key on because its server is busy.
+                balance(cx, d, Balance::Hash(hash::Config { key, load_factor: LoadFactor::NONE }));
+            }
+        },
+    ),
+    Spec::new(
+        "keepalive",
+        UPSTREAM,
+        Args::Exact(1),
+        "Idle connections that each worker keeps to each server. Needs `proxy_http_version 1.1` and \
+         `proxy_set_header Connection \"\"`.",
+        |cx, d| match values::number(&d.args[0]) {
+            Ok(1..) => cx.once(d, values::number, |cx| &mut cx.upstream.keep_alive),
+            _ => {
+                let message = format!("invalid value \"{}\" in \"keepalive\" directive", d.text(0));
+                cx.invalid(d, &d.args[0], Invalid::Other(message, None));
+            }
+        },
+    ),
+    Spec::new(
+        "keepalive_requests",
+        UPSTREAM,
+        Args::Exact(1),
+        "Requests on a connection to a server before it is closed.",
+        |cx, d| cx.once(d, values::number, |cx| &mut cx.upstream.keep_alive_requests),
+    )
+    .default("1000"),
+    Spec::new(
+        "keepalive_time",
+        UPSTREAM,
+        Args::Exact(1),
+        "Age of a connection to a server after which it is closed.",
+        |cx, d| cx.once(d, values::time, |cx| &mut cx.upstream.keep_alive_time),
+    )
+    .default("1h"),
+    Spec::new(
+        "keepalive_timeout",
+        UPSTREAM,
+        Args::Exact(1),
+        "How long a connection to a server may be idle.",
+        |cx, d| cx.once(d, values::time, |cx| &mut cx.upstream.keep_alive_timeout),
+    )
+    .default("60s"),
+    Spec::accepted(
+        "zone",
+        UPSTREAM,
+        Args::Range(1, 2),
+        "the state of servers is shared by all workers anyway",
+    ),
+    Spec::accepted(
+        "resolver",
+        UPSTREAM,
+        Args::AtLeast(1),
+        "names are resolved by the servers of /etc/resolv.conf, as their TTL says",
+    ),
+    Spec::accepted("resolver_timeout", UPSTREAM, Args::Exact(1), "the resolver has its own bounds"),
+];
+
+fn upstream(cx: &mut Ctx, directive: &Directive) {
+    let name = &directive.args[0];
+    let outer = std::mem::take(&mut cx.upstream);
+    let before = cx.notes.problems.0.len();
+    cx.inside(UPSTREAM, directive);
+    let upstream = std::mem::replace(&mut cx.upstream, outer);
+    if upstream.servers.is_empty() && cx.notes.problems.0.len() == before {
+        cx.notes.problem(Problem::at(directive.place.clone(), "no servers are inside upstream"));
+    }
+    if matches!(upstream.balance, Some(Balance::Hash(_) | Balance::IpHash(_) | Balance::Random(_))) {
+        for server in upstream.servers.iter().filter(|server| server.backup) {
+            let message = "balancing method does not support parameter \"backup\"";
+            cx.notes.problem(Problem { place: server.place.clone(), ..Problem::nowhere(message) });
+        }
+    }
+    // Case does not count in nginx's names of upstreams.
+    if cx.http.upstreams.keys().any(|other| other.eq_ignore_ascii_case(&name.text)) {
+        return cx.problem(name, format!("duplicate upstream \"{}\"", name.text));
+    }
+    cx.http.upstreams.insert(name.text.clone(), upstream);
+}
+
+fn balance(cx: &mut Ctx, directive: &Directive, balance: Balance) {
+    if cx.upstream.balance.is_some() {
+        cx.notes.warn(Problem::at(directive.place.clone(), "load balancing method redefined"));
+    }
+    cx.upstream.balance = Some(balance);
+}
+
+fn server(cx: &mut Ctx, directive: &Directive) {
+    let word = &directive.args[0];
+    let Some(address) = address(cx, word, &word.text) else {
+        return;
+    };
+    let mut endpoint = EndpointConfig::new(address);
+    for word in directive.args.iter().skip(1) {
+        if let Err(is_later) = parameter(&mut endpoint, &word.text) {
+            match is_later {
+                Unknown::Later => {
+                    cx.later(word.place.clone(), &format!("\"{}\" of an upstream's server", word.text), "");
+                }
+                Unknown::Invalid => cx.invalid_parameter(directive, word),
+            }
+        }
+    }
+    cx.upstream.servers.push(At::new(endpoint, directive.place.clone()));
+}
+
+enum Unknown {
+    Later,
+    Invalid,
+}
+
+fn parameter(endpoint: &mut EndpointConfig, text: &str) -> Result<(), Unknown> {
+    let number =
+        |text| values::digits(text).and_then(|number| u32::try_from(number).ok()).ok_or(Unknown::Invalid);
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (text, None),
+    };
+    match (name, value) {
+        ("weight", Some(value)) => {
+            endpoint.weight = number(value)?;
+            if endpoint.weight == 0 {
+                return Err(Unknown::Invalid);
+            }
+        }
+        ("max_conns", Some(value)) => endpoint.max_conns = number(value)?,
+        ("max_fails", Some(value)) => endpoint.max_fails = number(value)?,
+        ("fail_timeout", Some(value)) => {
+            endpoint.fail_timeout = values::parse_time(value).ok_or(Unknown::Invalid)?;
+        }
+        ("backup", None) => endpoint.backup = true,
+        ("down", None) => endpoint.down = true,
+        // Names are resolved again in any case.
+        ("resolve", None) => {}
+        ("slow_start" | "route" | "service", Some(_)) | ("drain", None) => return Err(Unknown::Later),
+        _ => return Err(Unknown::Invalid),
+    }
+    Ok(())
+}
+
+/// The address of a server, port 80 where none is given. Messages name it as `shown`.
+pub(super) fn address(cx: &mut Ctx, word: &Word, shown: &str) -> Option<Address> {
+    let has_port = match shown.rsplit_once(']') {
+        Some((_, rest)) => rest.starts_with(':'),
+        None => shown.contains(':'),
+    };
+    let with_port = if has_port { shown.to_owned() } else { format!("{shown}:80") };
+    let (message, help) = match with_port.parse::<Address>() {
+        Ok(address) => {
+            let host_exists = cx.defaults.host_exists;
+            match address.to_resolve() {
+                Some((host, _)) if !host_exists(host) => {
+                    (format!("host not found in upstream \"{shown}\""), None)
+                }
+                _ => return Some(address),
+            }
+        }
+        Err(err) if err.message.ends_with("is no port") => {
+            (format!("invalid port in upstream \"{shown}\""), Some(err.help))
+        }
+        Err(_) if shown.is_empty() || shown.starts_with(':') => {
+            (format!("no host in upstream \"{shown}\""), None)
+        }
+        Err(err) => (format!("host not found in upstream \"{shown}\""), Some(err.help)),
+    };
+    let mut problem = Problem::at(word.place.clone(), message);
+    problem.help = help;
+    cx.notes.problem(problem);
+    None
+}
+
+impl Upstream {
+    /// A group of one server, as a `proxy_pass` with an address makes it.
+    pub(crate) fn implicit(address: Address, place: &Place) -> Self {
+        Self { servers: vec![At::new(EndpointConfig::new(address), place.clone())], ..Self::default() }
+    }
+
+    /// Whether connections to its servers are kept.
+    pub(crate) fn keeps_alive(&self) -> bool {
+        self.keep_alive.is_some()
+    }
+
+    /// Writes it as a cluster. `bind` is the address that connections come from.
+    pub(crate) fn emit(&self, bind: Option<At<String>>) -> Cluster {
+        Cluster {
+            balance: self.balance.clone().unwrap_or_default(),
+            endpoints: self.servers.clone(),
+            keep_alive: KeepAlive {
+                idle: self.keep_alive.unwrap_or(0),
+                timeout: self.keep_alive_timeout.unwrap_or(Dur::secs(60)),
+                requests: self.keep_alive_requests.unwrap_or(1000),
+                age: self.keep_alive_time.unwrap_or(Dur::secs(3600)),
+            },
+            timeouts: default_timeouts(),
+            retry: default_retry(),
+            bind,
+            lone_lf: LoneLf::Accept,
+            // Twice nginx's total of `proxy_buffers`: its `proxy_buffer_size` of 4k or 8k is too small for
+            // many an answer, and people raise it.
+            head: Size::kib(64),
+            ..Cluster::default()
+        }
+    }
+}
+
+/// nginx's `proxy_*_timeout` where nothing is said.
+pub(crate) fn default_timeouts() -> UpstreamTimeouts {
+    UpstreamTimeouts { connect: Dur::secs(60), send: Dur::secs(60), read: Dur::secs(60) }
+}
+
+/// nginx's `proxy_next_upstream` where nothing is said.
+pub(crate) fn default_retry() -> Retry {
+    Retry {
+        on: vec![RetryOn::Error, RetryOn::Timeout],
+        attempts: 0,
+        timeout: Dur::secs(0),
+        non_idempotent: false,
+    }
+}

@@ -1,0 +1,43 @@
+//! The settings of one `http`, `server` or `location` block.
+
+use crate::directives::connection::ConnectionSettings;
+use crate::directives::files::FileSettings;
+use crate::directives::headers::HeaderSettings;
+use crate::directives::location::{Location, Matcher, Return};
+use crate::directives::log::LogSettings;
+use crate::directives::proxy::ProxySettings;
+use crate::directives::proxy_pass::ProxyPass;
+use crate::directives::realip::RealIpSettings;
+
+/// The settings of one block.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Level {
+    pub(crate) connection: ConnectionSettings,
+    pub(crate) files: FileSettings,
+    pub(crate) headers: HeaderSettings,
+    pub(crate) log: LogSettings,
+    pub(crate) proxy: ProxySettings,
+    pub(crate) realip: RealIpSettings,
+
+    // What follows is the block's own and never inherited.
+    /// What the location matches; none of a `server` or `http` block.
+    pub(crate) matcher: Option<Matcher>,
+    /// The blocks within.
+    pub(crate) locations: Vec<Location>,
+    /// The first `return`.
+    pub(crate) answer: Option<Return>,
+    /// `proxy_pass`.
+    pub(crate) pass: Option<ProxyPass>,
+}
+
+impl Level {
+    /// Takes from the enclosing block what this one does not say.
+    pub(crate) fn inherit(&mut self, outer: &Self) {
+        self.connection.inherit(&outer.connection);
+        self.files.inherit(&outer.files);
+        self.headers.inherit(&outer.headers);
+        self.log.inherit(&outer.log);
+        self.proxy.inherit(&outer.proxy);
+        self.realip.inherit(&outer.realip);
+    }
+}

@@ -1,0 +1,41 @@
+//! What has been read to the model: defaults of nginx are written out, inheritance is carried out.
+
+mod clusters;
+mod hosts;
+mod listeners;
+mod routes;
+
+use crate::context::Ctx;
+use crate::level::Level;
+use bifrons_model::Config;
+use clusters::Clusters;
+
+/// The configuration. Mistakes that only show here go to the notes.
+pub(crate) fn translate(cx: &mut Ctx) -> Config {
+    let mut config = Config::default();
+    cx.main.emit(&cx.defaults.error_log, &mut config);
+    let http = std::mem::take(&mut cx.http);
+    let mut servers = http.servers;
+    for server in &mut servers {
+        server.level.inherit(&http.level);
+        inherit_down(&mut server.level);
+    }
+    config.access_log = Some(http.level.log.emit().unwrap_or_else(|| cx.defaults.access_log.clone()));
+    config.log_formats = http.formats;
+    let bindings = listeners::bind(cx, &servers);
+    config.listeners = listeners::emit(cx, &servers, &bindings);
+    let mut clusters = Clusters::new(http.upstreams);
+    config.hosts = hosts::emit(cx, &http.level, &servers, &bindings, &mut clusters);
+    config.clusters = clusters.finish();
+    config
+}
+
+/// Hands the settings of a block down to the blocks within.
+fn inherit_down(level: &mut Level) {
+    let mut locations = std::mem::take(&mut level.locations);
+    for location in &mut locations {
+        location.level.inherit(level);
+        inherit_down(&mut location.level);
+    }
+    level.locations = locations;
+}

@@ -1,0 +1,104 @@
+//! Clusters: those of `upstream` blocks, and one for each other address that a `proxy_pass` names.
+
+use crate::context::Ctx;
+use crate::directives::proxy_pass::ProxyPass;
+use crate::directives::upstream::Upstream;
+use bifrons_config::suggest::nearest;
+use bifrons_config::{At, Problem};
+use bifrons_model::Cluster;
+use indexmap::IndexMap;
+
+/// The clusters that are there so far.
+pub(super) struct Clusters {
+    upstreams: IndexMap<String, Upstream>,
+    emitted: IndexMap<String, Cluster>,
+}
+
+/// A cluster as a route needs it.
+pub(super) struct Target {
+    pub(super) name: At<String>,
+    pub(super) keeps_alive: bool,
+}
+
+impl Clusters {
+    pub(super) fn new(upstreams: IndexMap<String, Upstream>) -> Self {
+        Self { upstreams, emitted: IndexMap::new() }
+    }
+
+    /// The cluster that a `proxy_pass` leads to. In nginx the address that connections come from
+    /// (`proxy_bind`) is a location's; here it is the cluster's, so each address makes a cluster of its own.
+    pub(super) fn target(
+        &mut self,
+        cx: &mut Ctx,
+        pass: &ProxyPass,
+        bind: Option<At<String>>,
+    ) -> Option<Target> {
+        let upstream = self.find(cx, pass)?;
+        let (_, upstream) = self.upstreams.get_index(upstream)?;
+        let name = match &bind {
+            Some(address) => format!("{}@{address}", self.name_of(pass)),
+            None => self.name_of(pass),
+        };
+        if !self.emitted.contains_key(&name) {
+            self.emitted.insert(name.clone(), upstream.emit(bind));
+        }
+        Some(Target { name: At::new(name, pass.place().clone()), keeps_alive: upstream.keeps_alive() })
+    }
+
+    /// All clusters: those of `upstream` blocks in their order, those that routes name besides.
+    pub(super) fn finish(mut self) -> IndexMap<String, Cluster> {
+        let mut clusters = IndexMap::new();
+        for (name, upstream) in &self.upstreams {
+            let cluster = self.emitted.shift_remove(name).unwrap_or_else(|| upstream.emit(None));
+            clusters.insert(name.clone(), cluster);
+        }
+        clusters.extend(self.emitted);
+        clusters
+    }
+
+    /// The key of the upstream, whose spelling may differ in case.
+    fn name_of(&self, pass: &ProxyPass) -> String {
+        self.declared(pass.bare_host()).map_or_else(|| pass.name(), |(_, name)| name.to_owned())
+    }
+
+    /// The upstream of that name, without regard to case.
+    fn declared(&self, host: &str) -> Option<(usize, &str)> {
+        let at = self.upstreams.get_index_of(host);
+        let at = at.or_else(|| self.upstreams.keys().position(|name| name.eq_ignore_ascii_case(host)))?;
+        self.upstreams.get_index(at).map(|(name, _)| (at, name.as_str()))
+    }
+
+    /// Where the upstream is; made where none has the name.
+    fn find(&mut self, cx: &mut Ctx, pass: &ProxyPass) -> Option<usize> {
+        if let Some((at, _)) = self.declared(&pass.host) {
+            return Some(at);
+        }
+        if let (Some(port), Some((_, name))) = (pass.port, self.declared(pass.bare_host()))
+            && name != pass.name()
+        {
+            let message = format!("upstream \"{name}\" may not have port {port}");
+            cx.notes.problem(Problem::at(pass.place().clone(), message));
+            return None;
+        }
+        let name = pass.name();
+        if let Some(at) = self.upstreams.get_index_of(&name) {
+            return Some(at);
+        }
+        if let Some(near) = self.misspelt(pass) {
+            let message = format!("host not found in upstream \"{}\"", pass.host);
+            let help = format!("did you mean the upstream \"{near}\"?");
+            cx.notes.problem(Problem::at(pass.place().clone(), message).help(help));
+            return None;
+        }
+        let address = pass.address(cx)?;
+        let upstream = Upstream::implicit(address, pass.place());
+        Some(self.upstreams.insert_full(name, upstream).0)
+    }
+
+    /// The upstream that a bare name without dot and port most likely was meant to be.
+    fn misspelt(&self, pass: &ProxyPass) -> Option<&str> {
+        let is_bare = pass.port.is_none() && !pass.host.contains(['.', ':', '[']) && pass.host != "localhost";
+        let names = self.upstreams.keys().map(String::as_str);
+        nearest(&pass.host, names.filter(|_| is_bare))
+    }
+}

@@ -1,0 +1,88 @@
+//! Hosts: a server as it is reached by its listeners.
+//!
+//! A server may be the default of one address and not of another, and lose a name on an address where an
+//! earlier server has it. The model's host is the same on all its listeners, so such a server becomes
+//! several hosts.
+
+use super::clusters::Clusters;
+use super::listeners::Binding;
+use super::routes;
+use crate::context::Ctx;
+use crate::directives::server::Server;
+use crate::level::Level;
+use bifrons_config::{At, Problem};
+use bifrons_model::Host;
+use bifrons_route::path::PathRules;
+use std::collections::HashSet;
+
+/// How a server is reached: names, whether it is the default, listeners.
+struct Reach {
+    names: Vec<At<String>>,
+    default: bool,
+    listeners: Vec<At<String>>,
+}
+
+/// The hosts of all servers, in their order.
+pub(super) fn emit(
+    cx: &mut Ctx,
+    http: &Level,
+    servers: &[Server],
+    bindings: &[Binding],
+    clusters: &mut Clusters,
+) -> Vec<Host> {
+    let mut reached: Vec<Vec<Reach>> = servers.iter().map(|_| Vec::new()).collect();
+    for binding in bindings {
+        reach(cx, servers, binding, &mut reached);
+    }
+    let mut hosts = Vec::new();
+    for (server, reached) in servers.iter().zip(reached) {
+        let routes = routes::emit(cx, server, clusters);
+        let level = &server.level;
+        let max_body = level.connection.max_body();
+        let host = Host {
+            path: PathRules {
+                merge_slashes: level.connection.merge_slashes.unwrap_or(true),
+                ..PathRules::NGINX
+            },
+            max_body: (max_body != http.connection.max_body()).then_some(max_body),
+            routes,
+            access_log: level.log.emit().filter(|log| Some(log) != http.log.emit().as_ref()),
+            ..Host::default()
+        };
+        hosts.extend(reached.into_iter().map(|Reach { names, default, listeners }| Host {
+            names,
+            default,
+            listeners,
+            ..host.clone()
+        }));
+    }
+    hosts
+}
+
+/// Adds to `reached` how the servers of one address are.
+fn reach(cx: &mut Ctx, servers: &[Server], binding: &Binding, reached: &mut [Vec<Reach>]) {
+    let mut taken: HashSet<String> = HashSet::new();
+    for (at, _) in &binding.servers {
+        let (Some(server), Some(reached)) = (servers.get(*at), reached.get_mut(*at)) else { continue };
+        let default = *at == binding.default;
+        let unnamed = [At { value: String::new(), place: server.place.clone() }];
+        let all = if server.names.is_empty() { &unnamed[..] } else { &server.names };
+        let mut names = Vec::new();
+        for name in all {
+            if taken.insert(name.value.clone()) {
+                names.push(name.clone());
+                continue;
+            }
+            let message = format!("conflicting server name \"{name}\" on {}, ignored", binding.address);
+            cx.notes.warn(Problem { place: name.place.clone(), ..Problem::nowhere(message) });
+        }
+        if names.is_empty() && !default {
+            continue;
+        }
+        let listener = At::from(binding.address.clone());
+        match reached.iter_mut().find(|reach| reach.default == default && reach.names == names) {
+            Some(reach) => reach.listeners.push(listener),
+            None => reached.push(Reach { names, default, listeners: vec![listener] }),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Listeners: one for each address that servers listen on.
+
+use crate::context::Ctx;
+use crate::directives::server::{Listen, Server, SocketOptions};
+use bifrons_config::{At, OneOrMany, Place, Problem};
+use bifrons_model::{ClientAddress, Listener, LoneLf, ServerField};
+use indexmap::IndexMap;
+use std::collections::HashMap;
+
+/// nginx's `NGX_LISTEN_BACKLOG` on Linux.
+const BACKLOG: u32 = 511;
+
+/// An address and who listens on it.
+pub(super) struct Binding {
+    pub(super) address: String,
+    /// Servers by index, in their order, and where they say so.
+    pub(super) servers: Vec<(usize, Option<Place>)>,
+    /// The server that takes requests no name fits.
+    pub(super) default: usize,
+    options: SocketOptions,
+}
+
+/// The addresses in the order they are named.
+pub(super) fn bind(cx: &mut Ctx, servers: &[Server]) -> Vec<Binding> {
+    let mut bindings: Vec<Binding> = Vec::new();
+    let mut by_address: HashMap<String, usize> = HashMap::new();
+    // Whether the default, or the options, were said and not only taken.
+    let mut said: Vec<(bool, bool)> = Vec::new();
+    for (server, Server { listens, place, .. }) in servers.iter().enumerate() {
+        let implied = [implied(place.as_ref())];
+        let listens = if listens.is_empty() { &implied[..] } else { listens };
+        for listen in listens {
+            let at = *by_address.entry(listen.address.clone()).or_insert(bindings.len());
+            if at == bindings.len() {
+                let options = SocketOptions::default();
+                bindings.push(Binding {
+                    address: listen.address.clone(),
+                    servers: vec![],
+                    default: server,
+                    options,
+                });
+                said.push((false, false));
+            }
+            let (binding, said) = (&mut bindings[at], &mut said[at]);
+            binding.servers.push((server, Some(listen.place.clone()).filter(|_| place.is_some())));
+            take(cx, server, listen, binding, said);
+        }
+    }
+    bindings
+}
+
+/// What a server without `listen` listens on. nginx takes port 8000 where it is not root; here a port that
+/// may not be taken is an error.
+fn implied(server: Option<&Place>) -> Listen {
+    let place = server.cloned().unwrap_or_else(|| Place::new(&bifrons_config::Source::new("", ""), 0..0));
+    Listen { address: "0.0.0.0:80".into(), default: false, options: SocketOptions::default(), place }
+}
+
+/// What one `listen` says of its address.
+fn take(cx: &mut Ctx, server: usize, listen: &Listen, binding: &mut Binding, said: &mut (bool, bool)) {
+    let mut problem = |message: String| cx.notes.problem(Problem::at(listen.place.clone(), message));
+    if listen.default {
+        if said.0 {
+            problem(format!("a duplicate default server for {}", listen.address));
+        }
+        binding.default = server;
+        said.0 = true;
+    }
+    if listen.options != SocketOptions::default() {
+        if said.1 {
+            problem(format!("duplicate listen options for {}", listen.address));
+        }
+        binding.options = listen.options;
+        said.1 = true;
+    }
+}
+
+/// The model's listeners. Connections have the settings of the address's default server, as in nginx until
+/// a request's host is known.
+pub(super) fn emit(cx: &mut Ctx, servers: &[Server], bindings: &[Binding]) -> IndexMap<String, Listener> {
+    let mut listeners = IndexMap::new();
+    for binding in bindings {
+        let Some(default) = servers.get(binding.default) else { continue };
+        let listener = listener(default, binding);
+        for (server, place) in &binding.servers {
+            let Some(other) = servers.get(*server).filter(|_| *server != binding.default) else { continue };
+            warn_of_difference(cx, &listener, other, place.as_ref(), &binding.address);
+        }
+        listeners.insert(binding.address.clone(), listener);
+    }
+    listeners
+}
+
+fn listener(default: &Server, binding: &Binding) -> Listener {
+    let connection = &default.level.connection;
+    Listener {
+        bind: OneOrMany::one(At::from(binding.address.clone())),
+        backlog: binding.options.backlog.unwrap_or(BACKLOG),
+        ipv6_only: binding.options.ipv6_only.unwrap_or(true),
+        lone_lf: LoneLf::Accept,
+        client: default.level.realip.emit(),
+        server: server_field(default),
+        via: false,
+        limits: connection.limits(),
+        connections: connection.connections(),
+        timeouts: connection.timeouts(),
+        ..Listener::default()
+    }
+}
+
+/// As nginx, which sets its own name on every answer unless it is told to pass the server's.
+fn server_field(server: &Server) -> ServerField {
+    match server.level.proxy.passes_server() {
+        true => ServerField::Pass,
+        false => ServerField::Set("bifrons".to_owned()),
+    }
+}
+
+/// Says where a server that is not its address's default one has settings that cannot be told apart there.
+fn warn_of_difference(
+    cx: &mut Ctx,
+    listener: &Listener,
+    other: &Server,
+    place: Option<&Place>,
+    address: &str,
+) {
+    let at = |message: String| Problem {
+        place: place.cloned().or_else(|| other.place.clone()),
+        ..Problem::nowhere(message)
+    };
+    let connection = &other.level.connection;
+    let (own, theirs) = (connection.limits(), &listener.limits);
+    let same = connection.timeouts() == listener.timeouts
+        && connection.connections() == listener.connections
+        && (own.head, own.request_line) == (theirs.head, theirs.request_line)
+        && server_field(other) == listener.server;
+    if !same {
+        let message = format!(
+            "timeouts and limits of connections of this server differ from those of {address}'s default server"
+        );
+        cx.notes.warn(at(message).help("the default server's hold for all; write them in \"http\""));
+    }
+    let client: ClientAddress = other.level.realip.emit();
+    if client != listener.client {
+        let message = format!(
+            "\"set_real_ip_from\" that differs between the servers of {address} is not supported yet"
+        );
+        cx.notes.problem(at(message).help("write it in \"http\", for all servers"));
+    }
+}
