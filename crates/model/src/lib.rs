@@ -5,12 +5,14 @@ pub mod cluster;
 pub mod host;
 pub mod listener;
 pub mod route;
+mod schema;
 mod shorthand;
 
 pub use cluster::{Cluster, KeepAlive, Retry, RetryOn, UpstreamTimeouts};
 pub use host::Host;
 pub use listener::{ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, ServerField, Timeouts};
 pub use route::{ClientAbort, ForwardedField, HostField, Proxy, Redirect, Respond, Route, StaticFiles};
+pub use schema::schema;
 
 use bifrons_config::units::Dur;
 use bifrons_observe::config::{AccessLogs, LogFormat};

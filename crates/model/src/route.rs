@@ -100,7 +100,7 @@ impl Proxy {
     }
 }
 
-/// The map form of [`Proxy`].
+/// Sends the request to a cluster. The short form is the cluster's name.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Proxy")]
 struct ProxyMap {
@@ -266,7 +266,7 @@ pub struct Redirect {
     pub status: u16,
 }
 
-/// The map form of [`Redirect`].
+/// Answers with a redirect. The short form is the target.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Redirect")]
 struct RedirectMap {
@@ -304,7 +304,7 @@ pub struct Respond {
     pub headers: IndexMap<String, Template>,
 }
 
-/// The map form of [`Respond`].
+/// A fixed answer. The short form is the body, with status 200.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Respond")]
 struct RespondMap {
@@ -358,7 +358,7 @@ pub struct StaticFiles {
     pub default_type: Option<String>,
 }
 
-/// The map form of [`StaticFiles`].
+/// Answers with files of a directory. The short form is `root`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "StaticFiles")]
 struct StaticFilesMap {

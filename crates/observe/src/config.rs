@@ -98,7 +98,7 @@ impl AccessLog {
     }
 }
 
-/// The map form of [`AccessLog`].
+/// One destination of access records, with all that can be said of it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AccessLogMap {
