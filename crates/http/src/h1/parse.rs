@@ -218,12 +218,12 @@ fn refuse_request(err: httparse::Error, buf: &[u8], limits: &Limits) -> Error {
     }
 }
 
-/// Whether the request line ends in a well-formed version that is not ours, such as `HTTP/2.0`.
+/// Whether the request line ends in a well-formed version of another major number, such as `HTTP/2.0`.
 fn names_other_version(buf: &[u8]) -> bool {
     let line = buf.split(|&b| b == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
     let version = line.trim_ascii_end().rsplit(|&b| b == b' ').next().unwrap_or_default();
     matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-        if major.is_ascii_digit() && minor.is_ascii_digit())
+        if major.is_ascii_digit() && *major != b'1' && minor.is_ascii_digit())
 }
 
 /// What stands before the request line must be empty lines, each CRLF (or LF where that is allowed).
