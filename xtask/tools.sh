@@ -1,0 +1,40 @@
+#!/bin/sh
+# Installs the programs that the tests use as clients and servers, where something is missing and this user
+# may. Otherwise it says what to install and lets the tests go on: those that need a missing program say so.
+set -eu
+
+# Program and the Debian package that brings it.
+tools="nginx:nginx-full curl:curl wrk:wrk openssl:openssl ip:iproute2 unshare:util-linux cc:gcc"
+
+missing=
+for tool in $tools; do
+    command -v "${tool%%:*}" >/dev/null 2>&1 || missing="$missing ${tool##*:}"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+    as_root=
+elif sudo -n true 2>/dev/null; then
+    as_root="sudo -n"
+else
+    as_root=none
+fi
+if [ "$as_root" = none ] || ! command -v apt-get >/dev/null 2>&1; then
+    echo "! the tests need programs that are not here. On Debian: sudo apt-get install$missing" >&2
+    exit 0
+fi
+
+echo "installing:$missing" >&2
+# Packages must not start their servers: nginx would take port 80.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+    $as_root chmod 755 "$policy"
+    trap '$as_root rm -f "$policy"' EXIT INT TERM
+fi
+$as_root apt-get update -qq || true
+# The list of packages is words on purpose.
+# shellcheck disable=SC2086
+if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null; then
+    echo "! could not install$missing; tests that need them will say so" >&2
+fi
