@@ -72,6 +72,9 @@ impl Ctx {
     }
 
     fn directive(&mut self, directive: &Directive) {
+        if self.notes.is_full() {
+            return;
+        }
         let words = std::iter::once(&directive.name).chain(&directive.args);
         for word in words.filter(|word| word.text.contains(char::REPLACEMENT_CHARACTER)) {
             let message = format!("\"{}\" has bytes that are no UTF-8", word.text);
@@ -193,7 +196,12 @@ impl Ctx {
             Invalid::Other(message, help) => (message, help),
         };
         let mut problem = Problem::at(word.place.clone(), message);
-        problem.help = help.or_else(|| missing_semicolon(directive));
+        let missing = help.is_none().then(|| missing_semicolon(directive)).flatten();
+        // The words of a swallowed directive are one mistake.
+        if missing.is_some() && self.notes.problems.0.last().is_some_and(|last| last.help == missing) {
+            return;
+        }
+        problem.help = help.or(missing);
         self.notes.problem(problem);
     }
 

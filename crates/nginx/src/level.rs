@@ -3,11 +3,12 @@
 use crate::directives::connection::ConnectionSettings;
 use crate::directives::files::FileSettings;
 use crate::directives::headers::HeaderSettings;
-use crate::directives::location::{Location, Matcher, Return};
+use crate::directives::location::{Key, Location, Matcher, Return};
 use crate::directives::log::LogSettings;
 use crate::directives::proxy::ProxySettings;
 use crate::directives::proxy_pass::ProxyPass;
 use crate::directives::realip::RealIpSettings;
+use std::collections::HashSet;
 
 /// The settings of one block.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,8 @@ pub(crate) struct Level {
     // What follows is the block's own and never inherited.
     /// What the location matches; none of a `server` or `http` block.
     pub(crate) matcher: Option<Matcher>,
+    /// The locations of the blocks within, so that a second one of the same is found at once.
+    pub(crate) taken: HashSet<Key>,
     /// The blocks within.
     pub(crate) locations: Vec<Location>,
     /// The first `return`.

@@ -21,9 +21,14 @@ pub(crate) struct Notes {
 impl Notes {
     /// Notes a mistake.
     pub(crate) fn problem(&mut self, problem: Problem) {
-        if self.problems.0.len() < PROBLEMS_MAX {
+        if !self.is_full() {
             self.problems.push(problem);
         }
+    }
+
+    /// Whether no further mistake is noted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.problems.0.len() >= PROBLEMS_MAX
     }
 
     /// Notes something that works otherwise than it may look.

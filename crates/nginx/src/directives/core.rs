@@ -64,7 +64,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
          of the outermost block counts, others are accepted without effect.",
         error_log,
     )
-    .default("stderr error"),
+    .default("stderr info"),
     // `include` is carried out by include.rs before the table is asked; what is left has wrong arguments.
     Spec::new(
         "include",

@@ -6,6 +6,7 @@ use super::upstream::Upstream;
 use crate::directive::{Args, Contexts, Spec};
 use crate::level::Level;
 use indexmap::IndexMap;
+use std::collections::HashSet;
 
 /// What the `http` block holds.
 #[derive(Debug, Default)]
@@ -13,6 +14,8 @@ pub(crate) struct Http {
     pub(crate) level: Level,
     pub(crate) servers: Vec<Server>,
     pub(crate) upstreams: IndexMap<String, Upstream>,
+    /// Their names in lower case.
+    pub(crate) upstream_names: HashSet<String>,
     pub(crate) formats: Formats,
 }
 

@@ -37,6 +37,14 @@ pub(crate) struct Location {
     pub(crate) matches: bool,
 }
 
+/// What locations of one block differ in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    Exact(String),
+    Prefix(String),
+    Regex(String),
+}
+
 /// What a `return` answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Return {
@@ -79,14 +87,13 @@ fn location(cx: &mut Ctx, directive: &Directive) {
     if let Some(message) = misplaced(cx.level.matcher.as_ref(), &matcher) {
         return cx.problem(word, message);
     }
-    if cx.level.locations.iter().any(|other| other.matcher.is_same(&matcher)) {
-        match &matcher {
-            // nginx takes it, though nothing can get there.
-            Matcher::Regex(_) => unreachable_location(cx, word, "a location before it has the same regex"),
-            _ => return cx.problem(word, format!("duplicate location \"{name}\"")),
-        }
-    }
-    let matches = can_match(cx, word, &matcher);
+    let is_new = cx.level.taken.insert(matcher.key());
+    let matches = match &matcher {
+        _ if is_new => can_match(cx, word, &matcher),
+        // nginx takes it, though nothing can get there.
+        Matcher::Regex(_) => unreachable_location(cx, word, "a location before it has the same regex"),
+        _ => return cx.problem(word, format!("duplicate location \"{name}\"")),
+    };
     let inner = Level { matcher: Some(matcher.clone()), ..Level::default() };
     let level = cx.level(Contexts::LOCATION, inner, directive);
     cx.level.locations.push(Location { matcher, level, place: word.place.clone(), matches });
@@ -144,15 +151,9 @@ fn misplaced(outer: Option<&Matcher>, inner: &Matcher) -> Option<String> {
 
 /// Whether some path can match; warns where none can.
 fn can_match(cx: &mut Ctx, word: &Word, matcher: &Matcher) -> bool {
-    if cx.level.locations.iter().any(|other| other.matcher.is_same(matcher)) {
-        return false;
-    }
     let pattern = match matcher.pattern() {
         Ok(pattern) => pattern,
-        Err(message) => {
-            unreachable_location(cx, word, &message);
-            return false;
-        }
+        Err(message) => return unreachable_location(cx, word, &message),
     };
     if matches!(matcher, Matcher::Regex(_)) {
         return true;
@@ -167,15 +168,16 @@ fn can_match(cx: &mut Ctx, word: &Word, matcher: &Matcher) -> bool {
         Err(errors) => {
             let message = errors.first().map(|err| split_help(&err.to_string()).0).unwrap_or_default();
             let (_, why) = message.split_once("can never match: ").unwrap_or(("", &message));
-            unreachable_location(cx, word, why);
-            false
+            unreachable_location(cx, word, why)
         }
     }
 }
 
-fn unreachable_location(cx: &mut Ctx, word: &Word, why: &str) {
+/// Warns of a location that is never taken; `false`, as it matches nothing.
+fn unreachable_location(cx: &mut Ctx, word: &Word, why: &str) -> bool {
     let message = format!("location \"{}\" matches no path", word.text);
     cx.notes.warn(Problem::at(word.place.clone(), message).help(why));
+    false
 }
 
 fn return_(cx: &mut Ctx, directive: &Directive) {
@@ -235,11 +237,13 @@ impl Matcher {
         matches!(self, Self::Regex(_))
     }
 
-    /// Whether two locations of one block would be the same one.
-    fn is_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Prefix { path, .. }, Self::Prefix { path: other, .. }) => path == other,
-            _ => self == other,
+    /// What a second location of the same block may not have.
+    fn key(&self) -> Key {
+        match self {
+            Self::Exact(path) => Key::Exact(path.clone()),
+            // With `^~` and without are the same place.
+            Self::Prefix { path, .. } => Key::Prefix(path.clone()),
+            Self::Regex(pattern) => Key::Regex(pattern.to_string()),
         }
     }
 

@@ -151,7 +151,7 @@ fn upstream(cx: &mut Ctx, directive: &Directive) {
         }
     }
     // Case does not count in nginx's names of upstreams.
-    if cx.http.upstreams.keys().any(|other| other.eq_ignore_ascii_case(&name.text)) {
+    if !cx.http.upstream_names.insert(name.text.to_ascii_lowercase()) {
         return cx.problem(name, format!("duplicate upstream \"{}\"", name.text));
     }
     cx.http.upstreams.insert(name.text.clone(), upstream);

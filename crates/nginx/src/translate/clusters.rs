@@ -7,10 +7,16 @@ use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Problem};
 use bifrons_model::Cluster;
 use indexmap::IndexMap;
+use std::collections::HashMap;
 
 /// The clusters that are there so far.
 pub(super) struct Clusters {
+    /// Those of `upstream` blocks, then those that an address made.
     upstreams: IndexMap<String, Upstream>,
+    /// How many of them are of `upstream` blocks.
+    declared: usize,
+    /// Those of `upstream` blocks by their names in lower case: case does not count.
+    by_name: HashMap<String, usize>,
     emitted: IndexMap<String, Cluster>,
 }
 
@@ -22,7 +28,9 @@ pub(super) struct Target {
 
 impl Clusters {
     pub(super) fn new(upstreams: IndexMap<String, Upstream>) -> Self {
-        Self { upstreams, emitted: IndexMap::new() }
+        let by_name =
+            upstreams.keys().enumerate().map(|(at, name)| (name.to_ascii_lowercase(), at)).collect();
+        Self { declared: upstreams.len(), upstreams, by_name, emitted: IndexMap::new() }
     }
 
     /// The cluster that a `proxy_pass` leads to. In nginx the address that connections come from
@@ -48,7 +56,7 @@ impl Clusters {
     /// All clusters: those of `upstream` blocks in their order, those that routes name besides.
     pub(super) fn finish(mut self) -> IndexMap<String, Cluster> {
         let mut clusters = IndexMap::new();
-        for (name, upstream) in &self.upstreams {
+        for (name, upstream) in self.upstreams.iter().take(self.declared) {
             let cluster = self.emitted.shift_remove(name).unwrap_or_else(|| upstream.emit(None));
             clusters.insert(name.clone(), cluster);
         }
@@ -58,13 +66,12 @@ impl Clusters {
 
     /// The key of the upstream, whose spelling may differ in case.
     fn name_of(&self, pass: &ProxyPass) -> String {
-        self.declared(pass.bare_host()).map_or_else(|| pass.name(), |(_, name)| name.to_owned())
+        self.declared(&pass.host).map_or_else(|| pass.name(), |(_, name)| name.to_owned())
     }
 
     /// The upstream of that name, without regard to case.
     fn declared(&self, host: &str) -> Option<(usize, &str)> {
-        let at = self.upstreams.get_index_of(host);
-        let at = at.or_else(|| self.upstreams.keys().position(|name| name.eq_ignore_ascii_case(host)))?;
+        let at = *self.by_name.get(&host.to_ascii_lowercase())?;
         self.upstreams.get_index(at).map(|(name, _)| (at, name.as_str()))
     }
 
@@ -73,9 +80,7 @@ impl Clusters {
         if let Some((at, _)) = self.declared(&pass.host) {
             return Some(at);
         }
-        if let (Some(port), Some((_, name))) = (pass.port, self.declared(pass.bare_host()))
-            && name != pass.name()
-        {
+        if let (Some(port), Some((_, name))) = (pass.port, self.declared(pass.bare_host())) {
             let message = format!("upstream \"{name}\" may not have port {port}");
             cx.notes.problem(Problem::at(pass.place().clone(), message));
             return None;
@@ -98,7 +103,7 @@ impl Clusters {
     /// The upstream that a bare name without dot and port most likely was meant to be.
     fn misspelt(&self, pass: &ProxyPass) -> Option<&str> {
         let is_bare = pass.port.is_none() && !pass.host.contains(['.', ':', '[']) && pass.host != "localhost";
-        let names = self.upstreams.keys().map(String::as_str);
+        let names = self.upstreams.keys().take(self.declared).map(String::as_str);
         nearest(&pass.host, names.filter(|_| is_bare))
     }
 }

@@ -69,11 +69,16 @@ impl Emitter<'_> {
             self.within(location, locations, within);
         }
         self.regexes(locations, within);
+        let named: HashSet<String> = locations
+            .iter()
+            .filter(|other| !other.matcher.is_regex())
+            .map(|other| other.matcher.name())
+            .collect();
         for location in locations.iter().filter(|location| location.matches) {
             if let Matcher::Prefix { path, .. } = &location.matcher
                 && self.prefix.insert(path.clone())
             {
-                self.slash_redirect(location, path, locations);
+                self.slash_redirect(location, path, &named);
                 let matcher = match &location.matcher {
                     // `^~` is said by conditions then.
                     Matcher::Prefix { path, .. } if self.nested => {
@@ -133,23 +138,17 @@ impl Emitter<'_> {
 
     /// A prefix with a final slash that proxies redirects the same path without it, unless that has a
     /// location of its own (nginx's `auto_redirect`).
-    fn slash_redirect(&mut self, location: &Location, path: &str, siblings: &[Location]) {
+    fn slash_redirect(&mut self, location: &Location, path: &str, named: &HashSet<String>) {
         let Some(short) = path.strip_suffix('/').filter(|short| !short.is_empty()) else { return };
-        let has_own = |other: &Location| match &other.matcher {
-            Matcher::Exact(path) | Matcher::Prefix { path, .. } => path == short,
-            Matcher::Regex(_) => false,
-        };
         let proxies = location.level.pass.is_some();
-        if !proxies || siblings.iter().any(has_own) || !self.exact.insert(short.to_owned()) {
+        if !proxies || named.contains(short) || !self.exact.insert(short.to_owned()) {
             return;
         }
         let to = format!("{}$is_args$args", path.replace('$', "$$"));
         if let (Ok(pattern), Ok(to)) = (PathPattern::exact(short), Template::parse(&to)) {
-            self.routes.push(Route {
-                path: At::new(pattern, location.place.clone()),
-                redirect: Some(Redirect { to, status: 301 }.into()),
-                ..Route::default()
-            });
+            let mut route = self.plain(&location.level, pattern, Some(location.place.clone()));
+            route.redirect = Some(Redirect { to, status: 301 }.into());
+            self.routes.push(route);
         }
     }
 
@@ -167,8 +166,8 @@ impl Emitter<'_> {
         condition: Option<Condition>,
         place: Option<Place>,
     ) {
-        let mut route = Route { path: At { value: pattern, place }, condition, ..Route::default() };
-        route.filters = level.headers.emit().into_iter().map(At::from).collect();
+        let mut route = self.plain(level, pattern, place);
+        route.condition = condition;
         if let Some(answer) = &level.answer {
             answer.emit(level.files.media_type(level.matcher.as_ref()), &mut route);
         } else if let Some(pass) = &level.pass {
@@ -179,11 +178,20 @@ impl Emitter<'_> {
         } else {
             route.files = Some(level.files.emit(self.cx, level.matcher.as_ref()).into());
         }
-        let max_body = level.connection.max_body();
-        route.max_body = (max_body != self.max_body).then_some(max_body);
-        let access_log = level.log.emit();
-        route.access_log = access_log.filter(|log| Some(log) != self.access_log.as_ref());
         self.routes.push(route);
+    }
+
+    /// A route without an action.
+    fn plain(&self, level: &Level, pattern: PathPattern, place: Option<Place>) -> Route {
+        let max_body = level.connection.max_body();
+        let access_log = level.log.emit().filter(|log| Some(log) != self.access_log.as_ref());
+        Route {
+            path: At { value: pattern, place },
+            filters: level.headers.emit().into_iter().map(At::from).collect(),
+            max_body: (max_body != self.max_body).then_some(max_body),
+            access_log,
+            ..Route::default()
+        }
     }
 }
 

@@ -49,6 +49,10 @@ fn each_kind_of_condition_on_its_own() {
         (r#"{"cookies": {"beta": ""}}"#, true),
         (r#"{"cookies": {"none": {"present": false}}}"#, true),
         (r#"{"cookies": {"theme": {"present": false}}}"#, false),
+        (r#"{"path": ["/x", "/"]}"#, true),
+        (r#"{"path": ["/*"]}"#, true),
+        (r#"{"path": ["~ ^/$"]}"#, true),
+        (r#"{"path": ["/x/*", "~ x"]}"#, false),
         (r#"{"client": ["10.0.0.0/8"]}"#, true),
         (r#"{"client": ["192.168.0.0/16", "::/0"]}"#, false),
     ] {
