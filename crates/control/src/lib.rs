@@ -1,1 +1,9 @@
-//! Admin API, reload, DNS re-resolution: what runs beside the way of a request.
+//! Admin API and DNS re-resolution: what runs beside the way of a request, on the control thread.
+//!
+//! - [`resolve`]: clusters whose endpoints are names.
+//! - [`admin`]: health, metrics, the running configuration, over HTTP.
+//! - [`dump`]: a configuration as text.
+
+pub mod admin;
+pub mod dump;
+pub mod resolve;

@@ -66,12 +66,33 @@ impl Listening {
         rustix::io::ioctl_fionbio(&fd, true)?;
         rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
         let addr = addr_of(rustix::net::getsockname(&fd)?)?;
+        if addr.inet().is_some() {
+            // Accepted sockets inherit both on Linux, which saves two calls a connection.
+            let socket = socket2::SockRef::from(&fd);
+            socket.set_tcp_nodelay(true)?;
+            socket.set_keepalive(true)?;
+        }
         Ok(Self { fd, addr })
     }
 
-    /// The address it is bound to; the port is the real one where 0 was asked for.
+    /// The same socket under the address that the configuration has for it, where that is not the bound one
+    /// (port 0).
+    #[must_use]
+    pub fn serving(self, addr: Addr) -> Self {
+        Self { addr, ..self }
+    }
+
+    /// The address it serves: the bound one, or that of [`Listening::serving`].
     pub fn addr(&self) -> &Addr {
         &self.addr
+    }
+
+    /// The address it is bound to; the port is the real one where 0 was asked for.
+    ///
+    /// # Errors
+    /// None for a socket that was bound or adopted.
+    pub fn bound(&self) -> io::Result<Addr> {
+        addr_of(rustix::net::getsockname(&self.fd)?)
     }
 
     /// Another descriptor of the same socket.
@@ -81,7 +102,6 @@ impl Listening {
     pub fn try_clone(&self) -> io::Result<Self> {
         Ok(Self { fd: self.fd.try_clone()?, addr: self.addr.clone() })
     }
-
 }
 
 impl AsRawFd for Listening {
@@ -105,9 +125,6 @@ fn bind_inet(addr: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
     if addr.is_ipv6() {
         socket.set_only_v6(options.ipv6_only)?;
     }
-    // Accepted sockets inherit both on Linux, which saves two calls a connection.
-    socket.set_tcp_nodelay(true)?;
-    socket.set_keepalive(true)?;
     socket.bind(&addr.into())?;
     Ok(socket)
 }
