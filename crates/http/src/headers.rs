@@ -281,3 +281,6 @@ fn member_end(text: &[u8]) -> Option<usize> {
     }
     (!quoted).then_some(text.len())
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ pub mod name;
 pub mod pool;
 pub mod status;
 pub mod termination;
+#[cfg(test)]
+mod testing;
 pub mod vars;
 
 pub use cx::{Attempt, ConnFacts, ReqCx};

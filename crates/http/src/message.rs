@@ -200,3 +200,6 @@ pub fn forget_length(headers: &mut Headers) {
     headers.remove(Name::ContentLength);
     headers.remove(Name::AcceptRanges);
 }
+
+#[cfg(test)]
+mod tests;

@@ -201,3 +201,6 @@ pub fn is_token(text: &[u8]) -> bool {
 pub fn is_field_value(value: &[u8]) -> bool {
     value.iter().all(|&b| b == b'\t' || (b >= 0x20 && b != 0x7f))
 }
+
+#[cfg(test)]
+mod tests;

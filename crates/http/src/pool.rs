@@ -180,3 +180,6 @@ impl Home {
         self.pool.put(self.key, conn, &self.keep);
     }
 }
+
+#[cfg(test)]
+mod tests;

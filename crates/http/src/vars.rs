@@ -356,3 +356,6 @@ fn address(ip: Option<IpAddr>, out: &mut Vec<u8>) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests;

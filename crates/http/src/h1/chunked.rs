@@ -238,3 +238,6 @@ impl AsRef<[u8]> for SizeLine {
         self.line.get(self.at..).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

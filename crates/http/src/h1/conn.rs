@@ -613,3 +613,6 @@ fn take_front(buf: &mut BytesMut, len: usize) {
 fn split_front(buf: &mut BytesMut, len: usize) -> Bytes {
     if len == buf.len() { std::mem::take(buf).freeze() } else { buf.split_to(len).freeze() }
 }
+
+#[cfg(test)]
+mod tests;

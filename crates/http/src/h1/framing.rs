@@ -269,3 +269,6 @@ pub fn asks_upgrade(head: &RequestHead) -> bool {
 fn bad(side: Side, reason: &'static str) -> Error {
     Error::of(side, Kind::Malformed, reason)
 }
+
+#[cfg(test)]
+mod tests;

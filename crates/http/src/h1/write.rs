@@ -265,3 +265,6 @@ pub fn chunked_end(out: &mut Vec<u8>, trailers: Option<&Headers>) {
 pub fn is_small(piece: &Bytes) -> bool {
     piece.len() <= 4 * 1024
 }
+
+#[cfg(test)]
+mod tests;

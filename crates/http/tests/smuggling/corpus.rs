@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 
 /// One case.
-pub struct Case {
+pub(crate) struct Case {
     /// Where it stands, `file:line title`.
-    pub place: String,
+    pub(crate) place: String,
     /// Its columns before the bytes: the verdict, then what the file says.
-    pub columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     /// What is sent.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The cases of a file with `columns` columns, the bytes last.
-pub fn read(file: &str, text: &str, columns: usize) -> Vec<Case> {
+pub(crate) fn read(file: &str, text: &str, columns: usize) -> Vec<Case> {
     let mut words = HashMap::new();
     let mut cases = Vec::new();
     for (at, line) in text.lines().enumerate() {

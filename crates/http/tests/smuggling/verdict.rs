@@ -20,7 +20,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// The request that a response answers.
 #[derive(Clone, Copy)]
-pub enum Asked {
+pub(crate) enum Asked {
     Get,
     Head,
     Connect,
@@ -28,7 +28,7 @@ pub enum Asked {
 }
 
 impl Asked {
-    pub fn of(word: &str) -> Self {
+    pub(crate) fn of(word: &str) -> Self {
         match word {
             "GET" => Self::Get,
             "HEAD" => Self::Head,
@@ -49,17 +49,17 @@ impl Asked {
 }
 
 /// Reads messages of one side.
-pub struct Reader {
+pub(crate) struct Reader {
     limits: Limits,
     asked: Option<Asked>,
 }
 
 impl Reader {
-    pub fn request(limits: Limits) -> Self {
+    pub(crate) fn request(limits: Limits) -> Self {
         Self { limits, asked: None }
     }
 
-    pub fn response(limits: Limits, asked: Asked) -> Self {
+    pub(crate) fn response(limits: Limits, asked: Asked) -> Self {
         Self { limits, asked: Some(asked) }
     }
 
@@ -82,12 +82,12 @@ impl Reader {
     }
 
     /// All bytes at once.
-    pub fn whole(&self, bytes: &[u8]) -> String {
+    pub(crate) fn whole(&self, bytes: &[u8]) -> String {
         self.in_pieces(bytes, usize::MAX)
     }
 
     /// Pieces of `size` bytes, as they come from a slow peer.
-    pub fn in_pieces(&self, bytes: &[u8], size: usize) -> String {
+    pub(crate) fn in_pieces(&self, bytes: &[u8], size: usize) -> String {
         self.pieces(bytes, size).unwrap_or_else(|err| status(&err))
     }
 
@@ -132,7 +132,7 @@ impl Reader {
     }
 
     /// Over a socket, the bytes written in pieces and then the end.
-    pub async fn over_socket(&self, bytes: &[u8], size: usize) -> String {
+    pub(crate) async fn over_socket(&self, bytes: &[u8], size: usize) -> String {
         let (mut peer, ours) = UnixStream::pair().expect("a socket pair");
         ours.set_nonblocking(true).expect("a socket");
         let conn = Conn::new(Stream::new(ours.into()).expect("a reactor"), self.side());
