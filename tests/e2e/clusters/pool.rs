@@ -1,0 +1,110 @@
+//! Connections to endpoints that are kept for further requests.
+
+use crate::support::{front_setup, front_with};
+use bifrons_testkit::{Origin, Proxy, Wire, wait_until};
+
+#[test]
+fn clients_that_come_and_go_share_a_connection() {
+    let origin = Origin::saying("ok");
+    let proxy = front_with(&origin, "", "");
+    for _ in 0..10 {
+        assert_eq!(proxy.client().get("/").text(), "ok");
+    }
+    assert_eq!(origin.connections(), 1);
+}
+
+#[test]
+fn workers_share_connections() {
+    let origin = Origin::saying("ok");
+    let yaml = "workers: 2\nlisteners: { web: { bind: \"@web@\" } }\nclusters: { app: { endpoints: [\"@app@\"] } }\n\
+                hosts: [{ default: true, routes: [{ path: /*, proxy: app }] }]\n";
+    let proxy = Proxy::yaml(yaml).with("app", origin.addr()).start();
+    for _ in 0..40 {
+        assert_eq!(proxy.client().get("/").text(), "ok");
+    }
+    assert_eq!(origin.connections(), 1, "an idle connection of the other worker is taken over");
+}
+
+#[test]
+fn keeping_none_closes_each() {
+    let origin = Origin::saying("ok");
+    let proxy = front_with(&origin, "", ", keep_alive: { idle: 0 }");
+    let mut client = proxy.client();
+    for _ in 0..4 {
+        assert_eq!(client.get("/").text(), "ok");
+    }
+    assert_eq!(origin.connections(), 4);
+    assert!(origin.requests().iter().all(|request| request.field("Connection") == Some("close")));
+}
+
+#[test]
+fn a_route_may_keep_none() {
+    let origin = Origin::saying("ok");
+    let proxy = front_setup(&[origin.addr()], "", "", "{ cluster: app, keep_alive: false }").start();
+    let mut client = proxy.client();
+    for _ in 0..3 {
+        assert_eq!(client.get("/").text(), "ok");
+    }
+    assert_eq!(origin.connections(), 3);
+}
+
+#[test]
+fn a_connection_is_used_so_often() {
+    let origin = Origin::saying("ok");
+    let proxy = front_with(&origin, "", ", keep_alive: { requests: 2 }");
+    let mut client = proxy.client();
+    for _ in 0..6 {
+        assert_eq!(client.get("/").text(), "ok");
+    }
+    assert_eq!(origin.connections(), 3);
+}
+
+#[test]
+fn an_idle_connection_is_closed_in_time() {
+    let (told, ended) = std::sync::mpsc::channel();
+    let told = std::sync::Mutex::new(told);
+    let origin = Origin::script(move |wire: &mut Wire| {
+        while wire.read_request().is_some() {
+            wire.send(bifrons_testkit::origin::ok("ok"));
+        }
+        let _ = told.lock().unwrap().send(());
+    });
+    let proxy = front_with(&origin, "", ", keep_alive: { timeout: 300ms }");
+    assert_eq!(proxy.client().get("/").text(), "ok");
+    ended.recv_timeout(bifrons_testkit::wait::DEADLINE).expect("the proxy closes it");
+}
+
+#[test]
+fn so_many_idle_connections_are_kept() {
+    let origin = Origin::saying("ok");
+    let proxy = front_with(&origin, "", ", keep_alive: { idle: 2 }");
+    let mut clients: Vec<_> = (0..6).map(|_| proxy.client()).collect();
+    for round in 0..2 {
+        for client in &mut clients {
+            client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        }
+        for client in &mut clients {
+            assert_eq!(client.read_response().text(), "ok", "round {round}");
+        }
+    }
+    // Bursts of six: at most six at first, then two are there already.
+    wait_until("the rest is closed", || origin.connections() <= 10);
+}
+
+#[test]
+fn http10_origins_are_kept_only_when_they_say_so() {
+    let origin = Origin::serve(|request| {
+        let keep = if request.target() == "/keep" { "Connection: keep-alive\r\n" } else { "" };
+        format!("HTTP/1.0 200 OK\r\n{keep}Content-Length: 2\r\n\r\nok").into_bytes()
+    });
+    let proxy = front_setup(&[origin.addr()], "", "", "{ cluster: app, http_version: \"1.0\" }").start();
+    let mut client = proxy.client();
+    assert_eq!(client.get("/keep").text(), "ok");
+    assert_eq!(client.get("/keep").text(), "ok");
+    assert_eq!(origin.connections(), 1);
+    client.get("/");
+    client.get("/");
+    assert_eq!(origin.connections(), 2);
+    let first = &origin.requests()[0];
+    assert_eq!((first.start.as_str(), first.field("Connection")), ("GET /keep HTTP/1.0", Some("keep-alive")));
+}

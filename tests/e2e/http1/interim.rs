@@ -1,0 +1,58 @@
+//! Interim answers: `100 Continue`, `103 Early Hints` (RFC 9110 15.2, 10.1.1).
+
+use crate::support::front;
+use bifrons_testkit::{End, Origin, Wire};
+
+const EXPECTING: &str = "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+
+#[test]
+fn continue_is_the_origins_to_say() {
+    let origin = Origin::script(|wire: &mut Wire| {
+        assert_eq!(wire.read_head().field("Expect"), Some("100-continue"));
+        wire.set_patience(std::time::Duration::from_millis(50));
+        assert!(wire.is_quiet(), "the body waits for the 100");
+        wire.set_patience(bifrons_testkit::wait::DEADLINE);
+        wire.send("HTTP/1.1 100 Continue\r\n\r\n");
+        assert_eq!(wire.read_exact(5), b"hello");
+        wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        assert_eq!(wire.read_request(), None);
+    });
+    let proxy = front(&origin);
+    let mut client = proxy.client();
+    client.send(EXPECTING);
+    assert_eq!(client.read_head().status(), 100);
+    client.send("hello");
+    assert_eq!(client.read_response().text(), "ok");
+}
+
+#[test]
+fn a_refused_expectation_sends_no_body() {
+    let origin = Origin::script(|wire: &mut Wire| {
+        wire.read_head();
+        wire.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+        wire.read_to_end();
+    });
+    let proxy = front(&origin);
+    let mut client = proxy.client();
+    client.send(EXPECTING);
+    let answer = client.read_response();
+    // Whether the body comes after all is not known, so the connection can't be used any more.
+    assert_eq!((answer.status(), answer.field("Connection")), (401, Some("close")));
+    assert_eq!(client.read_end(), End::Closed);
+    assert!(!String::from_utf8(origin.received_all()).unwrap().contains("hello"));
+}
+
+#[test]
+fn early_hints_are_relayed() {
+    let hint = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n";
+    let origin = Origin::answering(format!("{hint}{hint}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+    let proxy = front(&origin);
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    for _ in 0..2 {
+        let hint = client.read_response();
+        assert_eq!((hint.status(), hint.field("Link")), (103, Some("</a.css>; rel=preload")));
+    }
+    assert_eq!(client.read_response().text(), "ok");
+    assert_eq!(client.ask("GET / HTTP/1.0\r\n\r\n").status(), 200, "HTTP/1.0 knows no interim answers");
+}

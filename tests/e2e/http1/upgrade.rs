@@ -1,0 +1,72 @@
+//! `Upgrade`: WebSocket and others become tunnels (RFC 9110 7.8).
+
+use crate::support::{front, front_setup};
+use bifrons_testkit::{End, Origin, Wire};
+
+const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+fn echo_until_end(wire: &mut Wire) {
+    let head = wire.read_head();
+    assert_eq!(head.field("Upgrade"), Some("websocket"));
+    assert!(head.field("Connection").unwrap().eq_ignore_ascii_case("upgrade"), "{head:?}");
+    assert_eq!(head.field("Sec-WebSocket-Key"), Some("dGhlIHNhbXBsZSBub25jZQ=="));
+    wire.send(SWITCHED);
+    loop {
+        let len = wire.read_exact(1)[0];
+        if len == 0 {
+            break;
+        }
+        let message = wire.read_exact(usize::from(len));
+        wire.send([&[len], message.as_slice()].concat());
+    }
+    assert_eq!(wire.read_end(), End::Closed, "the client's half-close arrives");
+    wire.send("bye");
+}
+
+#[test]
+fn a_tunnel_carries_both_directions_and_their_ends() {
+    let origin = Origin::script(echo_until_end);
+    let proxy = front(&origin);
+    let mut client = proxy.client();
+    // The first message comes with the request, before the 101.
+    client.send(format!("{UPGRADE}\x05first"));
+    let head = client.read_head();
+    assert_eq!((head.status(), head.field("Upgrade")), (101, Some("websocket")));
+    assert_eq!(head.field("Sec-WebSocket-Accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    assert_eq!(client.read_exact(6), b"\x05first");
+    client.send("\x03two");
+    assert_eq!(client.read_exact(4), b"\x03two");
+    client.send("\0").half_close();
+    assert_eq!(client.read_to_end(), (b"bye".to_vec(), End::Closed));
+}
+
+#[test]
+fn a_refused_upgrade_is_an_ordinary_answer() {
+    let origin = Origin::echo();
+    let proxy = front(&origin);
+    let mut client = proxy.client();
+    assert_eq!(client.ask(UPGRADE).status(), 200);
+    assert_eq!(client.get("/next").echoed().target(), "/next");
+}
+
+#[test]
+fn upgrades_can_be_switched_off() {
+    let origin = Origin::echo();
+    let proxy = front_setup(&[origin.addr()], "", "", "{ cluster: app, upgrade: false }").start();
+    let request = proxy.client().ask(UPGRADE).echoed();
+    assert!(!request.has("Upgrade") && !request.has("Connection"), "{request:?}");
+}
+
+#[test]
+fn h2c_is_never_passed_on() {
+    let origin = Origin::echo();
+    let proxy = front(&origin);
+    let request = proxy.client().ask(
+        "GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n",
+    );
+    let request = request.echoed();
+    assert!(!request.has("Upgrade") && !request.has("HTTP2-Settings"), "{request:?}");
+}

@@ -1,0 +1,112 @@
+//! How long a client may take. No test measures time: what is asserted is how the connection ends.
+
+use crate::support::{front_with, pattern};
+use bifrons_testkit::{End, Origin, Wire};
+use std::time::Duration;
+
+const PAUSE: Duration = Duration::from_millis(20);
+
+#[test]
+fn a_head_must_come_in_time() {
+    let origin = Origin::saying("ok");
+    let proxy = front_with(&origin, ", timeouts: { head: 200ms, linger: 200ms }", "");
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.1\r\nHost: te");
+    let answer = client.read_response();
+    assert_eq!((answer.status(), answer.field("Connection")), (408, Some("close")));
+    client.read_to_end();
+    assert_eq!(origin.connections(), 0);
+}
+
+#[test]
+fn a_head_that_drips_is_no_faster() {
+    let origin = Origin::saying("ok");
+    let proxy = front_with(&origin, ", timeouts: { head: 200ms, linger: 200ms }", "");
+    let mut client = proxy.client();
+    let request = format!("GET / HTTP/1.1\r\nHost: test\r\nX: {}\r\n\r\n", "a".repeat(5000));
+    assert!(!client.drip(request, 1, PAUSE), "the proxy ends it");
+    assert_eq!(origin.connections(), 0);
+}
+
+#[test]
+fn a_connection_that_says_nothing_is_closed_without_a_word() {
+    let origin = Origin::saying("ok");
+    let proxy = front_with(&origin, ", timeouts: { head: 200ms }", "");
+    assert_eq!(proxy.client().read_end(), End::Closed);
+}
+
+#[test]
+fn an_idle_connection_is_closed_without_a_word() {
+    let origin = Origin::saying("ok");
+    let proxy = front_with(&origin, ", timeouts: { keep_alive: 200ms }", "");
+    let mut client = proxy.client();
+    assert_eq!(client.get("/").status(), 200);
+    assert_eq!(client.read_end(), End::Closed);
+}
+
+#[test]
+fn a_body_must_go_on() {
+    let origin = Origin::script(|wire: &mut Wire| {
+        wire.read_to_end();
+    });
+    let proxy = front_with(&origin, ", timeouts: { body: 200ms, linger: 200ms }", "");
+    let mut client = proxy.client();
+    client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhello");
+    let answer = client.read_response();
+    assert_eq!((answer.status(), answer.field("Connection")), (408, Some("close")));
+}
+
+#[test]
+fn a_body_must_keep_its_rate() {
+    let origin = Origin::script(|wire: &mut Wire| {
+        wire.read_to_end();
+    });
+    let timeouts = ", timeouts: { body: 10s, body_rate: 1000, body_grace: 300ms, linger: 100ms }";
+    let proxy = front_with(&origin, timeouts, "");
+    let mut client = proxy.client();
+    client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\n");
+    // 50 bytes a second: each piece comes long before the timeout, all of them far below the rate.
+    assert!(!client.drip([b'x'; 1000], 1, PAUSE), "the proxy ends it");
+    let records = proxy.wait_records(1);
+    assert!(records[0].contains("\"status\":408"), "{records:?}");
+}
+
+#[test]
+fn a_body_at_its_rate_passes() {
+    let origin = Origin::saying("ok");
+    let timeouts = ", timeouts: { body: 10s, body_rate: 100, body_grace: 300ms }";
+    let proxy = front_with(&origin, timeouts, "");
+    let mut client = proxy.client();
+    client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4000\r\n\r\n");
+    assert!(client.drip([b'x'; 4000], 100, PAUSE));
+    assert_eq!(client.read_response().status(), 200);
+}
+
+#[test]
+fn a_client_that_takes_no_answer_is_given_up() {
+    let body = pattern(8 << 20);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    let origin = Origin::answering([head.as_bytes(), &body].concat());
+    let proxy = front_with(&origin, ", timeouts: { send: 300ms }", "");
+    let mut client = Wire::connect_narrow(proxy.addr("web"));
+    client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    let records = proxy.wait_records(1);
+    assert!(records[0].contains("client_timeout"), "{records:?}");
+}
+
+#[test]
+fn a_client_that_takes_its_time_gets_everything() {
+    let body = pattern(1 << 20);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    let origin = Origin::answering([head.as_bytes(), &body].concat());
+    let proxy = front_with(&origin, "", "");
+    let mut client = Wire::connect_narrow(proxy.addr("web"));
+    client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.read_head();
+    let mut got = Vec::new();
+    while got.len() < body.len() {
+        got.extend(client.read_exact(64 * 1024));
+        std::thread::sleep(PAUSE);
+    }
+    assert!(got == body);
+}

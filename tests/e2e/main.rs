@@ -1,0 +1,40 @@
+//! End-to-end tests: the real binary, real sockets, real clients. Each test starts what it needs, on addresses
+//! of its own, so that all of them run at once.
+
+#![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
+mod support;
+
+mod http1 {
+    mod bodies;
+    mod connections;
+    mod fields;
+    mod interim;
+    mod upgrade;
+}
+mod framing {
+    mod requests;
+    mod responses;
+}
+mod limits {
+    mod connections;
+    mod messages;
+    mod timeouts;
+}
+mod routing {
+    mod actions;
+    mod files;
+    mod hosts;
+    mod paths;
+}
+mod headers {
+    mod chain;
+    mod edits;
+    mod forwarded;
+}
+mod clusters {
+    mod health;
+    mod policies;
+    mod pool;
+    mod retries;
+}
