@@ -12,14 +12,13 @@ use bifrons_http::h1::{Conn, H1Body, Pace};
 use bifrons_http::pool::{EndpointKey, Home};
 use bifrons_http::{Attempt, Body, Method, Request, RequestHead, Response, ResponseHead, Version};
 use bifrons_model::ClientAbort;
-use bifrons_net::{Addr, dial};
+use bifrons_net::{Addr, clock, dial};
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// 16: interim answers before the final one; a server that sends more never means to come to an end.
 const INTERIM_MAX: u32 = 16;
@@ -60,7 +59,7 @@ pub async fn attempt(
     task.cx.attempts.push(Attempt {
         endpoint: endpoint_name(&endpoint),
         status: 0,
-        began: Instant::now(),
+        began: clock::recent(),
         connect_us: None,
         header_us: None,
         response_us: None,
@@ -109,7 +108,7 @@ async fn exchange(
 
 fn note_head(task: &mut Task<'_>, cluster: &ClusterPlan, head: &ResponseHead) {
     let Some(attempt) = task.cx.attempts.last_mut() else { return };
-    let took = attempt.began.elapsed();
+    let took = clock::read() - attempt.began;
     attempt.status = head.status;
     attempt.header_us = Some(micros(took));
     task.conn.worker.shard.observe(cluster.stats.head, took);
@@ -162,7 +161,7 @@ async fn connect(
             return Ok(Line { conn, is_reused: true, connect_us: None });
         }
     }
-    let began = Instant::now();
+    let began = clock::read();
     let addr = match &endpoint.spec().address {
         EndpointAddr::Inet(addr) => Addr::Inet(*addr),
         EndpointAddr::Unix(path) => Addr::Unix(path.clone()),
@@ -174,7 +173,7 @@ async fn connect(
         Error::upstream(kind, format!("connecting to {}: {err}", endpoint.spec().name)).retry(Retry::Safe)
     })?;
     let conn = Rc::new(Conn::new(stream, Side::Upstream));
-    Ok(Line { conn, is_reused: false, connect_us: Some(micros(began.elapsed())) })
+    Ok(Line { conn, is_reused: false, connect_us: Some(micros(clock::read() - began)) })
 }
 
 /// Sends head and body; a body that is not in hand is left as a pump to be polled along.

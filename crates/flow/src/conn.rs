@@ -68,6 +68,11 @@ impl Drop for ConnCx {
     }
 }
 
+/// The text is made once a connection, since every request needs it.
+fn peer_text(peer: Option<SocketAddr>) -> Box<str> {
+    peer.map_or_else(|| "unix:".into(), |peer| peer.ip().to_canonical().to_string().into())
+}
+
 /// Serves the connection to its end.
 pub async fn serve(
     worker: Rc<Worker>,
@@ -86,6 +91,7 @@ pub async fn serve(
     let facts = ConnFacts {
         listener: listener.name.clone(),
         peer: accepted.peer,
+        peer_text: peer_text(accepted.peer),
         local: local_addr,
         is_tls: false,
         serial: accepted.serial,

@@ -4,6 +4,7 @@ use crate::snapshot::ListenerPlan;
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::cx::hex;
 use bifrons_http::headers::list_members;
+use bifrons_http::name::Key;
 use bifrons_http::vars::host_of;
 use bifrons_http::{FieldName, Headers, Name, ReqCx, RequestHead};
 use bifrons_model::ForwardedField;
@@ -145,69 +146,63 @@ pub fn write_fields(fields: &[ForwardedField], cx: &ReqCx, head: &mut RequestHea
     }
 }
 
+/// Fields by which a client could claim to be another.
+const CLAIMS: u64 = Name::XForwardedFor.bit()
+    | Name::XForwardedProto.bit()
+    | Name::XForwardedHost.bit()
+    | Name::XForwardedPort.bit()
+    | Name::XRealIp.bit()
+    | Name::Forwarded.bit();
+
 fn drop_claims(headers: &mut Headers) {
-    headers.remove_where(|name, _| {
-        matches!(
-            name,
-            Name::XForwardedFor
-                | Name::XForwardedProto
-                | Name::XForwardedHost
-                | Name::XForwardedPort
-                | Name::XRealIp
-                | Name::Forwarded
-        )
-    });
+    if headers.saw_any(CLAIMS) {
+        headers.remove_where(|name, _| name != Name::Other && name.bit() & CLAIMS != 0);
+    }
 }
 
 fn write_field(field: ForwardedField, cx: &ReqCx, head: &mut RequestHead) {
-    let mut value: SmallVec<[u8; 64]> = SmallVec::new();
     match field {
+        // Each hop appends the address it was called from, so that the whole chain can be read.
         ForwardedField::XForwardedFor => {
-            write_peer(cx, &mut value);
-            append_member(&mut head.headers, Name::XForwardedFor, &value);
+            append_member(&mut head.headers, Name::XForwardedFor, cx.conn.peer_text.as_bytes());
+        }
+        ForwardedField::XRealIp if cx.client == cx.conn.peer => {
+            head.headers.set(Name::XRealIp.spelt("X-Real-IP"), cx.conn.peer_text.as_bytes());
         }
         ForwardedField::XRealIp => {
-            let _ = write!(value, "{}", cx.client_ip().to_canonical());
-            head.headers.set(Name::XRealIp, &value);
+            let client = cx.client_ip().to_canonical().to_string();
+            head.headers.set(Name::XRealIp.spelt("X-Real-IP"), client.as_bytes());
         }
         ForwardedField::XForwardedProto => {
-            keep_or_set(cx, head, Name::XForwardedProto, cx.conn.scheme().as_bytes());
+            let key = Name::XForwardedProto.spelt("X-Forwarded-Proto");
+            keep_or_set(cx, &mut head.headers, key, cx.conn.scheme().as_bytes());
         }
         ForwardedField::XForwardedHost => {
-            value.extend_from_slice(head.authority());
-            keep_or_set(cx, head, Name::XForwardedHost, &value);
+            let host: SmallVec<[u8; 64]> = head.authority().into();
+            keep_or_set(cx, &mut head.headers, Name::XForwardedHost.spelt("X-Forwarded-Host"), &host);
         }
         ForwardedField::XForwardedPort => {
             let port = cx.conn.local.get().copied().flatten().map_or(80, |addr| addr.port());
-            let _ = write!(value, "{port}");
-            keep_or_set(cx, head, Name::XForwardedPort, &value);
+            let key = Name::XForwardedPort.spelt("X-Forwarded-Port");
+            keep_or_set(cx, &mut head.headers, key, port.to_string().as_bytes());
         }
         ForwardedField::Forwarded => {
+            let mut value = SmallVec::new();
             write_forwarded(cx, head, &mut value);
             append_member(&mut head.headers, Name::Forwarded, &value);
         }
         ForwardedField::XRequestId => {
-            value.extend_from_slice(cx.request_id());
-            keep_or_set(cx, head, Name::XRequestId, &value);
+            let key = Name::XRequestId.spelt("X-Request-Id");
+            keep_or_set(cx, &mut head.headers, key, cx.request_id());
         }
         ForwardedField::Traceparent => write_trace(cx, head),
     }
 }
 
 /// A trusted proxy's word stands; else ours.
-fn keep_or_set(cx: &ReqCx, head: &mut RequestHead, name: Name, value: &[u8]) {
-    if !(cx.is_trusted && head.headers.has(name)) {
-        head.headers.set(name, value);
-    }
-}
-
-/// Each hop appends the address it was called from, so that the whole chain can be read.
-fn write_peer(cx: &ReqCx, out: &mut SmallVec<[u8; 64]>) {
-    match cx.conn.peer {
-        Some(peer) => {
-            let _ = write!(out, "{}", peer.ip().to_canonical());
-        }
-        None => out.extend_from_slice(b"unix:"),
+fn keep_or_set(cx: &ReqCx, headers: &mut Headers, key: Key<'_>, value: &[u8]) {
+    if !(cx.is_trusted && headers.has(key)) {
+        headers.set(key, value);
     }
 }
 
@@ -266,7 +261,7 @@ fn read_trace(value: &[u8]) -> Option<([u8; 32], [u8; 2])> {
 /// Appends behind a comma, all former fields joined into one.
 fn append_member(headers: &mut Headers, name: Name, value: &[u8]) {
     if !headers.has(name) {
-        headers.append(spelling(name), value);
+        headers.append(spelt(name), value);
         return;
     }
     let mut joined = Vec::new();
@@ -276,15 +271,15 @@ fn append_member(headers: &mut Headers, name: Name, value: &[u8]) {
     }
     joined.extend_from_slice(value);
     headers.remove(name);
-    headers.append(spelling(name), &joined);
+    headers.append(spelt(name), &joined);
 }
 
 /// The usual spelling of the fields written here.
-fn spelling(name: Name) -> &'static str {
+fn spelt(name: Name) -> Key<'static> {
     match name {
-        Name::XForwardedFor => "X-Forwarded-For",
-        Name::Forwarded => "Forwarded",
-        Name::Via => "Via",
-        name => name.text(),
+        Name::XForwardedFor => name.spelt("X-Forwarded-For"),
+        Name::Forwarded => name.spelt("Forwarded"),
+        Name::Via => name.spelt("Via"),
+        name => name.into(),
     }
 }

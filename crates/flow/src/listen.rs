@@ -3,13 +3,12 @@
 use crate::conn;
 use crate::shared::Refused;
 use crate::worker::Worker;
-use bifrons_net::{Acceptor, Stream};
+use bifrons_net::{Acceptor, Stream, clock};
 use bifrons_observe::metrics::Refusal;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// How long accepting rests when the process has no descriptors left: connections end meanwhile, and the
 /// kernel queues new ones.
@@ -42,7 +41,7 @@ fn take(worker: &Rc<Worker>, acceptor: &Acceptor, stream: Stream, peer: Option<S
         }
     };
     let serial = worker.shared.serial.fetch_add(1, Ordering::Relaxed);
-    let accepted = conn::Accepted { serial, peer, admitted, at: Instant::now(), addr: acceptor.addr().clone() };
+    let accepted = conn::Accepted { serial, peer, admitted, at: clock::read(), addr: acceptor.addr().clone() };
     let task = conn::serve(worker.clone(), local, listener, stream, accepted);
     tokio::task::spawn_local(task);
 }

@@ -5,10 +5,10 @@ use crate::snapshot::ClusterPlan;
 use bifrons_balance::{Change, Endpoint};
 use bifrons_http::vars::Scope;
 use bifrons_http::{RequestHead, termination};
+use bifrons_net::clock;
 use bifrons_observe::access::Log;
 use bifrons_observe::metrics::{Counter, Metric, Registry, RouteStats};
 use std::sync::Arc;
-use tokio::time::Instant;
 
 /// What is written down about a route's requests.
 pub struct RecordPlan {
@@ -35,7 +35,7 @@ impl ErrorStats {
 
 /// Counts and logs the request.
 pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
-    let now = Instant::now();
+    let now = clock::read();
     task.cx.finished = Some(now);
     let shard = &task.conn.worker.shard;
     let cx = &task.cx;

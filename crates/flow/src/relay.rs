@@ -9,6 +9,8 @@ use bifrons_http::h1::framing;
 use bifrons_http::h1::write::{self, Delimit, Persist, Server, ToDownstream};
 use bifrons_http::h1::{Conn, chunked};
 use bifrons_http::{Body, FileBody, Method, Name, RequestHead, Response, Version};
+use bifrons_http::buffers;
+use bifrons_net::clock;
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::task::{Poll, ready};
@@ -136,6 +138,7 @@ async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Vec<u8>, fram
                 if piece.len() + out.len() <= GATHER_BYTES && write::is_small(&piece) && may_gather(body) {
                     out.extend_from_slice(&piece);
                     out.extend_from_slice(tail);
+                    buffers::give_bytes(piece);
                 } else {
                     write_piece(&http, &mut out, &piece, tail, limit).await?;
                 }
@@ -186,7 +189,8 @@ fn count_body(task: &mut Task<'_>, len: u64) {
 
 fn note_response_time(task: &mut Task<'_>) {
     if let Some(attempt) = task.cx.attempts.last_mut() {
-        let took = attempt.began.elapsed().as_micros();
+        // A body that came with its head needs no other reading of the clock.
+        let took = (clock::recent() - attempt.began).as_micros();
         attempt.response_us = Some(u32::try_from(took).unwrap_or(u32::MAX));
     }
 }

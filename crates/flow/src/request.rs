@@ -85,7 +85,7 @@ impl Task<'_> {
         for _ in 0..=routing::REROUTES_MAX {
             routing::find_route(self, &mut req.head)?;
             match self.take_route(req).await? {
-                action::Outcome::Answer(res) => return Ok(*res),
+                action::Outcome::Answer(res) => return Ok(res),
                 action::Outcome::Reroute(target) => routing::reroute(self, &mut req.head, &target)?,
             }
         }
@@ -100,7 +100,7 @@ impl Task<'_> {
             false => route.chain.request(&mut self.cx, req).await?,
         };
         let outcome = match early {
-            Some(res) => action::Outcome::Answer(Box::new(res)),
+            Some(res) => action::Outcome::Answer(res),
             None => action::answer(&route.action, self, req).await?,
         };
         Ok(match outcome {

@@ -7,6 +7,7 @@ use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::h1::H1Body;
 use bifrons_http::vars::host_of;
 use bifrons_http::{Body, ReqCx, Request, RequestHead};
+use bifrons_net::clock;
 use bifrons_route::{Captures, Facts};
 use crate::conn::ConnCx;
 use crate::worker::Local;
@@ -14,7 +15,6 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use tokio::time::Instant;
 
 /// 10: nginx's bound on internal redirects.
 pub const REROUTES_MAX: u8 = 10;
@@ -34,7 +34,7 @@ impl<'a> Task<'a> {
             listener,
             host: None,
             route: listener.fallback.clone(),
-            cx: ReqCx::new(conn.facts.clone(), Instant::now()),
+            cx: ReqCx::new(conn.facts.clone(), clock::read()),
             res: None,
             active: None,
         }

@@ -72,6 +72,19 @@ pub struct Worker {
     acceptors: RefCell<Vec<(Addr, tokio::task::AbortHandle)>>,
 }
 
+/// The runtime of a worker's thread.
+///
+/// # Errors
+/// When the system refuses what the reactor needs.
+pub fn runtime() -> std::io::Result<tokio::runtime::LocalRuntime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Slow things run on the control thread; this is only a guard.
+        .max_blocking_threads(2)
+        .on_thread_unpark(bifrons_net::clock::forget)
+        .build_local(Default::default())
+}
+
 impl Worker {
     /// A worker that has nothing to do yet.
     pub fn new(index: usize, shared: Arc<Shared>, siblings: Vec<mpsc::UnboundedSender<Command>>) -> Rc<Self> {

@@ -16,6 +16,8 @@ pub struct ConnFacts {
     pub listener: Arc<str>,
     /// The other end; `None` for a Unix socket.
     pub peer: Option<SocketAddr>,
+    /// The address of the other end as text; `unix:` for a Unix socket.
+    pub peer_text: Box<str>,
     /// Our end, asked of the kernel when it is first needed.
     pub local: OnceCell<Option<SocketAddr>>,
     /// Whether the connection is encrypted.

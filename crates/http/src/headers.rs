@@ -25,24 +25,27 @@ const ADDED: u8 = 2;
 pub struct Headers {
     bytes: Vec<u8>,
     entries: Vec<Entry>,
+    /// Names that were ever here, so that what is not there costs no search.
+    seen: u64,
 }
 
 impl Headers {
     /// No fields.
     pub fn new() -> Self {
-        Self { bytes: Vec::with_capacity(512), entries: Vec::with_capacity(12) }
+        Self { bytes: Vec::with_capacity(512), entries: Vec::with_capacity(12), seen: 0 }
     }
 
     /// Over a copy of a received head, with room for what will be added.
     pub(crate) fn over(head: &[u8], fields: usize) -> Self {
         let mut bytes = Vec::with_capacity(head.len() + 256);
         bytes.extend_from_slice(head);
-        Self { bytes, entries: Vec::with_capacity(fields + 6) }
+        Self { bytes, entries: Vec::with_capacity(fields + 6), seen: 0 }
     }
 
     /// Adds a received field by the ranges of its name and value in the buffer.
     pub(crate) fn push_received(&mut self, name: std::ops::Range<usize>, value: std::ops::Range<usize>) {
         let id = Name::of(self.bytes.get(name.clone()).unwrap_or_default());
+        self.seen |= id.bit();
         self.entries.push(Entry {
             name: name.start as u32,
             name_len: name.len() as u16,
@@ -80,17 +83,22 @@ impl Headers {
             && (key.id != Name::Other || self.name_of(entry).eq_ignore_ascii_case(key.text))
     }
 
+    /// The entries to search for the name: none where it was never there.
+    fn candidates(&self, id: Name) -> &[Entry] {
+        if self.seen & id.bit() == 0 { &[] } else { &self.entries }
+    }
+
     /// The first value of the field.
     pub fn get<'k>(&self, key: impl Into<Key<'k>>) -> Option<&[u8]> {
         let key = key.into();
-        let entry = self.entries.iter().find(|e| e.flags & REMOVED == 0 && self.is(e, key))?;
+        let entry = self.candidates(key.id).iter().find(|e| e.flags & REMOVED == 0 && self.is(e, key))?;
         Some(self.value_of(entry))
     }
 
     /// All values of the field, in order.
     pub fn get_all<'a>(&'a self, key: impl Into<Key<'a>>) -> impl Iterator<Item = &'a [u8]> {
         let key = key.into();
-        self.entries
+        self.candidates(key.id)
             .iter()
             .filter(move |e| e.flags & REMOVED == 0 && self.is(e, key))
             .map(|entry| self.value_of(entry))
@@ -99,10 +107,22 @@ impl Headers {
     /// All values of the field as they were received, whatever was changed since.
     pub fn originals<'a>(&'a self, key: impl Into<Key<'a>>) -> impl Iterator<Item = &'a [u8]> {
         let key = key.into();
-        self.entries
+        self.candidates(key.id)
             .iter()
             .filter(move |e| e.flags & ADDED == 0 && self.is(e, key))
             .map(|entry| self.value_of(entry))
+    }
+
+    /// Whether a field of the set (of [`Name::bit`]s) was ever here.
+    pub fn saw_any(&self, names: u64) -> bool {
+        self.seen & names != 0
+    }
+
+    /// Where in the buffer the first value of the field lies, and whether it is the only one.
+    pub(crate) fn sole_range(&self, name: Name) -> Option<(std::ops::Range<u32>, bool)> {
+        let mut found = self.candidates(name).iter().filter(|e| e.flags & REMOVED == 0 && e.id == name as u8);
+        let first = found.next()?;
+        Some((first.value..first.value + first.value_len, found.next().is_none()))
     }
 
     /// Whether the field is there.
@@ -113,7 +133,7 @@ impl Headers {
     /// Whether `member` is in the comma-separated list of the field, whatever its case (RFC 9110 5.6.1).
     pub fn lists<'k>(&self, key: impl Into<Key<'k>>, member: &str) -> bool {
         let key = key.into();
-        self.entries.iter().filter(|e| e.flags & REMOVED == 0 && self.is(e, key)).any(|entry| {
+        self.candidates(key.id).iter().filter(|e| e.flags & REMOVED == 0 && self.is(e, key)).any(|entry| {
             list_members(self.value_of(entry)).any(|found| found.eq_ignore_ascii_case(member.as_bytes()))
         })
     }
@@ -121,16 +141,18 @@ impl Headers {
     /// Adds a field behind the others. The caller has checked name and value.
     pub fn append<'k>(&mut self, key: impl Into<Key<'k>>, value: &[u8]) {
         let key = key.into();
+        self.seen |= key.id.bit();
         let name = self.bytes.len();
+        let text_len = key.text.len();
+        self.bytes.reserve(text_len + value.len() + 4);
         self.bytes.extend_from_slice(key.text);
         self.bytes.extend_from_slice(b": ");
-        let at = self.bytes.len();
         self.bytes.extend_from_slice(value);
         self.bytes.extend_from_slice(b"\r\n");
         self.entries.push(Entry {
             name: name as u32,
-            name_len: key.text.len() as u16,
-            value: at as u32,
+            name_len: text_len as u16,
+            value: (name + text_len + 2) as u32,
             value_len: value.len() as u32,
             id: key.id as u8,
             flags: ADDED,
@@ -153,6 +175,9 @@ impl Headers {
     pub fn remove<'k>(&mut self, key: impl Into<Key<'k>>) -> bool {
         let key = key.into();
         let mut found = false;
+        if self.candidates(key.id).is_empty() {
+            return false;
+        }
         for at in 0..self.entries.len() {
             let Some(entry) = self.entries.get(at).copied() else { break };
             if entry.flags & REMOVED == 0

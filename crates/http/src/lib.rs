@@ -2,6 +2,7 @@
 //! about a request while it is on its way.
 
 mod base64;
+pub mod buffers;
 pub mod cx;
 pub mod date;
 pub mod h1;

@@ -10,6 +10,9 @@ macro_rules! names {
 
         const ALL: &[(Name, &str)] = &[$((Name::$id, $text)),*];
         const IDS: &[Name] = &[Name::Other, $(Name::$id),*];
+        const TEXTS: &[&str] = &["", $($text),*];
+        // A set of names is one word.
+        const _: () = assert!(IDS.len() <= 64);
     };
 }
 
@@ -76,46 +79,73 @@ names! {
     XRequestId = "x-request-id",
 }
 
-/// The longest well-known name is `strict-transport-security`.
-const LEN_MAX: usize = 25;
-/// The most well-known names of one length.
-const SAME_LEN_MAX: usize = 12;
+/// 256 places for some sixty names: few enough bits to stay in the cache, room enough for a hash without
+/// collisions to be found.
+const HASH_BITS: u32 = 8;
+/// Found by trying; the constant is right as long as `by_hash` compiles, which checks every name.
+const HASH_FACTOR: u32 = 0xf338_cd8b;
 
-/// Ids of the names of each length; 0 ends a row.
-static BY_LEN: [[u8; SAME_LEN_MAX]; LEN_MAX + 1] = by_len();
+/// Ids by hash; 0 where there is none.
+static BY_HASH: [u8; 1 << HASH_BITS] = by_hash();
 
-const fn by_len() -> [[u8; SAME_LEN_MAX]; LEN_MAX + 1] {
-    let mut table = [[0u8; SAME_LEN_MAX]; LEN_MAX + 1];
+const fn by_hash() -> [u8; 1 << HASH_BITS] {
+    let mut table = [0u8; 1 << HASH_BITS];
     let mut at = 0;
     while at < ALL.len() {
-        let row = &mut table[ALL[at].1.len()];
-        let mut free = 0;
-        while row[free] != 0 {
-            free += 1;
-        }
-        row[free] = ALL[at].0 as u8;
+        let place = hash(ALL[at].1.as_bytes());
+        assert!(table[place] == 0, "two names share a hash: find another HASH_FACTOR");
+        table[place] = ALL[at].0 as u8;
         at += 1;
     }
     table
 }
 
+/// A hash of length, first, middle and last bytes; case doesn't count. `name` has two bytes at least.
+const fn hash(name: &[u8]) -> usize {
+    let len = name.len();
+    let first = (name[0] | 0x20) as u32;
+    let last = (name[len - 1] | 0x20) as u32;
+    let inner = (name[len - 2] | 0x20).wrapping_add(name[len / 2] | 0x20) as u32;
+    let word = (len as u32 & 0xff) | first << 8 | last << 16 | inner << 24;
+    (word.wrapping_mul(HASH_FACTOR) >> (32 - HASH_BITS)) as usize
+}
+
+/// Whether `name` is `text`, which is lower case. Setting bit 5 makes letters lower case and leaves `-`
+/// as it is; what else it might make equal is no token and never gets here.
+fn is_same(name: &[u8], text: &[u8]) -> bool {
+    if name.len() != text.len() {
+        return false;
+    }
+    const LOWER: u64 = 0x2020_2020_2020_2020;
+    let ((names, name_rest), (texts, text_rest)) = (name.as_chunks::<8>(), text.as_chunks::<8>());
+    let chunks = names.iter().zip(texts);
+    chunks.fold(true, |same, (a, b)| same & (u64::from_ne_bytes(*a) | LOWER == u64::from_ne_bytes(*b)))
+        && name_rest.iter().zip(text_rest).fold(true, |same, (a, b)| same & (a | 0x20 == *b))
+}
+
 impl Name {
-    /// The id of `name`, whatever its case.
+    /// The id of `name`, a token, whatever its case.
     pub fn of(name: &[u8]) -> Self {
-        let Some(row) = BY_LEN.get(name.len()) else { return Self::Other };
-        let first = name.first().map_or(0, u8::to_ascii_lowercase);
-        for &id in row {
-            let Some((known, text)) = (id as usize).checked_sub(1).and_then(|at| ALL.get(at)) else { break };
-            if text.as_bytes().first() == Some(&first) && text.as_bytes().eq_ignore_ascii_case(name) {
-                return *known;
-            }
+        if name.len() < 2 {
+            return Self::Other;
         }
-        Self::Other
+        let id = Self::from_id(BY_HASH[hash(name)]);
+        if is_same(name, id.text().as_bytes()) { id } else { Self::Other }
+    }
+
+    /// The name in that spelling, to write it; `spelling` must be this name.
+    pub fn spelt(self, spelling: &str) -> Key<'_> {
+        Key { id: self, text: spelling.as_bytes() }
+    }
+
+    /// A bit of its own, for sets of names.
+    pub const fn bit(self) -> u64 {
+        1 << (self as u8 & 63)
     }
 
     /// The name in lower case; empty for `Other`.
     pub fn text(self) -> &'static str {
-        (self as usize).checked_sub(1).and_then(|at| ALL.get(at)).map_or("", |(_, text)| text)
+        TEXTS.get(self as usize).copied().unwrap_or_default()
     }
 
     pub(crate) fn from_id(id: u8) -> Self {

@@ -4,6 +4,7 @@
 //! Whether an idle connection still lives is asked of the reactor, which costs no system call.
 
 use crate::h1::Conn;
+use bifrons_net::clock;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -118,7 +119,7 @@ impl Pool {
         if conn.messages() >= keep.requests_max || conn.is_sending() || conn.body_open() || !conn.is_quiet() {
             return;
         }
-        let now = Instant::now();
+        let now = clock::recent();
         if now - conn.born() >= keep.age_max {
             return;
         }

@@ -58,9 +58,9 @@ impl Pipe {
             flags |= SpliceFlags::MORE;
         }
         let (read, held) = (&self.read, self.held);
-        let moved = ready!(to.poll_write_with(cx, |fd| {
-            Ok(rustix::pipe::splice(read, None, fd, None, held, flags)?)
-        }))?;
+        let moved = ready!(
+            to.poll_write_with(cx, |fd| { Ok(rustix::pipe::splice(read, None, fd, None, held, flags)?) })
+        )?;
         self.held -= moved;
         Poll::Ready(Ok(moved))
     }

@@ -4,9 +4,10 @@
 //! each wait would cost more than the wait itself, so the timer underneath stays armed for the earliest
 //! deadline it was ever given; when it fires too early it is armed again for the real one.
 
+use crate::clock;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -15,6 +16,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
     deadline: Option<Instant>,
+    /// Whom `sleep` wakes; while that stays the same, it need not be told again.
+    waker: Option<Waker>,
 }
 
 impl Timer {
@@ -44,7 +47,7 @@ impl Timer {
         let deadline = match self.deadline {
             Some(deadline) => deadline,
             None => {
-                let Some(deadline) = Instant::now().checked_add(limit) else { return Poll::Pending };
+                let Some(deadline) = clock::recent().checked_add(limit) else { return Poll::Pending };
                 self.deadline = Some(deadline);
                 deadline
             }
@@ -54,15 +57,21 @@ impl Timer {
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if sleep.deadline() > deadline {
+        let is_earlier = sleep.deadline() > deadline;
+        if is_earlier {
             sleep.as_mut().reset(deadline);
         }
+        let knows = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if knows && !is_earlier && !sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.waker = Some(cx.waker().clone());
         // Bounded: the second turn has a deadline in the future or returns.
         loop {
             if sleep.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            if Instant::now() >= deadline {
+            if clock::read() >= deadline {
                 return Poll::Ready(());
             }
             sleep.as_mut().reset(deadline);

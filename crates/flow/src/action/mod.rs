@@ -14,7 +14,7 @@ use bifrons_http::{Body, FieldName, Name, Request, RequestHead, Response};
 /// What came of a route's action.
 pub enum Outcome {
     /// The answer.
-    Answer(Box<Response>),
+    Answer(Response),
     /// Route again with this path and query.
     Reroute(Vec<u8>),
 }
@@ -34,7 +34,7 @@ pub async fn answer(action: &Action, task: &mut Task<'_>, req: &mut Request) -> 
         Action::Files(plan) => files::answer(plan, task, &req.head)?,
         Action::Reroute(target) => return Ok(Outcome::Reroute(render(task, &req.head, target))),
     };
-    Ok(Outcome::Answer(Box::new(res)))
+    Ok(Outcome::Answer(res))
 }
 
 fn render(task: &Task<'_>, head: &RequestHead, template: &Template) -> Vec<u8> {

@@ -6,10 +6,11 @@
 use super::chunked::{Decoded, Decoder};
 use super::framing::Framing;
 use super::parse::{self, Parsed};
+use crate::buffers::{self, ROOM_MIN};
 use crate::head::{RequestHead, ResponseHead};
 use crate::headers::Headers;
 use bifrons_core::{Error, Kind, Limits, Result, Side};
-use bifrons_net::{Stream, Timer};
+use bifrons_net::{Stream, Timer, clock};
 use bytes::{Buf, Bytes, BytesMut};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -18,8 +19,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// 16 KiB: a head and a small body in one read, and what one TLS record holds.
-const ROOM_MIN: usize = 16 * 1024;
 /// 128 KiB: beyond it a bigger read saves nothing measurable, and slow clients would hold more memory.
 const ROOM_MAX: usize = 128 * 1024;
 
@@ -114,7 +113,7 @@ impl Conn {
             idle: Cell::new(false),
             sending: Cell::new(false),
             write_ended: Cell::new(false),
-            born: Instant::now(),
+            born: clock::recent(),
             messages: Cell::new(0),
         }
     }
@@ -187,7 +186,11 @@ impl Conn {
             ready!(timer.poll(cx, limit));
             return Poll::Ready(Err(self.timed_out("nothing came")));
         }
-        buf.reserve(room);
+        if buf.capacity() == 0 {
+            *buf = buffers::take(room);
+        } else {
+            buf.reserve(room);
+        }
         let spare = buf.capacity() - buf.len();
         match self.stream.poll_read(cx, &mut buf) {
             Poll::Ready(Ok(len)) => {
@@ -199,7 +202,7 @@ impl Conn {
             Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(self.side, &err))),
             Poll::Pending => {
                 if buf.is_empty() {
-                    *buf = BytesMut::new();
+                    buffers::give(std::mem::take(&mut buf));
                 }
                 ready!(timer.poll(cx, limit));
                 Poll::Ready(Err(self.timed_out("nothing came")))
@@ -224,12 +227,14 @@ impl Conn {
 
     /// Takes what a just accepted connection has already received, without waiting for the reactor.
     pub fn prefetch(&self) {
-        let mut buf = self.buf.borrow_mut();
-        buf.reserve(ROOM_MIN);
+        let mut buf = buffers::take(ROOM_MIN);
         match self.stream.try_read(&mut buf) {
-            Ok(len) if len > 0 => self.received.set(self.received.get() + len as u64),
+            Ok(len) if len > 0 => {
+                self.received.set(self.received.get() + len as u64);
+                *self.buf.borrow_mut() = buf;
+            }
             // The end and errors show again at the next read.
-            _ => *buf = BytesMut::new(),
+            _ => buffers::give(buf),
         }
     }
 
@@ -471,7 +476,7 @@ impl Conn {
         if rate_min == 0 {
             return Ok(timeout);
         }
-        let now = Instant::now();
+        let now = clock::read();
         let began = *body.began.get_or_insert(now);
         let earned = grace + Duration::from_secs_f64(body.seen as f64 / rate_min as f64);
         let left = earned.saturating_sub(now - began);
@@ -603,7 +608,7 @@ impl Conn {
 /// Drops the first `len` bytes; a buffer that is empty then is given up at once.
 fn take_front(buf: &mut BytesMut, len: usize) {
     if len == buf.len() {
-        *buf = BytesMut::new();
+        buffers::give(std::mem::take(buf));
     } else {
         buf.advance(len);
     }

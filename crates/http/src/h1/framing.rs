@@ -115,36 +115,35 @@ pub fn parse_length(value: &[u8]) -> Option<u64> {
 /// `Malformed` for a missing, repeated, malformed or contradicting host and for a malformed target.
 pub(crate) fn settle_target(head: &mut RequestHead) -> Result<()> {
     let side = Side::Downstream;
-    let mut hosts = head.headers.get_all(Name::Host);
-    let host = hosts.next().map(<[u8]>::to_vec);
-    if hosts.next().is_some() {
-        return Err(bad(side, "several Host fields"));
-    }
-    drop(hosts);
-    if host.is_none() && head.version == Version::Http11 {
-        return Err(bad(side, "no Host field"));
-    }
-    if let Some(host) = &host
-        && !is_authority(host)
-    {
+    let host = match head.headers.sole_range(Name::Host) {
+        Some((_, false)) => return Err(bad(side, "several Host fields")),
+        Some((range, true)) => Some(range),
+        None if head.version == Version::Http11 => return Err(bad(side, "no Host field")),
+        None => None,
+    };
+    head.authority = host.clone().unwrap_or(0..0);
+    if !is_authority(head.authority()) {
         return Err(bad(side, "malformed Host"));
     }
     let target = head.target();
     if !target.iter().all(|&b| crate::head::is_target_byte(b)) {
         return Err(bad(side, "a byte in the target that no URI has"));
     }
-    if head.method == Method::Connect {
-        let authority = target.to_vec();
-        return settle_connect(head, &authority);
+    match target {
+        _ if head.method == Method::Connect => settle_connect(head),
+        [b'/', ..] => Ok(()),
+        b"*" if head.method == Method::Options => Ok(()),
+        _ => settle_absolute(head, host.is_some()),
     }
+}
+
+/// Cuts an absolute target to origin-form.
+fn settle_absolute(head: &mut RequestHead, has_host: bool) -> Result<()> {
+    let side = Side::Downstream;
     let is_options = head.method == Method::Options;
-    if target.starts_with(b"/") || (is_options && target == b"*") {
-        head.set_authority(host.as_deref().unwrap_or_default());
-        return Ok(());
-    }
-    let absolute = split_absolute(target, is_options).ok_or_else(|| bad(side, "malformed target"))?;
+    let absolute = split_absolute(head.target(), is_options).ok_or_else(|| bad(side, "malformed target"))?;
     // RFC 9112 3.2.2 lets a proxy replace a Host that disagrees; two parsers would route differently.
-    if host.as_deref().is_some_and(|host| !absolute.is_for(host)) {
+    if has_host && !absolute.is_for(head.authority()) {
         return Err(bad(side, "Host disagrees with the target"));
     }
     let (authority, origin) = (absolute.authority.to_vec(), absolute.origin);
@@ -154,12 +153,13 @@ pub(crate) fn settle_target(head: &mut RequestHead) -> Result<()> {
     Ok(())
 }
 
-fn settle_connect(head: &mut RequestHead, authority: &[u8]) -> Result<()> {
+fn settle_connect(head: &mut RequestHead) -> Result<()> {
+    let authority = head.target();
     let has_port = authority.rsplit(|&b| b == b':').next().is_some_and(|port| !port.is_empty() && port.iter().all(u8::is_ascii_digit));
     if !is_authority(authority) || authority.is_empty() || !authority.contains(&b':') || !has_port {
         return Err(bad(Side::Downstream, "malformed CONNECT target"));
     }
-    head.set_authority(authority);
+    head.authority = head.target_range.clone();
     Ok(())
 }
 
