@@ -44,6 +44,18 @@ pub(crate) fn check(root: &Path) -> Outcome {
     }
 }
 
+/// The text of all Rust files.
+#[cfg(test)]
+pub(crate) fn all_sources(root: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    for krate in crates(root)? {
+        for path in rust_files(&krate)? {
+            text.push_str(&read(&path)?);
+        }
+    }
+    Ok(text)
+}
+
 /// Folders of all crates.
 fn crates(root: &Path) -> Result<Vec<PathBuf>, String> {
     let listed = root.join("crates");
@@ -55,10 +67,11 @@ fn crates(root: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(folders)
 }
 
-/// Rust files below the crate's `src`.
+/// The crate's Rust files; those of the end-to-end tests lie in `e2e`.
 fn rust_files(krate: &Path) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
-    let mut folders = vec![krate.join("src")];
+    let sources = ["src", "e2e"].map(|folder| krate.join(folder));
+    let mut folders: Vec<_> = sources.into_iter().filter(|folder| folder.is_dir()).collect();
     while let Some(folder) = folders.pop() {
         let entries = folder.read_dir().map_err(|err| format!("cannot list {}: {err}", folder.display()))?;
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {

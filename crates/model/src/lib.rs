@@ -2,6 +2,7 @@
 //! produces, and the only thing a snapshot is built from. Field comments are the manual.
 
 pub mod cluster;
+mod declared;
 pub mod host;
 pub mod listener;
 pub mod route;
@@ -9,6 +10,7 @@ mod schema;
 mod shorthand;
 
 pub use cluster::{Cluster, KeepAlive, Retry, RetryOn, UpstreamTimeouts};
+pub use declared::declared;
 pub use host::Host;
 pub use listener::{ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, ServerField, Timeouts};
 pub use route::{ClientAbort, ForwardedField, HostField, Proxy, Redirect, Respond, Route, StaticFiles};

@@ -1,5 +1,7 @@
 use super::*;
 
+mod guide;
+
 fn page_of(name: &str) -> String {
     let pages = pages().unwrap();
     pages.into_iter().find(|page| page.name == name).unwrap().text

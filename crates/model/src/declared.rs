@@ -1,0 +1,37 @@
+//! The variables that a YAML configuration declares itself: the named groups of its regular expressions.
+
+use bifrons_config::yaml::Node;
+use std::collections::HashSet;
+
+/// The names, without `$`; for [`bifrons_config::yaml::Options::declared`].
+pub fn declared(root: &Node) -> HashSet<String> {
+    let mut names = HashSet::new();
+    let hosts = root.entry("hosts").map(Node::items).unwrap_or_default();
+    for host in hosts {
+        host.entry("names").into_iter().for_each(|name| take(name, &mut names));
+        let routes = host.entry("routes").map(Node::items).unwrap_or_default();
+        routes.iter().filter_map(|route| route.entry("path")).for_each(|path| take(path, &mut names));
+    }
+    names
+}
+
+/// The named groups of all patterns of a tree that are regular expressions.
+fn take(patterns: &Node, names: &mut HashSet<String>) {
+    patterns.walk(&mut |node| {
+        let Some(pattern) = node.text().filter(|text| text.starts_with('~')) else { return };
+        // `(?<name>…)` and `(?P<name>…)`. What is no regular expression is told when the value is read.
+        for (at, _) in pattern.match_indices("(?") {
+            let rest = pattern.get(at + 2..).unwrap_or_default();
+            let rest = rest.strip_prefix('P').unwrap_or(rest);
+            let name = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).map(|(name, _)| name);
+            names.extend(name.filter(|name| is_name(name)).map(str::to_owned));
+        }
+    });
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests;
