@@ -49,3 +49,6 @@ fn covers(prefix: &[u8], path: &[u8]) -> bool {
         None => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

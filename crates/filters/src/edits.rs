@@ -135,3 +135,6 @@ fn field_name(text: &str) -> Result<FieldName, String> {
         _ => Ok(name),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,14 @@ pub mod chain;
 pub mod config;
 pub mod deny_path;
 pub mod edits;
+pub mod fault;
 pub mod filter;
+pub mod replace_body;
 pub mod request_headers;
 pub mod response_headers;
 pub mod spec;
+#[cfg(test)]
+mod testing;
 
 pub use chain::Chain;
 pub use filter::{Filter, Step, Waiting};
@@ -20,4 +24,11 @@ spec::filters! {
     ResponseHeaders(response_headers::Config),
     /// Answers 403 under path prefixes.
     DenyPath(deny_path::Config),
+    /// Delays or refuses a share of the requests.
+    Fault(fault::Config),
+    /// Replaces a text in response bodies.
+    ReplaceBody(replace_body::Config),
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,3 +64,6 @@ impl Filter for ResponseHeaders {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,3 +23,6 @@ pub fn format(at: SystemTime) -> String {
 pub fn parse(text: &[u8]) -> Option<SystemTime> {
     httpdate::parse_http_date(std::str::from_utf8(text).ok()?).ok()
 }
+
+#[cfg(test)]
+mod tests;

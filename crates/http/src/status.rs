@@ -72,3 +72,6 @@ pub fn reason(status: u16) -> &'static str {
 pub fn is_bodiless(status: u16) -> bool {
     status < 200 || status == 204 || status == 304
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,3 +61,6 @@ pub const WORDS: &[&str] = &[
     "upstream_busy",
     "internal",
 ];
+
+#[cfg(test)]
+mod tests;
