@@ -90,7 +90,7 @@ async fn exchange(
         attempt.connect_us = line.connect_us;
     }
     let (sent_before, received_before) = (line.conn.sent(), line.conn.received());
-    let upgrade = plan.version == Version::Http11 && framing::asks_upgrade(&req.head);
+    let upgrade = plan.upgrade && plan.version == Version::Http11 && framing::asks_upgrade(&req.head);
     let keeps = plan.keep_alive && cluster.keep.idle_max > 0;
     let pump = send(plan, task, req, &line, (endpoint, upgrade, keeps)).await?;
     let outcome = wait_for_head(plan, cluster, task, req, (&line, pump)).await;
@@ -303,6 +303,12 @@ fn client_left(cx: &mut Context<'_>, policy: ClientAbort, http: &Conn, is_read: 
         ClientAbort::CancelOnHalfClose => stream.is_read_closed(),
         _ => stream.is_hung_up(),
     };
+    // A connection whose first bytes were read without the reactor counts as readable until somebody looks:
+    // nothing is there, so the next news is waited for. A pipelined request stays where it is.
+    if !gone && stream.is_alive() {
+        stream.clear_readable();
+        let _ = stream.poll_readable(cx);
+    }
     gone.then(|| Error::downstream(Kind::Closed, "the client left before the answer"))
 }
 

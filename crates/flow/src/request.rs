@@ -83,7 +83,7 @@ impl Task<'_> {
         }
         routing::find_host(self, &req.head)?;
         for _ in 0..=routing::REROUTES_MAX {
-            routing::find_route(self, &mut req.head)?;
+            routing::find_route(self, req)?;
             match self.take_route(req).await? {
                 action::Outcome::Answer(res) => return Ok(res),
                 action::Outcome::Reroute(target) => routing::reroute(self, &mut req.head, &target)?,

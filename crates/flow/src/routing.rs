@@ -80,8 +80,9 @@ pub fn find_host(task: &mut Task<'_>, head: &RequestHead) -> Result<()> {
 /// # Errors
 /// `NoRoute`; `Malformed` for a path that can't be normalised; `BodyTooLarge` for a length beyond the
 /// route's.
-pub fn find_route(task: &mut Task<'_>, head: &mut RequestHead) -> Result<()> {
+pub fn find_route(task: &mut Task<'_>, req: &mut Request) -> Result<()> {
     let Some(host) = task.host.clone() else { return Ok(()) };
+    let head = &mut req.head;
     settle_path(&mut task.cx, head, &host.path)?;
     let route = CAPTURES.with_borrow_mut(|(_, captures)| {
         captures.clear();
@@ -95,18 +96,18 @@ pub fn find_route(task: &mut Task<'_>, head: &mut RequestHead) -> Result<()> {
     });
     task.route = route.ok_or_else(|| Error::local(Kind::NoRoute, "no route fits"))?;
     task.cx.route = Some(task.route.name.clone());
-    limit_body(task)
+    limit_body(task, &req.body)
 }
 
 /// The route's limit on the body, against the announced length at once.
-fn limit_body(task: &Task<'_>) -> Result<()> {
+fn limit_body(task: &Task<'_>, body: &Body) -> Result<()> {
     let max = task.route.body_max;
     let http = &task.conn.http;
-    if !http.body_open() {
-        return Ok(());
+    if http.body_open() {
+        http.set_body_max(max);
     }
-    http.set_body_max(max);
-    if http.body_left().is_some_and(|left| left > max) {
+    // A body that came with its head is in hand already, and no shorter for that.
+    if body.length().is_some_and(|len| len > max) {
         return Err(Error::downstream(Kind::BodyTooLarge, "Content-Length is larger than the body limit"));
     }
     Ok(())

@@ -185,6 +185,8 @@ pub struct ProxyPlan {
     pub version: Version,
     /// Whether connections are kept.
     pub keep_alive: bool,
+    /// Whether a client's `Upgrade` is passed on.
+    pub upgrade: bool,
     /// When the client goes away.
     pub client_abort: ClientAbort,
     /// How long connecting may take.

@@ -235,10 +235,20 @@ fn a_listener_may_take_a_lone_lf_in_heads_only() {
     let request = client.read_response().echoed();
     assert_eq!((request.target(), request.field("X"), request.text()), ("/lf", Some("a"), "hi"));
     assert!(find(&origin.received(0), b"X: a\r\n").is_some(), "what goes on always has CRLF");
-    let chunked = b"POST / HTTP/1.1\nHost: test\nTransfer-Encoding: chunked\n\n5\nhello\n0\n\n";
-    assert_eq!(only_status(&proxy, chunked), Ok(400));
     for bare_cr in [b"GET / HTTP/1.1\nHost: test\nX: a\rb\n\n".as_slice(), b"GET / HTTP/1.1\nHost: test\nX: a\n b\n\n"] {
         assert_eq!(only_status(&proxy, bare_cr), Ok(400));
+    }
+}
+
+#[test]
+fn chunked_framing_takes_no_lone_lf_whatever_the_listener_says() {
+    let origin = Origin::script(|wire| {
+        wire.read_to_end();
+    });
+    let proxy = front_with(&origin, ", lone_lf: accept, timeouts: { linger: 1s }", "");
+    for body in ["5\nhello\n0\n\n", "5\r\nhello\n0\r\n\r\n", "0\n\n", "0\r\nX: a\n\r\n", "0\r\n\n"] {
+        let request = format!("POST / HTTP/1.1\nHost: test\nTransfer-Encoding: chunked\n\n{body}");
+        assert_eq!(only_status(&proxy, request.as_bytes()), Ok(400), "{body:?}");
     }
 }
 

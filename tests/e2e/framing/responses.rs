@@ -77,7 +77,8 @@ fn endless_heads_become_502() {
     let many_hints = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(40);
     for bytes in [many_bytes, many_fields, long_line, many_hints] {
         let origin = Origin::answering(&bytes);
-        let mut client = front(&origin).client();
+        let proxy = front(&origin);
+        let mut client = proxy.client();
         client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
         let status = std::iter::repeat_with(|| client.read_response().status()).find(|status| *status != 103);
         assert_eq!(status, Some(502), "{}", &bytes[..40]);

@@ -1,7 +1,7 @@
 //! Several proxies in a row.
 
 use crate::support::front_setup;
-use bifrons_testkit::{Origin, Proxy, Wire, in_namespace};
+use bifrons_testkit::{Origin, Proxy, Wire, in_namespace, wait_until};
 
 /// A hop that listens at `bind`, dials from `from`, and trusts those before it.
 fn hop(bind: &str, from: &str, to: &str, trusted: &str) -> Proxy {
@@ -38,7 +38,7 @@ fn a_loop_is_broken() {
     let mut client = proxy.client();
     assert_eq!(client.get("/").status(), 508);
     assert_eq!(client.get("/").status(), 508, "and the proxy is well");
-    assert!(proxy.stdout().contains("loop"));
+    wait_until("the log says so", || proxy.stdout().contains("\"termination\":\"loop\""));
 }
 
 #[test]

@@ -59,8 +59,18 @@ fn bodies_have_a_size() {
     assert_eq!(status_and_life(&proxy, announced(11)).0, 413);
     let head = "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n";
     assert_eq!(status_and_life(&proxy, chunked(head, &[b'x'; 10], 4, "0\r\n\r\n")).0, 200);
-    assert_eq!(status_and_life(&proxy, chunked(head, &[b'x'; 11], 4, "0\r\n\r\n")), (413, false));
     assert_eq!(origin.requests().len(), 2, "no too large body arrived whole");
+}
+
+#[test]
+fn a_chunked_body_that_grows_too_large_is_cut() {
+    let origin = Origin::script(|wire| {
+        wire.read_to_end();
+    });
+    let proxy = front_with(&origin, ", limits: { body: 10 }, timeouts: { linger: 1s }", "");
+    let head = "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert_eq!(status_and_life(&proxy, chunked(head, &[b'x'; 11], 4, "0\r\n\r\n")), (413, false));
+    assert!(!origin.received_all().ends_with(b"0\r\n\r\n"), "the origin must not take it for whole");
 }
 
 #[test]
@@ -80,8 +90,10 @@ fn a_route_has_a_body_limit_of_its_own() {
     let origin = Origin::saying("ok");
     let proxy = routes_to(
         &origin,
-        "- { path: /*, proxy: app, max_body: 5 }
-         - { path: /upload/*, proxy: app, max_body: 20 }",
+        r#"
+        - { path: /*, proxy: app, max_body: 5 }
+        - { path: /upload/*, proxy: app, max_body: 20 }
+        "#,
     );
     let post = |path: &str, len: usize| {
         let head = format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {len}\r\n\r\n");

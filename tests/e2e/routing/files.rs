@@ -50,7 +50,7 @@ fn files_have_a_type_and_directories_an_index() {
         let got = answer.field("Content-Type").map(|kind| kind.split(';').next().unwrap().to_owned());
         same((answer.status(), answer.text(), got.as_deref()), (status, text, kind))
     });
-    assert_eq!([get(&proxy, "/none").status(), get(&proxy, "/docs/").status()], [404, 404]);
+    assert_eq!([get(&proxy, "/none").status(), get(&proxy, "/docs/").status()], [404, 403]);
 }
 
 #[test]

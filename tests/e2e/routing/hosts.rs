@@ -16,7 +16,7 @@ fn proxy(hosts: &[(&str, &str)], default: &str) -> Proxy {
 #[test]
 fn exact_then_leading_then_trailing_wildcard_then_regex_then_default() {
     let hosts = [
-        ("\"~^(?<name>www|api)\\\\d*\\\\.example\\\\.org$\"", "regex $name"),
+        ("\"~^(?<name>www|api)\\\\d*\\\\.example\\\\.org$\"", "regex $1"),
         ("\"www.*\"", "trailing"),
         ("\"www.example.*\"", "longer trailing"),
         ("\"*.org\"", "shorter leading"),

@@ -145,6 +145,7 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
             HttpVersion::V1_1 => Version::Http11,
         },
         keep_alive: proxy.keep_alive,
+        upgrade: proxy.upgrade,
         client_abort: proxy.client_abort,
         connect_timeout: timeouts.connect.0,
         send_timeout: timeouts.send.0,

@@ -190,8 +190,12 @@ pub fn response_delimit(head: &ResponseHead, method: Method, len: Option<u64>, c
     }
     let announced = head.headers.get(Name::ContentLength);
     if method == Method::Head || is_bodiless(head.status) {
-        // What a GET would have had, if the origin said so.
-        return if announced.is_some() { Delimit::AsIs } else { Delimit::Nothing };
+        // What a GET would have had, if the origin said so or the body is ours (RFC 9110 9.3.2).
+        return match (announced, len) {
+            (Some(_), _) => Delimit::AsIs,
+            (None, Some(len @ 1..)) if !is_bodiless(head.status) => Delimit::Length(len),
+            _ => Delimit::Nothing,
+        };
     }
     match (len, client) {
         (Some(_), _) if announced.is_some() => Delimit::AsIs,
