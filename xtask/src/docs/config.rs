@@ -50,7 +50,8 @@ impl<'s> Writer<'s> {
             }
             let definition = self.schema.definition(name)?;
             if !self.schema.is_map_form(name) {
-                self.out.push_str(&format!("## {}\n\n", title(name)));
+                let level = if self.page == "config.md" { "##" } else { "###" };
+                self.out.push_str(&format!("{level} {}\n\n", title(name)));
                 self.body(name, definition)?;
             }
             self.types_of(definition)?;

@@ -3,8 +3,9 @@
 use super::markdown::{NOTICE, code, table};
 use bifrons_observe::access::AccessLogger;
 use bifrons_observe::config::{AccessLog, Destination};
-use bifrons_observe::metrics::{Exposition, FAMILIES, Type};
+use bifrons_observe::metrics::{FAMILIES, Registry, Type};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 const INTRO: &str = "\
 # Metrics
@@ -26,22 +27,30 @@ pub(super) fn page() -> Result<String, String> {
         let labels: Vec<_> = family.labels.iter().map(|label| code(label)).collect();
         vec![code(family.name), kind.to_owned(), labels.join(", "), family.help.to_owned()]
     });
-    let rows: Vec<_> = rows.chain(access_log()?).collect();
+    let rows: Vec<_> = rows.chain(others()?).collect();
     Ok(format!("{NOTICE}{INTRO}{}", table(&["metric", "type", "labels", "meaning"], rows)))
 }
 
-/// The families that the access log writes itself, read from what it writes.
-fn access_log() -> Result<Vec<Vec<String>>, String> {
+/// The families that are in no table, read from what a registry writes.
+fn others() -> Result<Vec<Vec<String>>, String> {
     let logger = AccessLogger::start().map_err(|err| err.to_string())?;
     let format = bifrons_observe::CompiledFormat::builtin("json").ok_or("there is no format json")?;
     let log = AccessLog::new(Destination::Stdout);
     let _open = logger.open(&log, Arc::new(format)).map_err(|err| err.to_string())?;
-    let mut text = Exposition::default();
-    logger.expose(&mut text);
-    let text = text.finish();
+    let registry = Registry::new(SystemTime::UNIX_EPOCH);
+    registry.reloaded("0", SystemTime::UNIX_EPOCH);
+    registry.on_render(move |out| logger.expose(out));
+    let text = registry.render();
     let helps = text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split_once(' '));
-    let row = |(name, help): (&str, &str)| {
-        vec![code(name), "counter".to_owned(), code("destination"), help.to_owned()]
-    };
-    Ok(helps.map(row).collect())
+    let others = helps.filter(|(name, _)| FAMILIES.iter().all(|family| family.name != *name));
+    Ok(others.map(|(name, help)| row(&text, name, help)).collect())
+}
+
+/// A family's row by its lines in the text format.
+fn row(text: &str, name: &str, help: &str) -> Vec<String> {
+    let kind =
+        text.lines().find_map(|line| line.strip_prefix(&format!("# TYPE {name} "))).unwrap_or_default();
+    let sample = text.lines().find_map(|line| line.strip_prefix(&format!("{name}{{"))).unwrap_or_default();
+    let labels = sample.split(',').filter_map(|pair| pair.split_once('=')).map(|(label, _)| code(label));
+    vec![code(name), kind.to_owned(), labels.collect::<Vec<_>>().join(", "), help.to_owned()]
 }
