@@ -95,7 +95,8 @@ impl Stream {
     /// Whether the peer has gone entirely (reset, or both directions closed), seen without reading.
     /// A peer that has only finished sending (half-close) counts as there.
     pub fn is_hung_up(&self) -> bool {
-        match self.fd.poll_read_ready(&mut noop()) {
+        // Only the writing side's readiness holds the hang-up: tokio shows each side its own bits.
+        match self.fd.poll_write_ready(&mut noop()) {
             Poll::Ready(Ok(guard)) => guard.ready().is_write_closed(),
             Poll::Ready(Err(_)) => true,
             Poll::Pending => false,

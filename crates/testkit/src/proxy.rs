@@ -98,6 +98,8 @@ impl Setup {
         let mut child = Command::new(crate::binary::bifrons())
             .arg("run")
             .arg(&file)
+            .arg("--pid-file")
+            .arg(self.dir.path().join("pid"))
             .args(&self.args)
             .envs(self.env)
             .stdin(Stdio::null())
