@@ -3,7 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
+mod clients;
+mod config;
+mod load;
+mod nginx;
 mod support;
+mod traffic;
 
 mod http1 {
     mod bodies;
@@ -37,4 +42,11 @@ mod clusters {
     mod policies;
     mod pool;
     mod retries;
+}
+mod operations {
+    mod admin;
+    mod logs;
+    mod reload;
+    mod stop;
+    mod upgrade;
 }

@@ -1,6 +1,7 @@
 //! Step 6. One try: take or dial a connection, send, wait for the head.
 
 use crate::forward;
+use crate::record::Share;
 use crate::request::Task;
 use crate::snapshot::{ClusterPlan, ProxyPlan};
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
@@ -55,7 +56,8 @@ pub async fn attempt(
     picked: Picked,
 ) -> Result<Response> {
     let endpoint = picked.endpoint().clone();
-    task.active = Some(picked.into_active());
+    let share = Share::of(&task.conn.worker, cluster.stats.requests_active);
+    task.active = Some((picked.into_active(), share));
     task.cx.attempts.push(Attempt {
         endpoint: endpoint_name(&endpoint),
         status: 0,
@@ -89,14 +91,14 @@ async fn exchange(
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.connect_us = line.connect_us;
     }
-    let (sent_before, received_before) = (line.conn.sent(), line.conn.received());
+    let (sent_before, received_before) = (line.conn.sent(), line.conn.consumed());
     let upgrade = plan.upgrade && plan.version == Version::Http11 && framing::asks_upgrade(&req.head);
     let keeps = plan.keep_alive && cluster.keep.idle_max > 0;
     let pump = send(plan, task, req, &line, (endpoint, upgrade, keeps)).await?;
     let outcome = wait_for_head(plan, cluster, task, req, (&line, pump)).await;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.sent = line.conn.sent() - sent_before;
-        attempt.received = line.conn.received() - received_before;
+        attempt.received = line.conn.consumed() - received_before;
     }
     let (head, pump) = outcome?;
     note_head(task, cluster, &head);
@@ -323,7 +325,7 @@ async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) 
 }
 
 /// The endpoint's key in the pool: its state lives as long as the endpoint is in use.
-fn key_of(endpoint: &Endpoint) -> EndpointKey {
+pub(crate) fn key_of(endpoint: &Endpoint) -> EndpointKey {
     Arc::as_ptr(endpoint.state()) as EndpointKey
 }
 

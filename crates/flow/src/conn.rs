@@ -1,5 +1,6 @@
 //! Step 2. One connection: which protocol it speaks, and what is known about it.
 
+use crate::record::Share;
 use crate::serve;
 use crate::shared::Admitted;
 use crate::snapshot::ListenerPlan;
@@ -37,7 +38,10 @@ pub struct ConnCx {
     /// The connection.
     pub http: Rc<Conn>,
     addr: Addr,
+    /// What earlier requests have consumed.
+    counted: Cell<u64>,
     _admitted: Admitted,
+    _active: Share,
 }
 
 impl ConnCx {
@@ -50,6 +54,14 @@ impl ConnCx {
             *plans = (local, listener);
         }
         if self.worker.shared.is_draining() { Lease::Last } else { Lease::On }
+    }
+}
+
+impl ConnCx {
+    /// Bytes consumed since this was asked last: those of the request that ends now.
+    pub fn take_consumed(&self) -> u64 {
+        let consumed = self.http.consumed();
+        consumed - self.counted.replace(consumed)
     }
 }
 
@@ -100,6 +112,14 @@ pub async fn serve(
     };
     let http = Rc::new(Conn::new(stream, Side::Downstream));
     worker.register(accepted.serial, &http);
-    let cx = ConnCx { worker, facts: Rc::new(facts), http, addr: accepted.addr, _admitted: accepted.admitted };
+    let cx = ConnCx {
+        _active: Share::of(&worker, listener.stats.active),
+        worker,
+        facts: Rc::new(facts),
+        http,
+        addr: accepted.addr,
+        counted: Cell::new(0),
+        _admitted: accepted.admitted,
+    };
     serve::http1::serve(cx, (local, listener)).await;
 }

@@ -1,13 +1,15 @@
 //! Step 9. What is written down when a request is over: access log and metrics.
 
 use crate::request::Task;
-use crate::snapshot::ClusterPlan;
+use crate::snapshot::{Action, ClusterPlan};
+use crate::worker::Worker;
 use bifrons_balance::{Change, Endpoint};
 use bifrons_http::vars::Scope;
 use bifrons_http::{RequestHead, termination};
 use bifrons_net::clock;
 use bifrons_observe::access::Log;
-use bifrons_observe::metrics::{Counter, Metric, Registry, RouteStats};
+use bifrons_observe::metrics::{Counter, Gauge, Metric, Registry, RouteStats};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What is written down about a route's requests.
@@ -33,6 +35,26 @@ impl ErrorStats {
     }
 }
 
+/// One more of what a gauge shows, for as long as it lives; also where a panic ends it.
+pub struct Share {
+    worker: Rc<Worker>,
+    gauge: Gauge,
+}
+
+impl Share {
+    /// Counts from now on.
+    pub fn of(worker: &Rc<Worker>, gauge: Gauge) -> Self {
+        worker.shard.shift(gauge, 1);
+        Self { worker: worker.clone(), gauge }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.worker.shard.shift(self.gauge, -1);
+    }
+}
+
 /// Counts and logs the request.
 pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
     let now = clock::read();
@@ -45,6 +67,12 @@ pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
     let stats = &task.listener.stats;
     shard.add(stats.received, cx.received);
     shard.add(stats.sent, cx.sent);
+    if let Action::Proxy(plan) = &task.route.action
+        && let Some(cluster) = task.local.snapshot.clusters.get(plan.cluster)
+    {
+        shard.add(cluster.stats.sent, cx.attempts.iter().map(|attempt| attempt.sent).sum());
+        shard.add(cluster.stats.received, cx.attempts.iter().map(|attempt| attempt.received).sum());
+    }
     if let Some(err) = &cx.error {
         let word = termination::word(err);
         if let Some(counter) = task.conn.worker.errors.of(word) {

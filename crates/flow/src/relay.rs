@@ -25,7 +25,6 @@ const GATHER_BYTES: usize = 16 * 1024;
 /// Sends the answer and says what becomes of the connection.
 pub async fn answer(task: &mut Task<'_>, req: &RequestHead, mut res: Response, lease: Lease) -> After {
     let sent_before = task.conn.http.sent();
-    let received_before = task.conn.http.received();
     task.cx.status = res.head.status;
     let after = if matches!(res.body, Body::Tunnel(_)) {
         tunnel::run(task, req, &mut res).await
@@ -43,7 +42,7 @@ pub async fn answer(task: &mut Task<'_>, req: &RequestHead, mut res: Response, l
         }
     };
     task.cx.sent = task.conn.http.sent() - sent_before;
-    task.cx.received += task.conn.http.received() - received_before;
+    task.cx.received = task.conn.take_consumed();
     task.res = Some(res.head);
     after
 }
@@ -58,7 +57,9 @@ fn persistence(task: &Task<'_>, req: &RequestHead, lease: Lease) -> (Persist, Af
         err.side() == Side::Downstream && !matches!(err.kind(), Kind::Method | Kind::Loop | Kind::BodyTooLarge)
             || err.kind() == Kind::BodyTooLarge && !is_readable
     });
-    if lease == Lease::Last || is_refused || !is_readable || !framing::request_keeps_alive(req) {
+    // A drain may have begun while the request was served.
+    let is_last = lease == Lease::Last || task.conn.worker.shared.is_draining();
+    if is_last || is_refused || !is_readable || !framing::request_keeps_alive(req) {
         return (Persist::Close, After::Close);
     }
     match req.version {

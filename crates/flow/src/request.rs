@@ -2,7 +2,7 @@
 
 use crate::action;
 use crate::conn::{ConnCx, Lease};
-use crate::record;
+use crate::record::{self, Share};
 use crate::relay;
 use crate::respond;
 use crate::snapshot::{HostPlan, ListenerPlan, RoutePlan};
@@ -42,7 +42,9 @@ pub struct Task<'a> {
     /// The head of the answer, once it was sent.
     pub res: Option<ResponseHead>,
     /// The endpoint that works on it, counted as long as this lives.
-    pub active: Option<Active>,
+    pub active: Option<(Active, Share)>,
+    /// It counts as being served as long as this lives.
+    pub counted: Share,
 }
 
 /// Answers one request. Never fails: errors become answers.

@@ -1,5 +1,6 @@
 //! From a request to its host and route; from a route to another one.
 
+use crate::record::Share;
 use crate::request::Task;
 use crate::snapshot::ListenerPlan;
 use bifrons_core::{Error, Kind, Result};
@@ -37,6 +38,7 @@ impl<'a> Task<'a> {
             cx: ReqCx::new(conn.facts.clone(), clock::read()),
             res: None,
             active: None,
+            counted: Share::of(&conn.worker, listener.stats.requests_active),
         }
     }
 

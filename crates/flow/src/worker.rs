@@ -1,5 +1,6 @@
 //! A worker: one thread, one runtime, its own sockets and pools. No lock on the way of a request.
 
+use crate::attempt;
 use crate::listen;
 use crate::record::ErrorStats;
 use crate::shared::Shared;
@@ -179,6 +180,7 @@ impl Worker {
                     self.log.flush();
                     if count.is_multiple_of(SWEEP_TICKS) {
                         self.pool.sweep(now);
+                        self.show_idle();
                     }
                     if let Some(deadline) = deadline {
                         self.end_idle();
@@ -190,6 +192,16 @@ impl Worker {
             }
         }
         self.log.flush();
+    }
+
+    /// Shows how many idle connections there are to each cluster.
+    fn show_idle(&self) {
+        let Some(local) = self.local() else { return };
+        for cluster in &local.snapshot.clusters {
+            let set = cluster.shared.load();
+            let idle: usize = set.endpoints().iter().map(|endpoint| self.pool.len(attempt::key_of(endpoint))).sum();
+            self.shard.set(cluster.stats.pool_idle, i64::try_from(idle).unwrap_or(i64::MAX));
+        }
     }
 
     fn obey(self: &Rc<Self>, command: Command) {

@@ -14,6 +14,11 @@ pub fn bifrons() -> &'static Path {
     })
 }
 
+/// Runs `bifrons` with these arguments to its end.
+pub fn run(args: &[&str]) -> std::process::Output {
+    Command::new(bifrons()).args(args).output().expect("bifrons runs")
+}
+
 /// target/PROFILE/deps/e2e-HASH → target/PROFILE/bifrons.
 fn built() -> PathBuf {
     let test = std::env::current_exe().unwrap();

@@ -70,7 +70,10 @@ impl<'a> Cx<'a> {
             None => Problem::nowhere(message),
         };
         problem.help = help;
-        self.problems.push(problem);
+        // What several hosts or routes share is wrong once.
+        if !self.problems.0.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 
     /// Notes a message of the form `what is wrong\nhelp: the fix`.

@@ -133,6 +133,12 @@ impl Conn {
         self.received.get()
     }
 
+    /// Bytes that messages were made of since the connection began: what was received and does not lie
+    /// ahead of us.
+    pub fn consumed(&self) -> u64 {
+        self.received.get() - self.buf.borrow().len() as u64
+    }
+
     /// Bytes sent since the connection began.
     pub fn sent(&self) -> u64 {
         self.sent.get()
