@@ -2,7 +2,6 @@
 
 use bifrons_net::Addr;
 use clap::{Args, Parser, Subcommand};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// One proxy for both sides of a connection: reverse proxy, load balancer, web server.
@@ -42,6 +41,8 @@ pub enum Command {
     FileServer(FileServerArgs),
     /// A small web server to try and test proxies with: it tells what it received
     Origin(OriginArgs),
+    /// See it work: three origins and a proxy in front of them, with five commands to try
+    Demo(ProcessArgs),
 }
 
 #[derive(Args, Debug)]
@@ -153,13 +154,3 @@ Paths:
   /sse             an event a second (?n=5 of them, ?ms=200 apart)
   /ws              WebSocket, echoes messages
   anything else    what it received, as JSON: method, target, headers in order, body, client";
-
-/// The address of a listener as the command line takes it, for messages.
-pub fn url_of(listen: &str) -> String {
-    let text = listen.strip_prefix("http://").unwrap_or(listen);
-    match text.parse::<SocketAddr>() {
-        Ok(addr) if addr.ip().is_unspecified() => format!("http://127.0.0.1:{}", addr.port()),
-        Ok(addr) => format!("http://{addr}"),
-        Err(_) => text.to_owned(),
-    }
-}

@@ -1,15 +1,22 @@
 //! One function per command of the command line.
 
-pub mod one_liners;
+mod check;
+mod demo;
+mod one_liners;
+mod remote;
+mod schema;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, RunArgs};
 use crate::load::Origin;
-use crate::{origin, process};
+use crate::origin;
+use crate::process::{self, Launch};
 use bifrons_config::Problems;
-use std::io::IsTerminal;
+use std::fmt;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// Why a command failed.
+#[derive(Debug)]
 pub enum Failure {
     /// The configuration is wrong.
     Config(Problems),
@@ -29,16 +36,28 @@ impl From<String> for Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(problems) => problems.fmt(f),
+            Self::Other(message) => f.write_str(message),
+        }
+    }
+}
+
 /// Runs the command; its failure goes to standard error.
 pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
-        Command::Run(args) => Origin::of(&args.files.files, args.files.nginx)
-            .map_err(Failure::from)
-            .and_then(|origin| process::run(&origin, &args.process)),
-        Command::ReverseProxy(args) => one_liners::reverse_proxy(&args),
-        Command::FileServer(args) => one_liners::file_server(&args),
+        Command::Run(args) => serve(args),
+        Command::Check(args) => check::check(&args),
+        Command::Show(args) => check::show(&args),
+        Command::Schema => schema::print(),
+        Command::Reload(args) => remote::reload(&args),
+        Command::Stop(args) => remote::stop(&args),
+        Command::ReverseProxy(args) => one_liners::reverse_proxy(args),
+        Command::FileServer(args) => one_liners::file_server(args),
         Command::Origin(args) => origin::run(&args),
-        _ => Err(Failure::Other("not yet".into())),
+        Command::Demo(args) => demo::demo(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,10 +68,26 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
+/// `bifrons run`.
+fn serve(args: RunArgs) -> Result<(), Failure> {
+    let origin = Origin::of(&args.files.files, args.files.nginx)?;
+    process::run(Launch { origin, args: args.process, default_pid_file: true, greeting: None })
+}
+
 fn report(failure: &Failure) {
     match failure {
         Failure::Config(problems) if std::io::stderr().is_terminal() => eprintln!("{}", problems.to_ansi()),
         Failure::Config(problems) => eprintln!("{problems}"),
         Failure::Other(message) => eprintln!("bifrons: {message}"),
+    }
+}
+
+/// Writes to standard output; who has stopped reading has enough.
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {error}").into())
+        }
+        _ => Ok(()),
     }
 }

@@ -1,10 +1,11 @@
 //! From files to a `Config`: which dialect, which defaults of the binary, and what relative paths begin at.
 
 use bifrons_config::yaml;
-use bifrons_config::{Problem, Problems, Source};
+use bifrons_config::{Place, Problem, Problems, Source};
 use bifrons_flow::build;
 use bifrons_flow::{Shared, Snapshot};
 use bifrons_model::Config;
+use bifrons_net::Addr;
 use bifrons_observe::Registry;
 use bifrons_observe::access::AccessLogger;
 use bifrons_observe::config::{AccessLog, AccessLogs, Destination};
@@ -30,8 +31,10 @@ pub struct Loaded {
     pub config: Config,
     /// Where relative paths begin.
     pub base: PathBuf,
-    /// Notes for `check -v`.
-    pub notes: Vec<String>,
+    /// Directives of nginx that are accepted without effect, for `check -v`.
+    pub accepted: Vec<(Place, String)>,
+    /// What works otherwise than it may look.
+    pub warnings: Vec<Problem>,
 }
 
 impl Origin {
@@ -59,16 +62,22 @@ impl Origin {
         match self {
             Self::Yaml(files) => {
                 let base = directory(files.first().map_or(Path::new("."), PathBuf::as_path));
+                let options =
+                    yaml::Options { declared: Some(&bifrons_model::declared), ..yaml::Options::default() };
                 let config = match files.as_slice() {
-                    [file] => yaml::load_file(file)?,
-                    files => yaml::load(&together(files), &yaml::Options::default())?,
+                    [file] => yaml::load_file_with(file, &options)?,
+                    files => yaml::load(&together(files), &options)?,
                 };
-                Ok(Loaded { config, base, notes: Vec::new() })
+                Ok(Loaded::plain(config, base))
             }
-            Self::Nginx(_) => Err(Problem::nowhere("nginx configurations are not supported yet").into()),
+            Self::Nginx(file) => {
+                let bifrons_nginx::Loaded { config, accepted, warnings } =
+                    bifrons_nginx::load(file, &bifrons_nginx::Defaults::default())?;
+                Ok(Loaded { config, base: directory(file), accepted, warnings })
+            }
             Self::Fixed(config) => {
                 let base = std::env::current_dir().unwrap_or_default();
-                Ok(Loaded { config: (**config).clone(), base, notes: Vec::new() })
+                Ok(Loaded::plain((**config).clone(), base))
             }
         }
     }
@@ -87,6 +96,10 @@ fn directory(file: &Path) -> PathBuf {
 }
 
 impl Loaded {
+    fn plain(config: Config, base: PathBuf) -> Self {
+        Self { config, base, accepted: Vec::new(), warnings: Vec::new() }
+    }
+
     /// Fills in what the binary decides: JSON lines to standard output where nothing is said about the
     /// access log, and absolute paths.
     pub fn finish(mut self) -> Self {
@@ -110,11 +123,6 @@ impl Loaded {
         }
         self
     }
-
-    /// What building goes by.
-    pub fn options(&self) -> build::Options {
-        build::Options { base: self.base.clone(), dry_run: false }
-    }
 }
 
 fn absolute_logs(base: &Path, logs: &mut Option<AccessLogs>) {
@@ -125,17 +133,58 @@ fn absolute_logs(base: &Path, logs: &mut Option<AccessLogs>) {
     }
 }
 
+/// Files that access records go to, each once.
+pub fn access_log_files(config: &Config) -> Vec<PathBuf> {
+    let of_routes = config.hosts.iter().flat_map(|host| &host.routes).map(|route| &route.access_log);
+    let of_hosts = config.hosts.iter().map(|host| &host.access_log);
+    let logs = of_routes.chain(of_hosts).chain([&config.access_log]).flatten();
+    let mut files: Vec<PathBuf> = logs
+        .flat_map(|logs| logs.iter())
+        .filter_map(|log| match &log.to {
+            Destination::File(path) => Some(PathBuf::from(path)),
+            _ => None,
+        })
+        .collect();
+    files.sort_unstable();
+    files.dedup();
+    files
+}
+
+/// Where the admin server listens, in a configuration that [`dry_run`] has found good.
+pub fn admin_addr(config: &Config) -> Option<Addr> {
+    config.admin.as_ref()?.bind.parse().ok()
+}
+
 /// Builds the configuration without opening, binding or resolving anything.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn dry_run(config: &Arc<Config>, base: &Path) -> Result<Snapshot, Problems> {
+pub fn dry_run(loaded: &Loaded) -> Result<Snapshot, Problems> {
     let access =
         AccessLogger::start().map_err(|error| Problem::nowhere(format!("cannot start a thread: {error}")))?;
     let shared = Shared::new(Registry::new(SystemTime::now()), access.clone());
-    let options = build::Options { base: base.to_owned(), dry_run: true };
-    let result = build::build(config.clone(), &shared, &options);
-    // Ends its thread: privileges are dropped while there is one thread only.
+    let options = build::Options { base: loaded.base.clone(), dry_run: true };
+    let built = build::build(Arc::new(loaded.config.clone()), &shared, &options);
+    // Ends its thread: privileges are given up while there is one thread only.
     access.close(Duration::from_secs(1));
-    result
+    let (snapshot, mut problems) = match built {
+        Ok(snapshot) => (Some(snapshot), Problems::default()),
+        Err(problems) => (None, problems),
+    };
+    if let Err(problem) = check_admin(&loaded.config) {
+        problems.push(problem);
+    }
+    match snapshot {
+        Some(snapshot) => problems.into_result(snapshot),
+        None => Err(problems),
+    }
+}
+
+/// The admin server's address is the one thing that the snapshot does not need.
+fn check_admin(config: &Config) -> Result<(), Problem> {
+    let Some(admin) = &config.admin else { return Ok(()) };
+    match admin.bind.parse::<Addr>() {
+        Ok(_) => Ok(()),
+        Err(message) => Err(Problem::nowhere(format!("admin.bind: {message}"))),
+    }
 }

@@ -41,7 +41,7 @@ pub fn run(args: &OriginArgs) -> Result<(), Failure> {
         }
         tokio::select! {
             _ = tasks.join_next() => {}
-            _ = crate::process::signals::interrupted() => {}
+            _ = crate::process::signals::stopped() => {}
         }
         Ok(())
     })

@@ -1,53 +1,223 @@
 //! The process: one control thread and the workers.
+//!
+//! The order of a start: read and check the configuration, open the error log, bind the sockets (or take
+//! them over), and give up privileges, all while there is one thread only; then logs, snapshot, names,
+//! workers, and at last the word that we are ready. After that [`control`] reacts to signals.
 
+mod accounts;
+mod control;
+mod log;
+mod notify;
+pub mod pid;
+mod privileges;
 pub mod signals;
 mod sockets;
+mod upgrade;
+mod who;
 mod workers;
 
 use crate::cli::ProcessArgs;
 use crate::command::Failure;
-use crate::load::{self, Origin};
+use crate::load::{self, Loaded, Origin};
+use bifrons_control::admin::Phase;
+use bifrons_control::resolve::{self, Names};
 use bifrons_flow::{Shared, build};
-use bifrons_model::Workers;
+use bifrons_model::{Config, Workers};
+use bifrons_net::handover::Inherited;
 use bifrons_observe::Registry;
 use bifrons_observe::access::AccessLogger;
+use control::Control;
+use pid::PidFile;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sockets::Sockets;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
-use tokio::signal::unix::{SignalKind, signal};
+use std::time::SystemTime;
+use tokio::sync::{mpsc, watch};
+
+/// What to serve, and how the process goes about it.
+pub struct Launch {
+    /// Where the configuration comes from.
+    pub origin: Origin,
+    /// What the command line says besides.
+    pub args: ProcessArgs,
+    /// Whether there is a pid file where neither command line nor configuration names one.
+    pub default_pid_file: bool,
+    /// Told to a person once the proxy serves.
+    pub greeting: Option<String>,
+}
+
+/// A process that has its sockets and has given up its privileges, still with one thread.
+struct Prepared {
+    loaded: Loaded,
+    sockets: Sockets,
+    pid: Option<PidFile>,
+    log: log::ErrorLog,
+    /// Where the process before us waits.
+    ready: Option<std::os::fd::OwnedFd>,
+    program: PathBuf,
+}
 
 /// Serves until a signal ends it.
-pub fn run(origin: &Origin, args: &ProcessArgs) -> Result<(), Failure> {
-    let mut loaded = origin.load()?.finish();
-    if let Some(count) = args.workers {
-        loaded.config.workers = Workers::Count(count);
-    }
-    let options = loaded.options();
-    let config = Arc::new(loaded.config);
-    let plan = load::dry_run(&config, &options.base)?;
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let count = config.workers.count();
-    let sockets = sockets::Sockets::open(&plan.listeners, count)?;
-    let access = AccessLogger::start().map_err(|error| format!("cannot start a thread: {error}"))?;
-    let shared = Shared::new(Registry::new(SystemTime::now()), access.clone());
-    let snapshot = build::build(config.clone(), &shared, &options)?;
-    shared.publish(Arc::new(snapshot));
+pub fn run(launch: Launch) -> Result<(), Failure> {
+    let prepared = prepare(&launch)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start the runtime: {error}"))?;
-    runtime.block_on(async {
-        let mut workers = workers::Workers::start(count, &shared)?;
-        workers.listen(&sockets)?;
-        let mut term = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-        let mut int = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
+    let done = runtime.block_on(serve(launch, prepared));
+    // Tasks of the control side have nothing left to do that anybody waits for.
+    runtime.shutdown_background();
+    done
+}
+
+impl Launch {
+    /// Reads the configuration, with what the command line says besides.
+    fn load(&self) -> Result<Loaded, Failure> {
+        let mut loaded = self.origin.load()?.finish();
+        if let Some(count) = self.args.workers {
+            loaded.config.workers = Workers::Count(count);
         }
-        shared.draining.store(true, std::sync::atomic::Ordering::Relaxed);
-        drop(sockets);
-        workers.drain(Instant::now() + config.shutdown.timeout.0);
-        workers.ended().await;
-        Ok(())
-    })
+        Ok(loaded)
+    }
+}
+
+/// The part of the start that needs privileges, or the only thread.
+fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
+    let program = upgrade::program();
+    let loaded = launch.load()?;
+    let plan = load::dry_run(&loaded)?;
+    let config = &loaded.config;
+    let log = log::ErrorLog::start(&config.error_log, launch.args.log_level.as_deref())?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{}", warning.one_line());
+    }
+    raise_open_files();
+
+    let inherited =
+        Inherited::take().map_err(|error| format!("cannot take over inherited sockets: {error}"))?;
+    let mut sockets = Sockets::inherited(inherited.sockets);
+    sockets.open(&plan.listeners, config.workers.count())?;
+    sockets.open_admin(load::admin_addr(config))?;
+    sockets.forget_inherited();
+
+    let pid = pid_file(launch, config)?;
+    let identity = privileges::identity(config.user.as_deref(), config.group.as_deref())?;
+    if let Some(identity) = &identity {
+        privileges::give_files(identity, &log_files(config), pid.as_ref());
+    }
+    privileges::become_user(identity.as_ref())?;
+    Ok(Prepared { loaded, sockets, pid, log, ready: inherited.ready, program })
+}
+
+/// The rest of the start, and all that follows.
+async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
+    let Prepared { loaded, sockets, pid, log, ready, program } = prepared;
+    let signals = signals::Signals::new().map_err(|error| format!("cannot listen to signals: {error}"))?;
+    let access = AccessLogger::start().map_err(|error| format!("cannot start a thread: {error}"))?;
+    let registry = Registry::new(SystemTime::now());
+    registry.on_render({
+        let access = access.clone();
+        move |out| access.expose(out)
+    });
+    count_panics(&registry);
+    let shared = Shared::new(registry, access);
+    let (config, options) = (Arc::new(loaded.config), build::Options { base: loaded.base, dry_run: false });
+    let snapshot = Arc::new(build::build(config.clone(), &shared, &options)?);
+    let names = Names::start(&snapshot, resolve::START_LIMIT).await;
+    let hash = control::hash_text(&snapshot);
+    shared.publish(snapshot);
+
+    let workers = workers::Workers::start(config.workers.count(), &shared)?;
+    workers.listen(sockets.shares(workers.count())?);
+    sockets.announce();
+    shared.metrics.reloaded(&hash, SystemTime::now());
+    let (phase, _) = watch::channel(Phase::Starting);
+    // One reload at a time; who asks meanwhile waits.
+    let (reload, reloads) = mpsc::channel(4);
+    let greeting = launch.greeting.clone();
+    let mut control = Control {
+        launch,
+        config,
+        shared,
+        sockets,
+        workers,
+        names,
+        log,
+        pid,
+        program,
+        phase,
+        reload,
+        reloads,
+        admin: None,
+        upgrade: None,
+        reload_count: 0,
+    };
+    control.serve_admin();
+    control.started(ready);
+    if let Some(greeting) = greeting {
+        println!("{greeting}");
+    }
+    control.run(signals).await
+}
+
+/// The pid file, claimed before privileges are given up.
+fn pid_file(launch: &Launch, config: &Config) -> Result<Option<PidFile>, Failure> {
+    let said = launch.args.pid_file.as_deref();
+    if let Some(path) = said {
+        return Ok(Some(PidFile::claim(path)?));
+    }
+    if let Some(path) = &config.pid_file {
+        return match PidFile::claim(Path::new(path)) {
+            Ok(pid) => Ok(Some(pid)),
+            Err(message) if message.contains(pid::RUNNING) => Err(message.into()),
+            Err(message) => {
+                tracing::warn!("{message}; `reload` and `stop` will not find this process");
+                Ok(None)
+            }
+        };
+    }
+    if !launch.default_pid_file {
+        return Ok(None);
+    }
+    match PidFile::claim(&pid::default_path()) {
+        Ok(pid) => Ok(Some(pid)),
+        Err(message) => {
+            tracing::info!("{message}; this process has no pid file, --pid-file names one");
+            Ok(None)
+        }
+    }
+}
+
+/// Files of all access logs and the error log.
+fn log_files(config: &Config) -> Vec<PathBuf> {
+    let mut files = load::access_log_files(config);
+    if !matches!(config.error_log.to.as_str(), "stderr" | "stdout") {
+        files.push(PathBuf::from(&config.error_log.to));
+    }
+    files
+}
+
+/// Takes as many descriptors as the system lets us: two a proxied connection go fast.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let all = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, all) {
+            tracing::warn!(%error, "cannot raise the limit of open files");
+        }
+    }
+}
+
+/// A panic ends its connection's task, which the runtime catches; it is counted and logged here.
+fn count_panics(registry: &Arc<Registry>) {
+    let registry = Arc::downgrade(registry);
+    std::panic::set_hook(Box::new(move |info| {
+        if let Some(registry) = registry.upgrade() {
+            registry.panicked();
+        }
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let message = info.payload_as_str().unwrap_or("no message");
+        tracing::error!(place, message, "a mistake in the proxy itself ended a connection");
+    }));
 }

@@ -1,17 +1,65 @@
-//! Signals.
+//! Signals and what they mean.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::io;
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
-/// Returns at SIGINT or SIGTERM.
-pub async fn interrupted() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    // Both are cancel-safe; which of the two came makes no difference.
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGHUP: take the configuration again.
+    Reload,
+    /// SIGTERM, SIGINT, SIGQUIT: finish what runs, and end.
+    Stop,
+    /// SIGUSR1: open log files again.
+    ReopenLogs,
+    /// SIGUSR2: start the binary anew and give it the sockets.
+    Upgrade,
+}
+
+/// All signals that we react to.
+pub struct Signals {
+    hangup: Stream,
+    terminate: Stream,
+    interrupt: Stream,
+    quit: Stream,
+    user1: Stream,
+    user2: Stream,
+}
+
+impl Signals {
+    /// From now on none of them ends the process by itself.
+    ///
+    /// # Errors
+    /// When the system refuses a handler.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            user1: signal(SignalKind::user_defined1())?,
+            user2: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    /// The next one. Cancel-safe. Biased: who wants us to stop comes first.
+    pub async fn next(&mut self) -> Signal {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.quit.recv() => Signal::Stop,
+            _ = self.hangup.recv() => Signal::Reload,
+            _ = self.user1.recv() => Signal::ReopenLogs,
+            _ = self.user2.recv() => Signal::Upgrade,
+        }
+    }
+}
+
+/// Returns when the process is asked to stop.
+pub async fn stopped() {
+    match Signals::new() {
+        Ok(mut signals) => while signals.next().await != Signal::Stop {},
+        Err(_) => std::future::pending().await,
     }
 }

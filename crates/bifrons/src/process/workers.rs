@@ -1,15 +1,12 @@
 //! The worker threads.
 
-use super::sockets::Sockets;
-use bifrons_flow::{Command, Shared, Worker};
+use super::sockets::Shares;
+use bifrons_flow::{Command, Shared, Worker, worker};
+use bifrons_net::Addr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
-use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
-
-/// Files are opened and read on these threads; a few per worker keep a slow disk from piling up.
-const BLOCKING_THREADS: usize = 4;
 
 /// All workers of the process.
 pub struct Workers {
@@ -30,6 +27,9 @@ impl Drop for Farewell {
 
 impl Workers {
     /// Starts `count` threads; they have nothing to do yet.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
     pub fn start(count: usize, shared: &Arc<Shared>) -> Result<Self, String> {
         let (commands, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
         let (farewell, ended) = mpsc::unbounded_channel();
@@ -38,7 +38,7 @@ impl Workers {
             let farewell = Farewell(index, farewell.clone());
             thread::Builder::new()
                 .name(format!("worker-{index}"))
-                .spawn(move || serve(index, shared, siblings, inbox, farewell))
+                .spawn(move || serve(shared, siblings, inbox, &farewell))
                 .map_err(|error| format!("cannot start a worker thread: {error}"))?;
         }
         Ok(Self { commands, ended, running: count })
@@ -49,15 +49,21 @@ impl Workers {
         self.commands.len()
     }
 
-    /// Gives the sockets of these addresses to the workers.
-    pub fn listen(&self, sockets: &Sockets) -> Result<(), String> {
-        for (index, listenings) in sockets.shares(self.count())?.into_iter().enumerate() {
-            self.send(index, Command::Listen(listenings));
+    /// Has each listen on its sockets.
+    pub fn listen(&self, shares: Shares) {
+        for (index, sockets) in shares.into_iter().enumerate() {
+            self.send(index, Command::Listen(sockets));
         }
-        Ok(())
     }
 
-    /// Tells all to finish.
+    /// Has all stop listening on these addresses.
+    pub fn unlisten(&self, addrs: &[Addr]) {
+        for index in 0..self.count() {
+            self.send(index, Command::Unlisten(addrs.to_vec()));
+        }
+    }
+
+    /// Has all finish what runs, and end.
     pub fn drain(&self, until: Instant) {
         for index in 0..self.count() {
             self.send(index, Command::Drain(until));
@@ -72,27 +78,34 @@ impl Workers {
         }
     }
 
-    /// Returns when all have ended.
-    pub async fn ended(&mut self) {
-        while self.running > 0 && self.ended.recv().await.is_some() {
-            self.running -= 1;
+    /// The next worker that has ended; while serving that is an accident. Cancel-safe.
+    pub async fn next_ended(&mut self) -> usize {
+        match self.ended.recv().await {
+            Some(index) => {
+                self.running -= 1;
+                index
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Returns when all have ended. Cancel-safe.
+    pub async fn all_ended(&mut self) {
+        while self.running > 0 {
+            self.next_ended().await;
         }
     }
 }
 
 /// A worker's thread.
 fn serve(
-    index: usize,
     shared: Arc<Shared>,
     siblings: Vec<mpsc::UnboundedSender<Command>>,
     inbox: mpsc::UnboundedReceiver<Command>,
-    _farewell: Farewell,
+    farewell: &Farewell,
 ) {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(BLOCKING_THREADS)
-        .build_local(LocalOptions::default());
-    match runtime {
+    let index = farewell.0;
+    match worker::runtime() {
         Ok(runtime) => runtime.block_on(async { Worker::new(index, shared, siblings).run(inbox).await }),
         Err(error) => tracing::error!(worker = index, %error, "cannot start a worker's runtime"),
     }

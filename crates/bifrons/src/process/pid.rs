@@ -1,0 +1,160 @@
+//! The pid file, by which `reload` and `stop` find the process, and beside it the status file
+//! (`bifrons.status` for `bifrons.pid`), by which they learn how a reload went.
+
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, geteuid, test_kill_process};
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// Part of the message when another process has the file.
+pub const RUNNING: &str = "is already running";
+
+/// Where it is by default: `/run/bifrons.pid` as root, else in the user's runtime directory.
+pub fn default_path() -> PathBuf {
+    if geteuid().is_root() {
+        return "/run/bifrons.pid".into();
+    }
+    match std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty()) {
+        Some(dir) => Path::new(&dir).join("bifrons.pid"),
+        None => format!("/tmp/bifrons-{}.pid", geteuid().as_raw()).into(),
+    }
+}
+
+/// Where the outcome of reloads is.
+pub fn status_path(pid_file: &Path) -> PathBuf {
+    pid_file.with_extension("status")
+}
+
+/// The process that a pid file names, if it runs.
+///
+/// # Errors
+/// No file, or no number in it.
+pub fn running(path: &Path) -> Result<Option<Pid>, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read the pid file {}: {error}", path.display()))?;
+    let pid: Option<i32> = text.trim().parse().ok();
+    let pid = pid.filter(|pid| *pid > 0).and_then(Pid::from_raw);
+    Ok(pid.filter(|pid| is_ours(*pid)))
+}
+
+/// Whether the process lives and has our name: ids are used again.
+fn is_ours(pid: Pid) -> bool {
+    if matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH)) {
+        return false;
+    }
+    let name = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok();
+    match (name(&pid.as_raw_nonzero().to_string()), name("self")) {
+        (Some(theirs), Some(ours)) => theirs == ours,
+        // Without /proc, the id alone must do.
+        _ => true,
+    }
+}
+
+/// How the last reload went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Reloads so far, whatever came of them.
+    pub count: u64,
+    /// What there is to say.
+    pub outcome: Result<String, String>,
+}
+
+impl Status {
+    /// What the status file says, if it is whole.
+    pub fn read(path: &Path) -> Option<Self> {
+        let value: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        let message = value.get("message")?.as_str()?.to_owned();
+        let outcome = if value.get("result")? == "ok" { Ok(message) } else { Err(message) };
+        Some(Self { count: value.get("reloads")?.as_u64()?, outcome })
+    }
+
+    fn to_text(&self) -> String {
+        let (result, message) = match &self.outcome {
+            Ok(message) => ("ok", message),
+            Err(message) => ("failed", message),
+        };
+        let pid = std::process::id();
+        format!("{:#}\n", json!({ "pid": pid, "reloads": self.count, "result": result, "message": message }))
+    }
+}
+
+/// The two files of this process; both open from the start, as a user without privileges may not be able to
+/// open them later.
+#[derive(Debug)]
+pub struct PidFile {
+    path: PathBuf,
+    pid: File,
+    status: File,
+}
+
+impl PidFile {
+    /// Opens both files. Nothing is written yet.
+    ///
+    /// # Errors
+    /// Another process of ours that the file names, unless it is the one we replace; what the system says.
+    pub fn claim(path: &Path) -> Result<Self, String> {
+        let parent = rustix::process::getppid();
+        if let Ok(Some(pid)) = running(path)
+            && Some(pid) != parent
+            && pid != rustix::process::getpid()
+        {
+            return Err(format!("bifrons {RUNNING}: process {pid}, by {}", path.display()));
+        }
+        let open = |path: &Path| {
+            open(path).map_err(|error| format!("cannot write the pid file {}: {error}", path.display()))
+        };
+        Ok(Self { pid: open(path)?, status: open(&status_path(path))?, path: path.to_owned() })
+    }
+
+    /// Both files.
+    pub fn files(&self) -> [&File; 2] {
+        [&self.pid, &self.status]
+    }
+
+    /// Writes our id: from now on we are the process.
+    pub fn write(&self) -> io::Result<()> {
+        rewrite(&self.pid, &format!("{}\n", std::process::id()))
+    }
+
+    /// Writes how a reload went.
+    pub fn report(&self, status: &Status) -> io::Result<()> {
+        rewrite(&self.status, &status.to_text())
+    }
+}
+
+impl Drop for PidFile {
+    /// Removes both, unless another process has taken over.
+    fn drop(&mut self) {
+        let own = std::process::id().to_string();
+        if std::fs::read_to_string(&self.path).is_ok_and(|text| text.trim() == own) {
+            for (path, file) in [(&self.path, &self.pid), (&status_path(&self.path), &self.status)] {
+                // Where the directory is not ours, an empty file says the same.
+                if std::fs::remove_file(path).is_err() {
+                    let _ = file.set_len(0);
+                }
+            }
+        }
+    }
+}
+
+/// Links are not followed: the directory may be /tmp.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o644))?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"));
+    }
+    Ok(file)
+}
+
+fn rewrite(mut file: &File, text: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.write_all_at(text.as_bytes(), 0)?;
+    file.flush()
+}
+
+#[cfg(test)]
+mod tests;
