@@ -35,10 +35,13 @@ struct Idle {
     until: Instant,
 }
 
+/// A worker's number, and how many idle connections it keeps to an endpoint.
+type Count = (usize, Arc<AtomicUsize>);
+
 /// How many idle connections each worker keeps to each endpoint, for siblings to see.
 #[derive(Debug, Default)]
 pub struct Board {
-    counts: Mutex<HashMap<EndpointKey, Vec<(usize, Arc<AtomicUsize>)>>>,
+    counts: Mutex<HashMap<EndpointKey, Vec<Count>>>,
 }
 
 impl Board {

@@ -5,6 +5,7 @@
 //! - [`AccessLogger`] (one a process), [`Log`] (one a destination of a host or route), [`LogBuffer`] (one a
 //!   worker): records on their way to a [`sinks::Sink`].
 //! - [`Registry`] (one a process), [`Shard`] (one a worker): counters, gauges and histograms, and their text.
+//!
 //! Times as logs write them are in `bifrons_core::time`.
 
 pub mod access;

@@ -37,7 +37,7 @@ fn a_child_gets_the_sockets_and_the_parent_keeps_them_to_itself() {
 #[test]
 fn an_adopted_socket_serves_the_address_it_is_told() {
     let socket = socket();
-    let fd = OwnedFd::from(rustix::io::fcntl_dupfd_cloexec(&socket, 3).unwrap());
+    let fd = rustix::io::fcntl_dupfd_cloexec(&socket, 3).unwrap();
     let listen = format!("{}=127.0.0.1:0", fd.as_raw_fd());
     std::mem::forget(fd);
     let inherited = Inherited::from_old(Some(&listen), None).unwrap();
