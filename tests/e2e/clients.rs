@@ -45,7 +45,13 @@ impl Nginx {
              location /told {{ return 200 \"$request_method $request_uri $http_host $http_x_forwarded_for\"; }} }} }}\n"
         );
         let path = dir.write("nginx.conf", conf);
-        let started = Command::new("nginx").arg("-c").arg(&path).arg("-p").arg(dir.path()).stderr(Stdio::null()).spawn();
+        let started = Command::new("nginx")
+            .arg("-c")
+            .arg(&path)
+            .arg("-p")
+            .arg(dir.path())
+            .stderr(Stdio::null())
+            .spawn();
         let Ok(child) = started else {
             println!("SKIPPED: nginx is not installed");
             return None;
@@ -73,13 +79,44 @@ fn curl_through_us_to_nginx() {
     let url = |path: &str| format!("http://{}{path}", proxy.addr("web"));
     let Some(told) = run("curl", &["-s", "-H", "Host: shop.test", &url("/told?x=1")]) else { return };
     assert_eq!(told, "GET /told?x=1 shop.test 127.0.0.1");
-    let range = run("curl", &["-s", "-r", "1000-1999", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", &url("/big.bin")]);
+    let range = run(
+        "curl",
+        &[
+            "-s",
+            "-r",
+            "1000-1999",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code} %{size_download}",
+            &url("/big.bin"),
+        ],
+    );
     assert_eq!(range.unwrap(), "206 1000");
     // Several on one connection, one of them a HEAD.
     let urls = [&url("/big.bin"), &url("/big.bin"), &url("/none")];
-    let codes = run("curl", &["-s", "-o", "/dev/null", "-o", "/dev/null", "-o", "/dev/null", "-w", "%{http_code},%{size_download},%{num_connects} ", urls[0], urls[1], urls[2]]);
+    let codes = run(
+        "curl",
+        &[
+            "-s",
+            "-o",
+            "/dev/null",
+            "-o",
+            "/dev/null",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code},%{size_download},%{num_connects} ",
+            urls[0],
+            urls[1],
+            urls[2],
+        ],
+    );
     let codes = codes.unwrap();
-    assert!(codes.starts_with("200,1048576,1 200,1048576,0 404,") && codes.trim_end().ends_with(",0"), "{codes}");
+    assert!(
+        codes.starts_with("200,1048576,1 200,1048576,0 404,") && codes.trim_end().ends_with(",0"),
+        "{codes}"
+    );
     assert!(run("curl", &["-sI", &url("/big.bin")]).unwrap().contains("Content-Length: 1048576"));
 }
 
@@ -93,7 +130,8 @@ fn curl_uploads_with_and_without_a_length() {
     let file = dir.write("body", crate::support::pattern(2 << 20));
     let data = format!("@{}", file.display());
     for more in [&["-H", "Expect:"][..], &["-H", "Transfer-Encoding: chunked", "-H", "Expect:"]] {
-        let args = [&["-s", "-o", "/dev/null", "-w", "%{http_code}", "--data-binary", &data, &url][..], more].concat();
+        let args = [&["-s", "-o", "/dev/null", "-w", "%{http_code}", "--data-binary", &data, &url][..], more]
+            .concat();
         let Some(code) = run("curl", &args) else { return };
         assert_eq!(code, "200");
     }
@@ -108,7 +146,8 @@ fn curl_upgrades_to_a_websocket() {
     });
     let proxy = front(&origin);
     let url = format!("http://{}/ws", proxy.addr("web"));
-    let fields = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x", "Sec-WebSocket-Version: 13"];
+    let fields =
+        ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x", "Sec-WebSocket-Version: 13"];
     let mut args = vec!["-s", "-i", "--max-time", "10", &url];
     fields.iter().for_each(|field| args.extend(["-H", field]));
     let Ok(output) = Command::new("curl").args(args).output() else { return };
@@ -125,4 +164,28 @@ fn wrk_finds_no_errors() {
     let Some(report) = run("wrk", &["-t", "1", "-c", "32", "-d", "2s", &url]) else { return };
     assert!(!report.contains("Socket errors") && !report.contains("Non-2xx"), "{report}");
     assert!(report.contains("Requests/sec"), "{report}");
+}
+
+#[test]
+fn our_own_origin_through_the_proxy() {
+    let (addr, dir) = (free_addr(), TempDir::new());
+    let mut child = Command::new(bifrons_testkit::binary::bifrons())
+        .args(["origin", "--listen", &addr.to_string(), "--name", "one"])
+        .current_dir(dir.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("the origin listens", || listens(addr));
+    let proxy = before(addr);
+    let mut client = proxy.client();
+    let sizes = [("/bytes/100", 100), ("/bytes/1m", 1 << 20), ("/chunked/64k", 64 << 10), ("/drip/5/1", 5)];
+    let got: Vec<_> = sizes.iter().map(|(path, _)| client.get(path).body.len()).collect();
+    let status = client.get("/status/503").status();
+    let told: serde_json::Value = serde_json::from_slice(&client.get("/anything?a=b").body).unwrap();
+    client.send("GET /close HTTP/1.1\r\nHost: test\r\n\r\n");
+    let cut = client.read_cut_response().message.unwrap().body.len();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(got, sizes.map(|(_, size)| size));
+    assert_eq!((status, told["target"].as_str(), cut), (503, Some("/anything?a=b"), 100));
 }

@@ -19,7 +19,10 @@ fn mistakes(name: &str, text: &str, want: &[(&str, &str)]) {
     assert_eq!(code, Some(1), "{said}");
     assert_eq!(said.matches("error: ").count(), want.len(), "{said}");
     for (place, what) in want {
-        assert!(said.contains(&format!("{name}:{place}")) && said.contains(what), "no {what:?} at {place} in\n{said}");
+        assert!(
+            said.contains(&format!("{name}:{place}")) && said.contains(what),
+            "no {what:?} at {place} in\n{said}"
+        );
     }
 }
 
@@ -34,11 +37,15 @@ hosts:
       - { path: api, respond: x }
 clusters: { app: { endpoints: [\"127.0.0.1:1\"], balance: round_robbin } }
 ";
-    mistakes("three.yaml", text, &[
-        ("5:21", "did you mean \"proxy\"?"),
-        ("6:17", "write `/api`"),
-        ("7:57", "did you mean \"round_robin\"?"),
-    ]);
+    mistakes(
+        "three.yaml",
+        text,
+        &[
+            ("5:21", "did you mean \"proxy\"?"),
+            ("6:17", "write `/api`"),
+            ("7:57", "did you mean \"round_robin\"?"),
+        ],
+    );
 }
 
 #[test]
@@ -52,11 +59,15 @@ hosts:
       - { path: /a, respond: x, redirect: /y }
 clusters: { app: { endpoints: [\"127.0.0.1:1\"] } }
 ";
-    mistakes("three.yaml", text, &[
-        ("1:27", "invalid address \"127.0.0.1:99999\""),
-        ("5:28", "did you mean \"app\"?"),
-        ("6:17", "several actions"),
-    ]);
+    mistakes(
+        "three.yaml",
+        text,
+        &[
+            ("1:27", "invalid address \"127.0.0.1:99999\""),
+            ("5:28", "did you mean \"app\"?"),
+            ("6:17", "several actions"),
+        ],
+    );
 }
 
 #[test]
@@ -72,11 +83,15 @@ http {
     sendfil on;
 }
 ";
-    mistakes("three.conf", text, &[
-        ("5:9", "did you mean \"server_name\"?"),
-        ("6:60", "unknown directive \"frobnicate\""),
-        ("8:5", "did you mean \"sendfile\"?"),
-    ]);
+    mistakes(
+        "three.conf",
+        text,
+        &[
+            ("5:9", "did you mean \"server_name\"?"),
+            ("6:60", "unknown directive \"frobnicate\""),
+            ("8:5", "did you mean \"sendfile\"?"),
+        ],
+    );
 }
 
 #[test]
@@ -102,7 +117,8 @@ fn a_wrong_file_does_not_start() {
 #[test]
 fn a_taken_port_is_named() {
     let origin = Origin::saying("x");
-    let (status, log) = Proxy::yaml("listeners: { web: { bind: \"@web@\" } }\n").with("web", origin.addr()).fail();
+    let (status, log) =
+        Proxy::yaml("listeners: { web: { bind: \"@web@\" } }\n").with("web", origin.addr()).fail();
     assert_eq!(status.code(), Some(1));
     assert!(log.contains(&origin.addr().to_string()) && log.contains("in use"), "{log}");
 }
@@ -132,7 +148,9 @@ access_log: [{ to: stdout, format: combined }]
         ["/app/y?z", "/r/5", "/x", "/a//b", "/none"].map(|path| {
             let mut answer = get(proxy, path);
             answer.fields.retain(|(name, _)| name != "Date");
-            let via = |text: &str| text.lines().filter(|line| !line.starts_with("Via")).collect::<Vec<_>>().join("\n");
+            let via = |text: &str| {
+                text.lines().filter(|line| !line.starts_with("Via")).collect::<Vec<_>>().join("\n")
+            };
             answer.body = via(answer.text()).into_bytes();
             answer.fields.retain(|(name, _)| name != "Content-Length");
             answer
@@ -148,8 +166,13 @@ access_log: [{ to: stdout, format: combined }]
 
 #[test]
 fn values_come_from_the_environment_and_from_other_files() {
-    let setup = Proxy::yaml("include: routes.yaml\nworkers: 1\nlisteners: { web: { bind: \"${env:BIND}\" } }\n")
-        .file("routes.yaml", "hosts: [{ default: true, routes: [{ path: /*, respond: \"${env:TEXT:-nothing said}\" }] }]\n");
+    let setup = Proxy::yaml(
+        "include: routes.yaml\nworkers: 1\nlisteners: { web: { bind: \"${env:BIND}\" } }\n",
+    )
+    .file(
+        "routes.yaml",
+        "hosts: [{ default: true, routes: [{ path: /*, respond: \"${env:TEXT:-nothing said}\" }] }]\n",
+    );
     let addr = bifrons_testkit::free_addr();
     let proxy = setup.env("BIND", &addr.to_string()).ready_at(addr).start();
     assert_eq!(bifrons_testkit::Wire::connect(addr).get("/").text(), "nothing said");
@@ -172,7 +195,9 @@ fn ready_configurations_are_good() {
     let conf = concat!(env!("CARGO_MANIFEST_DIR"), "/../conf");
     let files = |dir: &str| {
         let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-        entries.filter(|path| path.extension().is_some_and(|ext| ext == "yaml" || ext == "conf")).collect::<Vec<_>>()
+        entries
+            .filter(|path| path.extension().is_some_and(|ext| ext == "yaml" || ext == "conf"))
+            .collect::<Vec<_>>()
     };
     let all = [files(conf), files(&format!("{conf}/nginx"))].concat();
     assert!(all.len() > 3, "{all:?}");
@@ -187,7 +212,14 @@ fn a_proxy_without_a_file() {
     let (origin, addr) = (Origin::saying("one line"), bifrons_testkit::free_addr());
     let dir = TempDir::new();
     let mut child = std::process::Command::new(binary::bifrons())
-        .args(["reverse-proxy", "--listen", &addr.to_string(), "--to", &origin.addr().to_string(), "--pid-file"])
+        .args([
+            "reverse-proxy",
+            "--listen",
+            &addr.to_string(),
+            "--to",
+            &origin.addr().to_string(),
+            "--pid-file",
+        ])
         .arg(dir.path().join("pid"))
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())

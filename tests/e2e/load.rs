@@ -86,3 +86,65 @@ fn an_origin_that_dies_under_load_costs_only_what_ran_there() {
     traffic.wait_for(200);
     traffic.stop();
 }
+
+#[test]
+fn an_origin_that_dies_in_the_middle_of_a_big_body_is_noticed() {
+    // Long enough for the body to go through the kernel only.
+    let body = pattern(6 << 20);
+    let half = body[..3 << 20].to_vec();
+    for (name, head, is_reset) in [
+        ("length, closed", format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()), false),
+        ("length, reset", format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()), true),
+        (
+            "chunk, closed",
+            format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", body.len()),
+            false,
+        ),
+        (
+            "chunk, reset",
+            format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", body.len()),
+            true,
+        ),
+    ] {
+        let sent = [head.as_bytes(), &half].concat();
+        let origin = Origin::script(move |wire: &mut Wire| {
+            if wire.read_request().is_some() {
+                wire.send(&sent);
+                if is_reset {
+                    wire.reset();
+                }
+            }
+        });
+        let proxy = front(&origin);
+        let mut client = proxy.client();
+        client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        let cut = client.read_cut_response();
+        let got = cut.message.unwrap().body;
+        assert!(half.starts_with(&got), "{name}: what came is what was sent");
+        // A reset may throw away what was on its way.
+        assert!(is_reset || got.len() == half.len(), "{name}: {} of {}", got.len(), half.len());
+    }
+}
+
+#[test]
+fn a_client_that_leaves_a_big_answer_frees_its_endpoint() {
+    let body = pattern(16 << 20);
+    let whole =
+        [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), &body].concat();
+    let (told, ended) = std::sync::mpsc::channel();
+    let told = std::sync::Mutex::new(told);
+    let origin = Origin::script(move |wire: &mut Wire| {
+        wire.read_request();
+        // Fails when the proxy closes the connection.
+        let outcome = wire.try_send(&whole);
+        let _ = told.lock().unwrap().send(outcome.is_err());
+    });
+    let proxy = front(&origin);
+    let mut client = Wire::connect_narrow(proxy.addr("web"));
+    client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.read_head();
+    client.reset();
+    drop(client);
+    assert_eq!(ended.recv_timeout(bifrons_testkit::wait::DEADLINE), Ok(true));
+    assert!(proxy.wait_records(1)[0].contains("client_"));
+}

@@ -47,6 +47,7 @@ mod operations {
     mod admin;
     mod logs;
     mod reload;
+    mod service;
     mod stop;
     mod upgrade;
 }

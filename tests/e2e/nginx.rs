@@ -23,11 +23,14 @@ fn the_classic_load_balancer_runs_as_it_is() {
     assert_eq!(servers.iter().map(|server| server.requests().len()).collect::<Vec<_>>(), [3, 3, 3]);
     for request in &requests {
         assert_eq!(request.target(), "/a?b=c");
-        let told = ["Host", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto"].map(|name| request.field(name));
+        let told =
+            ["Host", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto"].map(|name| request.field(name));
         assert_eq!(told, [Some("myapp.com"), Some("198.51.100.7"), Some("198.51.100.7"), Some("http")]);
     }
     // The variables are nginx's: a port is no part of $host, and what came before is kept in the chain.
-    from("GET /last HTTP/1.1\r\nHost: MyApp.com:80\r\nX-Forwarded-For: 203.0.113.50\r\nX-Real-IP: 6.6.6.6\r\n\r\n");
+    from(
+        "GET /last HTTP/1.1\r\nHost: MyApp.com:80\r\nX-Forwarded-For: 203.0.113.50\r\nX-Real-IP: 6.6.6.6\r\n\r\n",
+    );
     let last = servers.iter().flat_map(Origin::requests).find(|request| request.target() == "/last").unwrap();
     let told = ["Host", "X-Real-IP", "X-Forwarded-For"].map(|name| last.field(name));
     assert_eq!(told, [Some("myapp.com"), Some("198.51.100.7"), Some("203.0.113.50, 198.51.100.7")]);
@@ -40,7 +43,10 @@ fn the_classic_load_balancer_runs_as_it_is() {
 
 #[test]
 fn the_file_is_the_one_of_the_issue() {
-    assert!(LOAD_BALANCER.starts_with("# /etc/nginx/nginx.conf\n\nhttp {\n    # Define the group of backend servers\n"));
+    assert!(
+        LOAD_BALANCER
+            .starts_with("# /etc/nginx/nginx.conf\n\nhttp {\n    # Define the group of backend servers\n")
+    );
     assert_eq!(LOAD_BALANCER.matches("proxy_set_header").count(), 4);
     assert!(!LOAD_BALANCER.contains("events"));
 }
@@ -65,7 +71,13 @@ http {
 "#,
     )
     .start();
-    let rows = [("/x", "root"), ("/exact", "exact"), ("/api/x", "api"), ("/static/x.php", "static"), ("/api/x.php", "php")];
+    let rows = [
+        ("/x", "root"),
+        ("/exact", "exact"),
+        ("/api/x", "api"),
+        ("/static/x.php", "static"),
+        ("/api/x.php", "php"),
+    ];
     for (path, want) in rows {
         assert_eq!(proxy.client().get(path).text(), want, "{path}");
     }
@@ -100,7 +112,10 @@ http {
     let get = |path: &str| proxy.client().get(path);
     assert_eq!(get("/app/x?y").echoed().target(), "/v1/x?y");
     let same = get("/same/%41?y").echoed();
-    assert_eq!((same.start.as_str(), same.field("Host")), ("GET /same/%41?y HTTP/1.0", Some(origin.addr().to_string().as_str())));
+    assert_eq!(
+        (same.start.as_str(), same.field("Host")),
+        ("GET /same/%41?y HTTP/1.0", Some(origin.addr().to_string().as_str()))
+    );
     let fields = get("/fields/?q=1");
     assert_eq!(fields.field("X-Added"), Some("200"));
     let sent = fields.echoed();
@@ -130,4 +145,46 @@ http {
     assert_eq!(proxy.client().get("/").text(), "start");
     bifrons_testkit::wait_until("the record is written", || proxy.dir().read("access.log").ends_with('\n'));
     assert_eq!(proxy.dir().read("access.log"), "127.0.0.1 \"GET / HTTP/1.1\" 200 5\n");
+}
+
+#[test]
+fn an_nginx_conf_shown_as_yaml_runs_the_same() {
+    let origin = Origin::echo();
+    let conf = r#"
+http {
+    upstream app { server @app@ weight=2; }
+    server {
+        listen @web@;
+        server_name shop.test *.shop.test;
+        client_max_body_size 10;
+        location /api/ { proxy_pass http://app/; proxy_set_header X-Real-IP $remote_addr; }
+        location = /here { return 302 /there; }
+        location / { return 404 "nothing"; }
+    }
+}
+"#;
+    let first = Proxy::nginx(conf).with("app", origin.addr()).start();
+    let web = first.value("web").to_owned();
+    let shown = bifrons_testkit::binary::run(&["show", first.file().to_str().unwrap()]);
+    let ask = |proxy: &Proxy| {
+        let requests = [
+            "GET /api/x?y=%20 HTTP/1.1\r\nHost: a.shop.test\r\n\r\n",
+            "GET /here HTTP/1.1\r\nHost: shop.test\r\n\r\n",
+            "GET /else HTTP/1.1\r\nHost: nobody\r\n\r\n",
+            "POST /api/ HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 11\r\n\r\nhello world",
+        ];
+        requests.map(|request| {
+            let mut answer = proxy.client().ask(request);
+            answer.fields.retain(|(name, _)| name != "Date");
+            answer
+        })
+    };
+    let before = ask(&first);
+    assert_eq!(before.each_ref().map(Message::status), [200, 302, 404, 413]);
+    drop(first);
+    let second = Proxy::yaml(&String::from_utf8(shown.stdout).unwrap())
+        .with("web", &web)
+        .ready_at(web.parse().unwrap())
+        .start();
+    assert_eq!(ask(&second), before);
 }

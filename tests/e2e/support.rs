@@ -79,7 +79,10 @@ pub(crate) fn echoed(proxy: &Proxy, request: &str) -> Message {
 
 /// Runs every row and fails with all rows that failed, not the first only.
 #[track_caller]
-pub(crate) fn each<T>(rows: impl IntoIterator<Item = (&'static str, T)>, check: impl Fn(T) -> Result<(), String>) {
+pub(crate) fn each<T>(
+    rows: impl IntoIterator<Item = (&'static str, T)>,
+    check: impl Fn(T) -> Result<(), String>,
+) {
     let failed: Vec<_> = rows
         .into_iter()
         .filter_map(|(name, row)| check(row).err().map(|why| format!("{name}: {why}")))

@@ -19,11 +19,16 @@ pub(crate) struct Traffic {
 
 impl Traffic {
     /// Begins it. `check` says what is wrong with an answer.
-    pub(crate) fn start(addr: SocketAddr, check: impl Fn(&Message) -> Result<(), String> + Send + Sync + 'static) -> Self {
-        let (is_over, answered, failures) = <(Arc<AtomicBool>, Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>)>::default();
+    pub(crate) fn start(
+        addr: SocketAddr,
+        check: impl Fn(&Message) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        let (is_over, answered, failures) =
+            <(Arc<AtomicBool>, Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>)>::default();
         let check = Arc::new(check);
         let clients = (0..CLIENTS).map(|number| {
-            let (is_over, answered, failures, check) = (is_over.clone(), answered.clone(), failures.clone(), check.clone());
+            let (is_over, answered, failures, check) =
+                (is_over.clone(), answered.clone(), failures.clone(), check.clone());
             std::thread::spawn(move || {
                 let mut kept = None;
                 while !is_over.load(Ordering::Relaxed) {
@@ -60,7 +65,12 @@ impl Traffic {
         }
         let failures = self.failures.lock().unwrap();
         let answered = self.answered.load(Ordering::Relaxed);
-        assert!(failures.is_empty(), "{} failed, {answered} were answered: {:?}", failures.len(), &failures[..failures.len().min(5)]);
+        assert!(
+            failures.is_empty(),
+            "{} failed, {answered} were answered: {:?}",
+            failures.len(),
+            &failures[..failures.len().min(5)]
+        );
         answered
     }
 }
@@ -72,7 +82,8 @@ fn request(addr: SocketAddr, kept: &mut Option<Wire>, keeps: bool) -> Result<Mes
         Some(wire) => wire,
         None => Wire::over(std::net::TcpStream::connect(addr).map_err(|err| format!("connecting: {err}"))?),
     };
-    wire.try_send("GET /traffic HTTP/1.1\r\nHost: test\r\n\r\n").map_err(|err| format!("sending (kept: {is_kept}): {err}"))?;
+    wire.try_send("GET /traffic HTTP/1.1\r\nHost: test\r\n\r\n")
+        .map_err(|err| format!("sending (kept: {is_kept}): {err}"))?;
     let answer = wire.try_read(Some("GET")).map_err(|cut| format!("answer (kept: {is_kept}): {cut:?}"))?;
     if keeps && answer.field("Connection") != Some("close") {
         *kept = Some(wire);

@@ -39,7 +39,8 @@ pub fn enter(name: &str, addrs: &[&str]) -> bool {
         .env("BIFRONS_BIN", crate::binary::bifrons())
         .output()
         .unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "in its namespace {name} failed:\n{text}");
     assert!(text.contains("1 passed"), "in its namespace no test {name} ran:\n{text}");
     false
@@ -54,9 +55,9 @@ fn unshare() -> Result<&'static [&'static str], &'static str> {
         let tried = Command::new("unshare").args(**way).args(["sh", "-c", "ip link set lo up"]).output();
         tried.is_ok_and(|output| output.status.success())
     };
-    FOUND
-        .get_or_init(|| ways.iter().find(works).copied())
-        .ok_or("network namespaces are not allowed here (unshare --user --map-root-user --net), or `ip` is missing")
+    FOUND.get_or_init(|| ways.iter().find(works).copied()).ok_or(
+        "network namespaces are not allowed here (unshare --user --map-root-user --net), or `ip` is missing",
+    )
 }
 
 /// Leaves the test unless it runs in a network namespace with these addresses on its loopback device.

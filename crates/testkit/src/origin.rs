@@ -100,7 +100,8 @@ impl Origin {
             }
             body.extend_from_slice(b"\r\n");
             body.extend_from_slice(&request.body);
-            let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+            let mut answer =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
             if request.method() != "HEAD" {
                 answer.extend_from_slice(&body);
             }

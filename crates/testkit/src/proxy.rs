@@ -32,7 +32,7 @@ pub struct Proxy {
     values: BTreeMap<String, String>,
     stdout: Arc<Mutex<String>>,
     stderr: Arc<Mutex<String>>,
-    is_done: bool,
+    readers: [thread::JoinHandle<()>; 2],
 }
 
 impl Setup {
@@ -84,6 +84,8 @@ impl Setup {
     pub fn fail(self) -> (ExitStatus, String) {
         let mut proxy = self.launch();
         let status = proxy.wait_exit();
+        let ended = || proxy.readers.iter().all(thread::JoinHandle::is_finished);
+        wait_until("its streams end", ended);
         (status, proxy.stderr())
     }
 
@@ -107,8 +109,10 @@ impl Setup {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
-        Proxy { child, dir: self.dir, file, values: self.values, stdout, stderr, is_done: false }
+        let (stdout, out) = collect(child.stdout.take().unwrap());
+        let (stderr, err) = collect(child.stderr.take().unwrap());
+        let readers = [out, err];
+        Proxy { child, dir: self.dir, file, values: self.values, stdout, stderr, readers }
     }
 }
 
@@ -134,8 +138,7 @@ impl Proxy {
         let mut before = Vec::new();
         wait_until("the proxy listens", || {
             if let Ok(Some(status)) = self.child.try_wait() {
-                self.is_done = true;
-                thread::sleep(std::time::Duration::from_millis(50));
+                wait_until("its streams end", || self.readers.iter().all(thread::JoinHandle::is_finished));
                 panic!("the proxy ended ({status}):\n{}", text(&stderr));
             }
             // Twice the same socket: one that only tries whether the address is free is gone again at once.
@@ -231,9 +234,7 @@ impl Proxy {
     /// Waits for its end.
     #[track_caller]
     pub fn wait_exit(&mut self) -> ExitStatus {
-        let status = wait_for("the proxy ends", || self.child.try_wait().unwrap());
-        self.is_done = true;
-        status
+        wait_for("the proxy ends", || self.child.try_wait().unwrap())
     }
 
     /// Whether it still runs.
@@ -277,7 +278,8 @@ impl Drop for Proxy {
 /// Sends a signal to a process of ours.
 pub fn signal_to(pid: u32, signal: &str) {
     // Fails only if it has ended.
-    let _ = Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).stderr(Stdio::null()).status();
+    let _ =
+        Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).stderr(Stdio::null()).status();
 }
 
 /// Whether a socket of this machine (of this network namespace) listens there.
@@ -299,9 +301,10 @@ fn listeners(addr: SocketAddr) -> Vec<String> {
     let local = format!("{ip}:{:04X}", addr.port());
     let any = format!("00000000:{:04X}", addr.port());
     let sockets = std::fs::read_to_string(format!("/proc/self/net/{table}")).unwrap_or_default();
-    let listening = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).filter(|columns| {
-        columns.get(3) == Some(&"0A") && columns.get(1).is_some_and(|at| *at == local || *at == any)
-    });
+    let listening =
+        sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).filter(|columns| {
+            columns.get(3) == Some(&"0A") && columns.get(1).is_some_and(|at| *at == local || *at == any)
+        });
     listening.filter_map(|columns| columns.get(9).map(|inode| (*inode).to_owned())).collect()
 }
 
@@ -328,11 +331,10 @@ fn fill(config: &str, values: &mut BTreeMap<String, String>) -> String {
 }
 
 /// Reads a stream to its end in a thread of its own.
-fn collect(stream: Option<impl Read + Send + 'static>) -> Arc<Mutex<String>> {
+fn collect(stream: impl Read + Send + 'static) -> (Arc<Mutex<String>>, thread::JoinHandle<()>) {
     let all = Arc::new(Mutex::new(String::new()));
-    let Some(stream) = stream else { return all };
     let into = all.clone();
-    thread::spawn(move || {
+    let reader = thread::spawn(move || {
         let mut lines = BufReader::new(stream);
         let mut line = Vec::new();
         while lines.read_until(b'\n', &mut line).is_ok_and(|len| len > 0) {
@@ -340,7 +342,7 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> Arc<Mutex<String>> {
             line.clear();
         }
     });
-    all
+    (all, reader)
 }
 
 fn text(all: &Mutex<String>) -> String {

@@ -234,6 +234,7 @@ impl Wire {
     ///
     /// # Errors
     /// What came of it when the connection ended first.
+    #[allow(clippy::result_large_err, reason = "what a failed test shows may be large")]
     #[track_caller]
     pub fn try_read(&mut self, method: Option<&str>) -> Result<Message, Cut> {
         let head = self.take_to(b"\r\n\r\n").map_err(|end| self.cut(None, end))?;
@@ -277,7 +278,8 @@ impl Wire {
         loop {
             let line = self.take_to(b"\r\n")?;
             let line = String::from_utf8(line).unwrap();
-            let size = usize::from_str_radix(line.trim_end(), 16).unwrap_or_else(|_| panic!("chunk {line:?}"));
+            let size =
+                usize::from_str_radix(line.trim_end(), 16).unwrap_or_else(|_| panic!("chunk {line:?}"));
             if size == 0 {
                 break;
             }
@@ -324,7 +326,9 @@ impl Wire {
                 self.received.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&piece[..len]);
                 None
             }
-            Err(err) if matches!(err.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => Some(End::Reset),
+            Err(err) if matches!(err.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+                Some(End::Reset)
+            }
             Err(err) if err.kind() == ErrorKind::Interrupted => None,
             Err(err) => panic!("nothing came ({err}); before: {}", self.ahead.escape_ascii()),
         }

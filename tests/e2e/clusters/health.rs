@@ -27,7 +27,11 @@ fn a_dead_endpoint_costs_no_request_and_is_left_out() {
         assert_eq!(client.get("/").text(), "alive");
     }
     let attempts = attempts(&proxy.wait_records(20));
-    assert_eq!(attempts.iter().filter(|made| **made == 2).count(), 1, "tried once, then left out: {attempts:?}");
+    assert_eq!(
+        attempts.iter().filter(|made| **made == 2).count(),
+        1,
+        "tried once, then left out: {attempts:?}"
+    );
     proxy.wait_log("ejected");
 }
 

@@ -18,8 +18,11 @@ fn counts(origins: &[Origin]) -> Vec<usize> {
 
 /// Endpoints as maps with these keys besides their addresses.
 fn detailed(origins: &[Origin], keys: &[&str], cluster: &str) -> Proxy {
-    let endpoints: Vec<_> =
-        origins.iter().zip(keys).map(|(origin, keys)| format!("{{ address: \"{}\"{keys} }}", origin.addr())).collect();
+    let endpoints: Vec<_> = origins
+        .iter()
+        .zip(keys)
+        .map(|(origin, keys)| format!("{{ address: \"{}\"{keys} }}", origin.addr()))
+        .collect();
     Proxy::yaml(&format!(
         "workers: 1\nlisteners: {{ web: {{ bind: \"@web@\" }} }}\n\
          hosts: [{{ default: true, routes: [{{ path: /*, proxy: app }}] }}]\n\
@@ -57,7 +60,9 @@ fn least_request_avoids_the_busy_one() {
     // One endpoint has a request it does not finish; all others go to the other one.
     let mut stuck = proxy.client();
     stuck.send("GET /stuck HTTP/1.1\r\nHost: test\r\n\r\n");
-    bifrons_testkit::wait_until("it is stuck", || origins.iter().any(|origin| !origin.received_all().is_empty()));
+    bifrons_testkit::wait_until("it is stuck", || {
+        origins.iter().any(|origin| !origin.received_all().is_empty())
+    });
     let mut client = proxy.client();
     (0..10).for_each(|_| drop(client.get("/quick")));
     let quick = |origin: &Origin| String::from_utf8(origin.received_all()).unwrap().matches("/quick").count();
@@ -124,7 +129,8 @@ fn a_hash_keeps_a_key_at_its_endpoint() {
     assert!(counts(&origins).iter().all(|count| *count > 0), "{:?}", counts(&origins));
     // Without one endpoint only its own keys move.
     let fewer = front_setup(&addrs(&origins[..3]), "", balance, "app").start();
-    let moved = (0..40).filter(|user| before[*user] != "3" && get_user(&fewer, *user) != before[*user]).count();
+    let moved =
+        (0..40).filter(|user| before[*user] != "3" && get_user(&fewer, *user) != before[*user]).count();
     assert_eq!(moved, 0);
 }
 

@@ -82,7 +82,8 @@ fn a_malformed_answer_is_tried_again_only_where_listed() {
 #[test]
 fn a_body_that_streams_is_not_sent_twice() {
     let (bad, good) = (hangs_up(), Origin::saying("good"));
-    let proxy = front_setup(&[bad.addr(), good.addr()], "", ", retry: { non_idempotent: true }", "app").start();
+    let proxy =
+        front_setup(&[bad.addr(), good.addr()], "", ", retry: { non_idempotent: true }", "app").start();
     let mut client = proxy.client();
     // An idempotent request whose body was given away as it came.
     client.send("PUT / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n");

@@ -67,14 +67,17 @@ fn a_clients_line_end_becomes_no_field() {
 
 #[test]
 fn filters_work_on_answers_of_the_proxy_too() {
-    let proxy = routes(r#"- { path: /*, respond: hi, filters: [{ response_headers: { add: { X-A: "$request_uri" } } }] }"#);
+    let proxy = routes(
+        r#"- { path: /*, respond: hi, filters: [{ response_headers: { add: { X-A: "$request_uri" } } }] }"#,
+    );
     assert_eq!(get(&proxy, "/p?q").field("X-A"), Some("/p?q"));
 }
 
 #[test]
 fn a_filter_may_answer_by_itself() {
     let origin = Origin::echo();
-    let proxy = routes_to(&origin, "- { path: /*, proxy: app, filters: [{ deny_path: { prefixes: [/.git] } }] }");
+    let proxy =
+        routes_to(&origin, "- { path: /*, proxy: app, filters: [{ deny_path: { prefixes: [/.git] } }] }");
     assert_eq!([get(&proxy, "/.git/config").status(), get(&proxy, "/git").status()], [403, 200]);
     assert_eq!(origin.requests().len(), 1);
 }

@@ -60,14 +60,23 @@ fn what_a_trusted_proxy_says_is_kept_and_appended_to() {
 #[test]
 fn by_default_the_usual_three_are_told() {
     let (request, _proxy) = told("", "app", "X-Real-IP: 6.6.6.6\r\n");
-    let names = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "X-Request-Id"];
+    let names = [
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Host",
+        "X-Real-IP",
+        "Forwarded",
+        "X-Request-Id",
+    ];
     assert_eq!(names.map(|name| request.has(name)), [true, true, true, false, false, false]);
 }
 
 #[test]
 fn an_empty_list_leaves_all_as_it_came() {
     let (request, _proxy) = told("", "{ cluster: app, forwarded: [] }", CLAIMS);
-    let got: Vec<_> = ["X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Request-Id"].map(|name| request.field(name)).into();
+    let got: Vec<_> = ["X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Request-Id"]
+        .map(|name| request.field(name))
+        .into();
     assert_eq!(got, [Some("6.6.6.6"), Some("https"), Some("for=6.6.6.6"), Some("mine")]);
 }
 
@@ -84,9 +93,26 @@ fn the_clients_address_is_found_behind_trusted_proxies_only() {
         ("nobody trusted", ("{}", "X-Forwarded-For: 9.9.9.9", "127.0.0.1")),
         ("another trusted", ("{ trusted: [10.0.0.0/8] }", "X-Forwarded-For: 9.9.9.9", "127.0.0.1")),
         ("trusted", ("{ trusted: [127.0.0.1] }", "X-Forwarded-For: 9.9.9.9", "9.9.9.9")),
-        ("the last one that is no proxy", ("{ trusted: [127.0.0.1, 10.0.0.0/8] }", "X-Forwarded-For: 1.1.1.1, 9.9.9.9, 10.0.0.1", "9.9.9.9")),
-        ("only the last", ("{ trusted: [127.0.0.1, 10.0.0.0/8], recursive: false }", "X-Forwarded-For: 9.9.9.9, 10.0.0.1", "10.0.0.1")),
-        ("all are proxies", ("{ trusted: [127.0.0.1, 10.0.0.0/8] }", "X-Forwarded-For: 10.0.0.2, 10.0.0.1", "10.0.0.2")),
+        (
+            "the last one that is no proxy",
+            (
+                "{ trusted: [127.0.0.1, 10.0.0.0/8] }",
+                "X-Forwarded-For: 1.1.1.1, 9.9.9.9, 10.0.0.1",
+                "9.9.9.9",
+            ),
+        ),
+        (
+            "only the last",
+            (
+                "{ trusted: [127.0.0.1, 10.0.0.0/8], recursive: false }",
+                "X-Forwarded-For: 9.9.9.9, 10.0.0.1",
+                "10.0.0.1",
+            ),
+        ),
+        (
+            "all are proxies",
+            ("{ trusted: [127.0.0.1, 10.0.0.0/8] }", "X-Forwarded-For: 10.0.0.2, 10.0.0.1", "10.0.0.2"),
+        ),
         ("garbage", ("{ trusted: [127.0.0.1] }", "X-Forwarded-For: evil", "127.0.0.1")),
         ("behind garbage", ("{ trusted: [127.0.0.1] }", "X-Forwarded-For: evil, 9.9.9.9", "9.9.9.9")),
         ("one hop", ("{ trusted_hops: 1 }", "X-Forwarded-For: 6.6.6.6, 9.9.9.9", "9.9.9.9")),
@@ -94,7 +120,14 @@ fn the_clients_address_is_found_behind_trusted_proxies_only() {
         ("with a port", ("{ trusted: [127.0.0.1] }", "X-Forwarded-For: 9.9.9.9:1234", "9.9.9.9")),
         ("IPv6", ("{ trusted: [127.0.0.1] }", "X-Forwarded-For: 2001:db8::1", "2001:db8::1")),
         ("another field", ("{ trusted: [127.0.0.1], field: X-Client }", "X-Client: 9.9.9.9", "9.9.9.9")),
-        ("Forwarded", ("{ trusted: [127.0.0.1], field: Forwarded }", "Forwarded: for=\"[2001:db8::1]:80\";proto=https", "2001:db8::1")),
+        (
+            "Forwarded",
+            (
+                "{ trusted: [127.0.0.1], field: Forwarded }",
+                "Forwarded: for=\"[2001:db8::1]:80\";proto=https",
+                "2001:db8::1",
+            ),
+        ),
         ("no field", ("{ trusted: [127.0.0.1] }", "X: y", "127.0.0.1")),
     ];
     each(rows, |(client, field, want)| {

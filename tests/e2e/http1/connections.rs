@@ -35,8 +35,7 @@ fn a_request_may_come_byte_by_byte() {
     let origin = Origin::echo();
     let proxy = front(&origin);
     let mut client = proxy.client();
-    let request =
-        "POST /x HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwiki\r\n0\r\nX-T: 1\r\n\r\n";
+    let request = "POST /x HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwiki\r\n0\r\nX-T: 1\r\n\r\n";
     client.drip(request, 1, std::time::Duration::from_micros(200));
     assert_eq!(client.read_response().echoed().text(), "wiki");
 }
@@ -81,7 +80,8 @@ fn http10_closes_unless_asked_to_stay() {
 
 #[test]
 fn an_http10_client_gets_a_body_without_length_until_the_close() {
-    let origin = Origin::answering("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n");
+    let origin =
+        Origin::answering("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n");
     let proxy = front(&origin);
     let mut client = proxy.client();
     let answer = client.ask("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
@@ -147,7 +147,9 @@ fn a_client_that_leaves_takes_its_request_along() {
 fn methods_that_no_reverse_proxy_serves() {
     let origin = Origin::echo();
     let proxy = front(&origin);
-    for request in ["CONNECT test:443 HTTP/1.1\r\nHost: test:443\r\n\r\n", "TRACE / HTTP/1.1\r\nHost: test\r\n\r\n"] {
+    for request in
+        ["CONNECT test:443 HTTP/1.1\r\nHost: test:443\r\n\r\n", "TRACE / HTTP/1.1\r\nHost: test\r\n\r\n"]
+    {
         let answer = proxy.client().ask(request);
         assert_eq!((answer.status(), answer.has("Allow")), (405, true), "{request}");
     }

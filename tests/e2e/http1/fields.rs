@@ -52,7 +52,8 @@ fn hop_by_hop_fields_of_an_answer_stay_behind() {
 fn order_and_spelling_of_fields_are_kept() {
     let origin = Origin::echo();
     let proxy = front_with(&origin, ", via: false", "");
-    let request = echoed(&proxy, "GET / HTTP/1.1\r\nHost: test\r\nx-B: 1\r\nX-a: 2\r\nx-B:  3 \r\nEMPTY:\r\n\r\n");
+    let request =
+        echoed(&proxy, "GET / HTTP/1.1\r\nHost: test\r\nx-B: 1\r\nX-a: 2\r\nx-B:  3 \r\nEMPTY:\r\n\r\n");
     let names: Vec<_> = request.fields.iter().filter(|(name, _)| !name.starts_with("X-Forwarded")).collect();
     let want = [("Host", "test"), ("x-B", "1"), ("X-a", "2"), ("x-B", "3"), ("EMPTY", "")];
     let want: Vec<_> = want.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -83,7 +84,9 @@ fn date_is_added_where_the_origin_sent_none() {
 #[test]
 fn the_server_field_follows_its_policy() {
     let named = Origin::answering("HTTP/1.1 200 OK\r\nServer: app/1\r\nContent-Length: 0\r\n\r\n");
-    let server = |listener: &str, path: &str| get(&front_with(&named, listener, ""), path).field("Server").map(str::to_owned);
+    let server = |listener: &str, path: &str| {
+        get(&front_with(&named, listener, ""), path).field("Server").map(str::to_owned)
+    };
     assert_eq!(server("", "/").as_deref(), Some("app/1"));
     assert_eq!(server(", server: off", "/"), None);
     assert_eq!(server(", server: { set: edge }", "/").as_deref(), Some("edge"));

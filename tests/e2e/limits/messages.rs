@@ -23,7 +23,11 @@ fn request_lines_have_a_length() {
     let of_length = |len: usize| format!("GET /{} HTTP/1.1\r\nHost: test\r\n\r\n", "a".repeat(len - 14));
     assert_eq!(status_and_life(&proxy, of_length(100)), (200, true));
     assert_eq!(status_and_life(&proxy, of_length(101)), (414, false));
-    assert_eq!(status_and_life(&proxy, format!("GET /{}", "a".repeat(10_000))), (414, false), "without an end");
+    assert_eq!(
+        status_and_life(&proxy, format!("GET /{}", "a".repeat(10_000))),
+        (414, false),
+        "without an end"
+    );
     assert_eq!(origin.requests().len(), 1);
 }
 
@@ -31,7 +35,8 @@ fn request_lines_have_a_length() {
 fn heads_have_a_number_of_fields() {
     let origin = Origin::saying("ok");
     let proxy = front_with(&origin, ", limits: { fields: 5 }", "");
-    let with_fields = |count: usize| format!("GET / HTTP/1.1\r\nHost: test\r\n{}\r\n", "X: a\r\n".repeat(count - 1));
+    let with_fields =
+        |count: usize| format!("GET / HTTP/1.1\r\nHost: test\r\n{}\r\n", "X: a\r\n".repeat(count - 1));
     assert_eq!(status_and_life(&proxy, with_fields(5)), (200, true));
     assert_eq!(status_and_life(&proxy, with_fields(6)), (431, false));
 }
@@ -54,7 +59,9 @@ fn heads_have_a_size() {
 fn bodies_have_a_size() {
     let origin = Origin::saying("ok");
     let proxy = front_with(&origin, ", limits: { body: 10 }", "");
-    let announced = |len: usize| format!("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: {len}\r\n\r\n{}", "x".repeat(len));
+    let announced = |len: usize| {
+        format!("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: {len}\r\n\r\n{}", "x".repeat(len))
+    };
     assert_eq!(status_and_life(&proxy, announced(10)).0, 200);
     assert_eq!(status_and_life(&proxy, announced(11)).0, 413);
     let head = "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -99,5 +106,8 @@ fn a_route_has_a_body_limit_of_its_own() {
         let head = format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {len}\r\n\r\n");
         status_and_life(&proxy, head + &"x".repeat(len)).0
     };
-    assert_eq!([post("/", 5), post("/", 6), post("/upload/", 20), post("/upload/", 21)], [200, 413, 200, 413]);
+    assert_eq!(
+        [post("/", 5), post("/", 6), post("/upload/", 20), post("/upload/", 21)],
+        [200, 413, 200, 413]
+    );
 }

@@ -16,8 +16,11 @@ fn admin(proxy: &Proxy, path: &str) -> Message {
 /// The sum of the series of a metric whose labels have all these parts.
 fn metric(text: &str, name: &str, labels: &[&str]) -> f64 {
     let series = text.lines().filter(|line| !line.starts_with('#'));
-    let fits = series.filter(|line| line.split(['{', ' ']).next() == Some(name) && labels.iter().all(|label| line.contains(label)));
-    fits.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap_or_else(|_| panic!("{line}"))).sum()
+    let fits = series.filter(|line| {
+        line.split(['{', ' ']).next() == Some(name) && labels.iter().all(|label| line.contains(label))
+    });
+    fits.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap_or_else(|_| panic!("{line}")))
+        .sum()
 }
 
 #[test]
@@ -29,7 +32,9 @@ fn metrics_count_what_happened() {
     (0..3).for_each(|_| assert_eq!(shop("/own").status(), 200));
     proxy.client().get("/nobody");
     proxy.client().ask("GET / HTTP/1.1\r\n\r\n");
-    wait_until("all are counted", || metric(admin(&proxy, "/metrics").text(), "bifrons_requests_total", &[]) >= 11.0);
+    wait_until("all are counted", || {
+        metric(admin(&proxy, "/metrics").text(), "bifrons_requests_total", &[]) >= 11.0
+    });
     let answer = admin(&proxy, "/metrics");
     assert!(answer.field("Content-Type").unwrap().starts_with("text/plain; version=0.0.4"), "{answer:?}");
     let text = answer.text();
@@ -56,8 +61,14 @@ fn metrics_count_what_happened() {
         .collect();
     assert!(wrong.is_empty(), "got, metric, labels, wanted: {wrong:#?}\n{text}");
     assert!(metric(text, "bifrons_downstream_sent_bytes_total", &["listener=\"web\""]) > 1000.0);
-    assert_eq!(metric(text, "bifrons_upstream_connects_total", &["app"]) + metric(text, "bifrons_upstream_reuses_total", &["app"]), 7.0);
-    wait_until("connections are gone", || metric(admin(&proxy, "/metrics").text(), "bifrons_connections_active", &["web"]) == 0.0);
+    assert_eq!(
+        metric(text, "bifrons_upstream_connects_total", &["app"])
+            + metric(text, "bifrons_upstream_reuses_total", &["app"]),
+        7.0
+    );
+    wait_until("connections are gone", || {
+        metric(admin(&proxy, "/metrics").text(), "bifrons_connections_active", &["web"]) == 0.0
+    });
 }
 
 #[test]
@@ -75,14 +86,18 @@ fn gauges_show_what_runs_now() {
     let mut client = proxy.client();
     client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
     let now = |name: &str| metric(admin(&proxy, "/metrics").text(), name, &[]);
-    let gauges = ["bifrons_connections_active", "bifrons_requests_active", "bifrons_upstream_requests_active"];
+    let gauges =
+        ["bifrons_connections_active", "bifrons_requests_active", "bifrons_upstream_requests_active"];
     wait_until("all are 1", || gauges.iter().all(|name| now(name) == 1.0));
     drop(gate);
     client.read_response();
     drop(client);
     wait_until("all are 0", || gauges.iter().all(|name| now(name) == 0.0));
     assert_eq!(now("bifrons_upstream_pool_idle"), 0.0, "this origin closes");
-    assert!(now("bifrons_upstream_sent_bytes_total") > 50.0 && now("bifrons_upstream_received_bytes_total") == 40.0);
+    assert!(
+        now("bifrons_upstream_sent_bytes_total") > 50.0
+            && now("bifrons_upstream_received_bytes_total") == 40.0
+    );
 }
 
 #[test]
@@ -91,7 +106,8 @@ fn metrics_survive_reloads_and_count_them() {
     let mut proxy = start(&origin, free_addr());
     (0..3).for_each(|_| drop(proxy.client().ask("GET /own HTTP/1.1\r\nHost: shop.test\r\n\r\n")));
     proxy.signal("HUP");
-    let value = |proxy: &Proxy, name: &str, labels: &[&str]| metric(admin(proxy, "/metrics").text(), name, labels);
+    let value =
+        |proxy: &Proxy, name: &str, labels: &[&str]| metric(admin(proxy, "/metrics").text(), name, labels);
     wait_until("it is counted", || value(&proxy, "bifrons_config_reloads_total", &["ok"]) == 2.0);
     assert_eq!(value(&proxy, "bifrons_requests_total", &["mine"]), 3.0);
     proxy.rewrite("nonsense: 1\n");
@@ -128,8 +144,13 @@ fn the_running_configuration_and_its_clusters_are_shown() {
     let proxy = start(&origin, dead);
     (0..4).for_each(|_| drop(proxy.client().ask("GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n")));
     let config = admin(&proxy, "/config");
-    assert!(config.text().contains("shop.test") && config.text().contains("round_robin"), "{}", config.text());
-    let json = proxy.client_to("admin").ask("GET /config HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n");
+    assert!(
+        config.text().contains("shop.test") && config.text().contains("round_robin"),
+        "{}",
+        config.text()
+    );
+    let json =
+        proxy.client_to("admin").ask("GET /config HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n");
     let json: serde_json::Value = serde_json::from_slice(&json.body).unwrap();
     assert_eq!(json["hosts"][0]["names"][0], "shop.test");
     let clusters: serde_json::Value = serde_json::from_slice(&admin(&proxy, "/clusters").body).unwrap();

@@ -38,7 +38,11 @@ fn a_json_record_holds_what_there_is_to_know() {
         assert_eq!(record[key], want, "{key} in {line}");
     }
     assert_eq!(record["endpoint"], origin.addr().to_string());
-    assert_eq!((&record["status"], &record["attempts"]), (&Value::from(200), &Value::from(1)), "numbers are numbers");
+    assert_eq!(
+        (&record["status"], &record["attempts"]),
+        (&Value::from(200), &Value::from(1)),
+        "numbers are numbers"
+    );
     for time in ["request_time", "upstream_connect_time", "upstream_header_time", "upstream_response_time"] {
         assert!(record[time].as_f64().is_some_and(|time| (0.0..20.0).contains(&time)), "{time} in {line}");
     }
@@ -65,7 +69,9 @@ fn a_record_counts_every_byte_on_the_wire() {
 fn combined_is_nginxs() {
     let origin = Origin::saying("hello");
     let proxy = logged("access_log: [{ to: { file: access.log }, format: combined }]\n", &origin);
-    proxy.client().ask("GET /x?y HTTP/1.1\r\nHost: test\r\nUser-Agent: a \"b\"\r\nAuthorization: Basic YW5uYTpwdw==\r\n\r\n");
+    proxy.client().ask(
+        "GET /x?y HTTP/1.1\r\nHost: test\r\nUser-Agent: a \"b\"\r\nAuthorization: Basic YW5uYTpwdw==\r\n\r\n",
+    );
     wait_until("it is written", || proxy.dir().read("access.log").ends_with('\n'));
     let line = proxy.dir().read("access.log");
     let (before, rest) = line.split_once('[').unwrap();
@@ -94,7 +100,10 @@ access_log:
     assert_eq!(proxy.dir().read("short.log"), "GET /one 200 a\\x22b\nGET /two 200 -\n");
     let fields = proxy.dir().read("fields.log");
     let record: Value = serde_json::from_str(&fields).unwrap_or_else(|err| panic!("{err}: {fields}"));
-    assert_eq!(record, serde_json::json!({ "path": "/one", "tenant": "a\"b", "status": 200, "who": "a 127.0.0.1" }));
+    assert_eq!(
+        record,
+        serde_json::json!({ "path": "/one", "tenant": "a\"b", "status": 200, "who": "a 127.0.0.1" })
+    );
 }
 
 #[test]
@@ -113,7 +122,11 @@ fn what_a_request_died_of_is_named() {
         assert_eq!(proxy.client().ask(request).status(), status, "{request}");
         let line = &proxy.wait_records(number + 1)[number];
         let record: Value = serde_json::from_str(line).unwrap();
-        assert_eq!((record["status"].as_u64(), record["termination"].as_str()), (Some(status.into()), Some(word)), "{line}");
+        assert_eq!(
+            (record["status"].as_u64(), record["termination"].as_str()),
+            (Some(status.into()), Some(word)),
+            "{line}"
+        );
     }
 }
 
@@ -153,12 +166,52 @@ fn no_record_is_lost_at_the_end() {
 #[test]
 fn a_client_writes_no_second_line() {
     let origin = Origin::saying("hello");
-    let proxy = logged("access_log: [{ to: { file: a.log }, format: combined }, { to: { file: b.log } }]\n", &origin);
+    let proxy =
+        logged("access_log: [{ to: { file: a.log }, format: combined }, { to: { file: b.log } }]\n", &origin);
     proxy.client().ask("GET /%0a%0d?x=%0aevil HTTP/1.1\r\nHost: test\r\nUser-Agent: \x1b[31m\u{e4}\r\n\r\n");
     proxy.client().ask("GET / HTTP/1.1\r\nHost: test\r\nUser-Agent: \u{e4}\u{2028}\tx\r\n\r\n");
-    wait_until("written", || proxy.dir().read("a.log").lines().count() >= 2 && proxy.dir().read("b.log").lines().count() >= 2);
+    wait_until("written", || {
+        proxy.dir().read("a.log").lines().count() >= 2 && proxy.dir().read("b.log").lines().count() >= 2
+    });
     for line in proxy.dir().read("b.log").lines() {
         serde_json::from_str::<Value>(line).unwrap_or_else(|err| panic!("{err}: {line}"));
     }
     assert!(proxy.dir().read("a.log").bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)));
+}
+
+#[test]
+fn records_go_to_syslog() {
+    let server = std::net::UdpSocket::bind((bifrons_testkit::addr::own_ip(), 0)).unwrap();
+    server.set_read_timeout(Some(bifrons_testkit::wait::DEADLINE)).unwrap();
+    let origin = Origin::saying("hello");
+    let to = format!("{{ syslog: {{ server: \"{}\", tag: edge }} }}", server.local_addr().unwrap());
+    let proxy = logged(&format!("access_log: [{{ to: {to}, format: common }}]\n"), &origin);
+    proxy.client().get("/logged");
+    let mut message = [0; 2048];
+    let len = server.recv(&mut message).unwrap();
+    let text = String::from_utf8_lossy(&message[..len]).into_owned();
+    // local7.info is 23 * 8 + 6.
+    assert!(
+        text.starts_with("<190>") && text.contains("edge: 127.0.0.1 - ") && text.contains("GET /logged"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_reset_by_either_side_is_named() {
+    let origin = Origin::script(|wire| {
+        wire.read_request();
+        wire.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart");
+        wire.reset();
+    });
+    let proxy = front(&origin);
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.read_cut_response();
+    let line = &proxy.wait_records(1)[0];
+    assert!(
+        line.contains("\"termination\":\"upstream_reset\"")
+            || line.contains("\"termination\":\"upstream_closed\""),
+        "{line}"
+    );
 }

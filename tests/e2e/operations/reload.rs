@@ -19,7 +19,9 @@ fn versioned(origin: &Origin) -> Proxy {
 }
 
 fn wait_version(proxy: &Proxy, number: usize) {
-    wait_until("the new configuration answers", || get(proxy, "/own").field("X-Version") == Some(&number.to_string()));
+    wait_until("the new configuration answers", || {
+        get(proxy, "/own").field("X-Version") == Some(&number.to_string())
+    });
 }
 
 #[test]
@@ -149,5 +151,9 @@ fn a_websocket_and_a_running_request_outlive_a_reload() {
     assert_eq!(tunnel.read_exact(4), b"pong");
     drop(gate);
     let answer = waiting.read_response();
-    assert_eq!((answer.text(), answer.field("X-Version")), ("late", Some("1")), "it ends by what it began with");
+    assert_eq!(
+        (answer.text(), answer.field("X-Version")),
+        ("late", Some("1")),
+        "it ends by what it began with"
+    );
 }

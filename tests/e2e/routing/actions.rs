@@ -40,7 +40,10 @@ fn a_fixed_answer_says_what_it_was_told() {
         "#,
     );
     let plain = get(&proxy, "/plain");
-    assert_eq!((plain.text(), plain.field("Content-Type")), ("hello 127.0.0.1", Some("text/plain; charset=utf-8")));
+    assert_eq!(
+        (plain.text(), plain.field("Content-Type")),
+        ("hello 127.0.0.1", Some("text/plain; charset=utf-8"))
+    );
     let json = get(&proxy, "/json?a=5");
     assert_eq!((json.status(), json.text(), json.field("X-A")), (418, r#"{"uri":"/json"}"#, Some("5")));
     let empty = get(&proxy, "/empty");
@@ -75,7 +78,10 @@ fn a_listener_may_redirect_everything_to_https() {
     let proxy = Proxy::yaml(yaml).start();
     let answer = proxy.client().ask("GET /a?b=c HTTP/1.1\r\nHost: Test:8080\r\n\r\n");
     assert_eq!(answer.status(), 308);
-    assert!(answer.field("Location").is_some_and(|to| to.eq_ignore_ascii_case("https://test/a?b=c")), "{answer:?}");
+    assert!(
+        answer.field("Location").is_some_and(|to| to.eq_ignore_ascii_case("https://test/a?b=c")),
+        "{answer:?}"
+    );
 }
 
 #[test]

@@ -120,9 +120,19 @@ fn nothing_outside_the_directory_is_reached() {
     let proxy = files();
     std::os::unix::fs::symlink("a.txt", proxy.dir().path().join("www/link.txt")).unwrap();
     let paths = [
-        "/../secret.txt", "/docs/../../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/docs/..%2f..%2fsecret.txt",
-        "/alias/../secret.txt", "/alias/..%2f..%2f..%2fsecret.txt", "/alias../secret.txt", "/..\\secret.txt", "/%00/../secret.txt",
-        "//secret.txt", "/a.txt%00.html", "/a.txt/",
+        "/../secret.txt",
+        "/docs/../../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/..%2fsecret.txt",
+        "/docs/..%2f..%2fsecret.txt",
+        "/alias/../secret.txt",
+        "/alias/..%2f..%2f..%2fsecret.txt",
+        "/alias../secret.txt",
+        "/..\\secret.txt",
+        "/%00/../secret.txt",
+        "//secret.txt",
+        "/a.txt%00.html",
+        "/a.txt/",
     ];
     for path in paths {
         let answer = get(&proxy, path);

@@ -72,7 +72,8 @@ hosts:
 "#,
     )
     .start();
-    let ask = |name: &str| proxy.client_to(name).ask("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").text().to_owned();
+    let ask =
+        |name: &str| proxy.client_to(name).ask("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").text().to_owned();
     assert_eq!((ask("web"), ask("inner")), ("web".into(), "inner".into()));
 }
 
