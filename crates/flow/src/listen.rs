@@ -3,7 +3,7 @@
 use crate::conn;
 use crate::shared::Refused;
 use crate::worker::Worker;
-use bifrons_net::{Acceptor, Stream, clock};
+use bifrons_net::{Acceptor, ListenOptions, Stream, clock};
 use bifrons_observe::metrics::Refusal;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use std::time::Duration;
 const REST: Duration = Duration::from_millis(100);
 
 /// Accepts connections until the task is aborted, which happens only between two of them.
-pub async fn serve(worker: Rc<Worker>, acceptor: Acceptor) {
+pub async fn serve(worker: Rc<Worker>, acceptor: Rc<Acceptor>) {
     loop {
         match acceptor.accept().await {
             Ok((stream, peer)) => take(&worker, &acceptor, stream, peer),
@@ -23,6 +23,17 @@ pub async fn serve(worker: Rc<Worker>, acceptor: Acceptor) {
                 tracing::warn!(address = %acceptor.addr(), %err, "accepting rests");
                 tokio::time::sleep(REST).await;
             }
+        }
+    }
+}
+
+/// Takes what waits in the kernel's queue, before the socket is closed: for their clients those connections
+/// are in already, and closing would reset them.
+pub fn take_queued(worker: &Rc<Worker>, acceptor: &Acceptor) {
+    for _ in 0..ListenOptions::BACKLOG {
+        match acceptor.try_accept() {
+            Ok(Some((stream, peer))) => take(worker, acceptor, stream, peer),
+            Ok(None) | Err(_) => return,
         }
     }
 }
@@ -41,7 +52,8 @@ fn take(worker: &Rc<Worker>, acceptor: &Acceptor, stream: Stream, peer: Option<S
         }
     };
     let serial = worker.shared.serial.fetch_add(1, Ordering::Relaxed);
-    let accepted = conn::Accepted { serial, peer, admitted, at: clock::read(), addr: acceptor.addr().clone() };
+    let accepted =
+        conn::Accepted { serial, peer, admitted, at: clock::read(), addr: acceptor.addr().clone() };
     let task = conn::serve(worker.clone(), local, listener, stream, accepted);
     tokio::task::spawn_local(task);
 }

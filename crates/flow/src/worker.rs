@@ -32,8 +32,8 @@ const SWEEP_TICKS: u32 = 5;
 pub enum Command {
     /// Listen on these sockets besides those it has.
     Listen(Vec<Listening>),
-    /// Stop listening on these addresses.
-    Unlisten(Vec<Addr>),
+    /// Stop listening on these addresses, and say so; the snapshot without them comes after.
+    Unlisten(Vec<Addr>, oneshot::Sender<()>),
     /// Stop listening on all, finish what runs until then, and end.
     Drain(std::time::Instant),
     /// Give an idle connection to the endpoint away, if there is one.
@@ -70,7 +70,7 @@ pub struct Worker {
     local: RefCell<Option<Rc<Local>>>,
     pipes: RefCell<Vec<Pipe>>,
     conns: RefCell<HashMap<u64, (Weak<Conn>, Cell<u32>)>>,
-    acceptors: RefCell<Vec<(Addr, tokio::task::AbortHandle)>>,
+    acceptors: RefCell<Vec<(Rc<Acceptor>, tokio::task::AbortHandle)>>,
 }
 
 /// The runtime of a worker's thread.
@@ -170,6 +170,8 @@ impl Worker {
                 command = commands.recv() => match command {
                     Some(Command::Drain(until)) => {
                         self.stop_listening(|_| true);
+                        // What was accepted just now has until the next tick to become known.
+                        ticks.reset();
                         deadline = Some(Instant::from_std(until));
                     }
                     Some(command) => self.obey(command),
@@ -199,7 +201,8 @@ impl Worker {
         let Some(local) = self.local() else { return };
         for cluster in &local.snapshot.clusters {
             let set = cluster.shared.load();
-            let idle: usize = set.endpoints().iter().map(|endpoint| self.pool.len(attempt::key_of(endpoint))).sum();
+            let idle: usize =
+                set.endpoints().iter().map(|endpoint| self.pool.len(attempt::key_of(endpoint))).sum();
             self.shard.set(cluster.stats.pool_idle, i64::try_from(idle).unwrap_or(i64::MAX));
         }
     }
@@ -211,7 +214,11 @@ impl Worker {
                     self.listen(socket);
                 }
             }
-            Command::Unlisten(addrs) => self.stop_listening(|addr| addrs.contains(addr)),
+            Command::Unlisten(addrs, done) => {
+                self.stop_listening(|addr| addrs.contains(addr));
+                // Whoever asked may have stopped waiting.
+                let _ = done.send(());
+            }
             Command::Give(key, reply) => {
                 // The asker may have stopped waiting; then the connection is closed.
                 let _ = reply.send(self.pool.give(key));
@@ -224,17 +231,19 @@ impl Worker {
         let addr = socket.addr().clone();
         match Acceptor::new(socket) {
             Ok(acceptor) => {
-                let task = tokio::task::spawn_local(listen::serve(self.clone(), acceptor));
-                self.acceptors.borrow_mut().push((addr, task.abort_handle()));
+                let acceptor = Rc::new(acceptor);
+                let task = tokio::task::spawn_local(listen::serve(self.clone(), acceptor.clone()));
+                self.acceptors.borrow_mut().push((acceptor, task.abort_handle()));
             }
             Err(err) => tracing::error!(address = %addr, %err, "cannot listen"),
         }
     }
 
-    fn stop_listening(&self, mut which: impl FnMut(&Addr) -> bool) {
-        self.acceptors.borrow_mut().retain(|(addr, task)| {
-            let stop = which(addr);
+    fn stop_listening(self: &Rc<Self>, mut which: impl FnMut(&Addr) -> bool) {
+        self.acceptors.borrow_mut().retain(|(acceptor, task)| {
+            let stop = which(acceptor.addr());
             if stop {
+                listen::take_queued(self, acceptor);
                 task.abort();
             }
             !stop

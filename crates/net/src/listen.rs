@@ -186,23 +186,24 @@ impl Acceptor {
         }
     }
 
-    /// A connection if one is waiting.
-    fn try_accept(&self) -> io::Result<Option<(Stream, Option<SocketAddr>)>> {
+    /// A connection if one is waiting in the kernel's queue.
+    ///
+    /// # Errors
+    /// As [`Acceptor::accept`].
+    pub fn try_accept(&self) -> io::Result<Option<(Stream, Option<SocketAddr>)>> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        match rustix::net::acceptfrom_with(self.fd.get_ref().as_fd(), flags) {
-            Ok((fd, peer)) => {
-                let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
-                Ok(Some((Stream::new(fd)?, peer)))
+        loop {
+            match rustix::net::acceptfrom_with(self.fd.get_ref().as_fd(), flags) {
+                Ok((fd, peer)) => {
+                    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+                    return Ok(Some((Stream::new(fd)?, peer)));
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                // The peer left before we took it: look for the next. The queue is bounded.
+                Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => {}
+                Err(err) => return Err(err.into()),
             }
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            // The peer left before we took it: look for the next.
-            Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => self.try_accept_next(),
-            Err(err) => Err(err.into()),
         }
-    }
-
-    fn try_accept_next(&self) -> io::Result<Option<(Stream, Option<SocketAddr>)>> {
-        self.try_accept()
     }
 
     /// The address it listens on.

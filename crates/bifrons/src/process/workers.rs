@@ -5,8 +5,12 @@ use bifrons_flow::{Command, Shared, Worker, worker};
 use bifrons_net::Addr;
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
-use tokio::sync::mpsc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+/// A worker answers within its longest turn, milliseconds; one that does not is no reason to hold a reload up.
+const UNLISTEN_LIMIT: Duration = Duration::from_secs(1);
 
 /// All workers of the process.
 pub struct Workers {
@@ -56,10 +60,16 @@ impl Workers {
         }
     }
 
-    /// Has all stop listening on these addresses.
-    pub fn unlisten(&self, addrs: &[Addr]) {
+    /// Has all stop listening on these addresses; returns when they have.
+    pub async fn unlisten(&self, addrs: &[Addr]) {
+        let mut done = JoinSet::new();
         for index in 0..self.count() {
-            self.send(index, Command::Unlisten(addrs.to_vec()));
+            let (reply, answer) = oneshot::channel();
+            self.send(index, Command::Unlisten(addrs.to_vec(), reply));
+            done.spawn(answer);
+        }
+        if tokio::time::timeout(UNLISTEN_LIMIT, done.join_all()).await.is_err() {
+            tracing::warn!("workers are slow to stop listening; connections may be cut");
         }
     }
 

@@ -60,7 +60,7 @@ impl Control {
 
         self.sockets.note_changes(&snapshot.listeners);
         let gone = self.sockets.close_others(&snapshot.listeners);
-        self.workers.unlisten(&gone);
+        self.workers.unlisten(&gone).await;
         let hash = hash_text(&snapshot);
         self.shared.publish(snapshot);
         self.workers.listen(shares);
