@@ -45,6 +45,17 @@ pub enum Command {
     Demo(ProcessArgs),
 }
 
+const SIGNALS: &str = "\
+Signals:
+  SIGHUP                    take the configuration again (`bifrons reload` waits for the outcome)
+  SIGTERM, SIGINT, SIGQUIT  finish what runs, at most `shutdown.timeout`, and end; again: end at once
+  SIGUSR1                   open log files again
+  SIGUSR2                   start the binary as it is on disk now, give it the sockets, finish what runs
+
+Relative paths in a YAML configuration begin at its own directory.
+The process id is in --pid-file, or the configuration's `pid_file`, or /run/bifrons.pid as root, else
+$XDG_RUNTIME_DIR/bifrons.pid or /tmp/bifrons-UID.pid; how the last reload went is beside it (.status).";
+
 #[derive(Args, Debug)]
 pub struct FileArgs {
     /// YAML, or nginx's dialect where the name ends in `.conf`. Several YAML files are merged.
@@ -56,6 +67,7 @@ pub struct FileArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = SIGNALS)]
 pub struct RunArgs {
     #[command(flatten)]
     pub files: FileArgs,
@@ -66,7 +78,7 @@ pub struct RunArgs {
 /// What holds for every command that serves.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ProcessArgs {
-    /// Worker threads, instead of what the configuration says
+    /// Worker threads, instead of what the configuration says, or one a core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
     /// Least severe lines of the error log: error, warn, info, debug, trace, or a filter as in

@@ -71,7 +71,7 @@ pub fn run(cli: Cli) -> ExitCode {
 /// `bifrons run`.
 fn serve(args: RunArgs) -> Result<(), Failure> {
     let origin = Origin::of(&args.files.files, args.files.nginx)?;
-    process::run(Launch { origin, args: args.process, default_pid_file: true, greeting: None })
+    process::run(Launch { origin, args: args.process, service: true, greeting: None })
 }
 
 fn report(failure: &Failure) {

@@ -41,8 +41,9 @@ pub struct Launch {
     pub origin: Origin,
     /// What the command line says besides.
     pub args: ProcessArgs,
-    /// Whether there is a pid file where neither command line nor configuration names one.
-    pub default_pid_file: bool,
+    /// Whether this is a service (`run`): it has a pid file where neither command line nor configuration names
+    /// one, and says so when it runs as root.
+    pub service: bool,
     /// Told to a person once the proxy serves.
     pub greeting: Option<String>,
 }
@@ -103,6 +104,9 @@ fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
 
     let pid = pid_file(launch, config)?;
     let identity = privileges::identity(config.user.as_deref(), config.group.as_deref())?;
+    if config.user.is_none() && launch.service && privileges::is_root() {
+        tracing::warn!("running as root; `user` names whom to become once the sockets are bound");
+    }
     if let Some(identity) = &identity {
         privileges::give_files(identity, &log_files(config), pid.as_ref());
     }
@@ -177,7 +181,7 @@ fn pid_file(launch: &Launch, config: &Config) -> Result<Option<PidFile>, Failure
             }
         };
     }
-    if !launch.default_pid_file {
+    if !launch.service {
         return Ok(None);
     }
     match PidFile::claim(&pid::default_path()) {

@@ -39,7 +39,12 @@ pub trait Filter: Send + Sync {
     }
 
     /// Asked once a message: what changes the response's body, if anything does.
-    fn response_body(&self, _cx: &ReqCx, _req: &RequestHead, _res: &mut ResponseHead) -> Option<Box<dyn Transform>> {
+    fn response_body(
+        &self,
+        _cx: &ReqCx,
+        _req: &RequestHead,
+        _res: &mut ResponseHead,
+    ) -> Option<Box<dyn Transform>> {
         None
     }
 

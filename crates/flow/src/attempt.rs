@@ -6,9 +6,9 @@ use crate::request::Task;
 use crate::snapshot::{ClusterPlan, ProxyPlan};
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
 use bifrons_core::{Error, Kind, Result, Retry, Side};
+use bifrons_http::h1::body::Pump;
 use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::h1::write::{self, Persist, ToUpstream};
-use bifrons_http::h1::body::Pump;
 use bifrons_http::h1::{Conn, H1Body, Pace};
 use bifrons_http::pool::{EndpointKey, Home};
 use bifrons_http::{Attempt, Body, Method, Request, RequestHead, Response, ResponseHead, Version};
@@ -214,7 +214,12 @@ async fn send(
     }
     let body = std::mem::replace(&mut req.body, Body::Spent);
     line.conn.set_sending(true);
-    Ok(Some(Box::pin(pump(body, line.conn.clone(), to.delimit == write::Delimit::Chunked, plan.send_timeout))))
+    Ok(Some(Box::pin(pump(
+        body,
+        line.conn.clone(),
+        to.delimit == write::Delimit::Chunked,
+        plan.send_timeout,
+    ))))
 }
 
 /// Sends a body piece by piece.

@@ -5,11 +5,11 @@ use crate::request::{After, Task};
 use crate::serve::http1::is_discardable;
 use crate::snapshot::ServerPlan;
 use bifrons_core::{Error, Kind, Result, Side};
+use bifrons_http::buffers;
 use bifrons_http::h1::framing;
 use bifrons_http::h1::write::{self, Delimit, Persist, Server, ToDownstream};
 use bifrons_http::h1::{Conn, chunked};
 use bifrons_http::{Body, FileBody, Method, Name, RequestHead, Response, Version};
-use bifrons_http::buffers;
 use bifrons_net::clock;
 use bytes::Bytes;
 use std::future::poll_fn;
@@ -54,7 +54,8 @@ fn persistence(task: &Task<'_>, req: &RequestHead, lease: Lease) -> (Persist, Af
     let is_unclear = http.body_open() && req.headers.has(Name::Expect);
     let is_readable = !http.body_open() || is_discardable(http) && !is_unclear;
     let is_refused = task.cx.error.as_ref().is_some_and(|err| {
-        err.side() == Side::Downstream && !matches!(err.kind(), Kind::Method | Kind::Loop | Kind::BodyTooLarge)
+        err.side() == Side::Downstream
+            && !matches!(err.kind(), Kind::Method | Kind::Loop | Kind::BodyTooLarge)
             || err.kind() == Kind::BodyTooLarge && !is_readable
     });
     // A drain may have begun while the request was served.
@@ -198,7 +199,13 @@ fn note_response_time(task: &mut Task<'_>) {
 
 /// Writes what is gathered and a piece; a small piece is copied behind the rest, so that one plain
 /// `send(2)` does.
-async fn write_piece(http: &Conn, out: &mut Vec<u8>, piece: &Bytes, tail: &[u8], limit: Duration) -> Result<()> {
+async fn write_piece(
+    http: &Conn,
+    out: &mut Vec<u8>,
+    piece: &Bytes,
+    tail: &[u8],
+    limit: Duration,
+) -> Result<()> {
     if write::is_small(piece) {
         out.extend_from_slice(piece);
         out.extend_from_slice(tail);

@@ -1,17 +1,17 @@
 //! From a request to its host and route; from a route to another one.
 
+use crate::conn::ConnCx;
 use crate::record::Share;
 use crate::request::Task;
 use crate::snapshot::ListenerPlan;
+use crate::worker::Local;
 use bifrons_core::{Error, Kind, Result};
-use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::h1::H1Body;
+use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::vars::host_of;
 use bifrons_http::{Body, ReqCx, Request, RequestHead};
 use bifrons_net::clock;
 use bifrons_route::{Captures, Facts};
-use crate::conn::ConnCx;
-use crate::worker::Local;
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;

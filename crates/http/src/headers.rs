@@ -6,6 +6,8 @@
 //! written out in long runs instead of field by field.
 
 use crate::name::{Key, Name};
+use std::cell::RefCell;
+use std::ops::Range;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -20,6 +22,15 @@ struct Entry {
 const REMOVED: u8 = 1;
 const ADDED: u8 = 2;
 
+/// Buffers of heads that are gone, kept for the next: 32 of each a worker, some 100 KiB.
+const SPARE_MAX: usize = 32;
+/// A buffer that grew beyond 8 KiB is an exception and is not kept.
+const SPARE_BYTES_MAX: usize = 8 * 1024;
+
+thread_local! {
+    static SPARE: RefCell<(Vec<Vec<u8>>, Vec<Vec<Entry>>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
 /// An ordered list of fields.
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
@@ -29,22 +40,25 @@ pub struct Headers {
     seen: u64,
 }
 
-impl Headers {
-    /// No fields.
-    pub fn new() -> Self {
-        Self { bytes: Vec::with_capacity(512), entries: Vec::with_capacity(12), seen: 0 }
+/// The fields of a head while it is being read: ranges of the bytes they were found in.
+pub(crate) struct Fields {
+    entries: Vec<Entry>,
+    seen: u64,
+}
+
+impl Fields {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self { entries: spare_entries(), seen: 0 }
     }
 
-    /// Over a copy of a received head, with room for what will be added.
-    pub(crate) fn over(head: &[u8], fields: usize) -> Self {
-        let mut bytes = Vec::with_capacity(head.len() + 256);
-        bytes.extend_from_slice(head);
-        Self { bytes, entries: Vec::with_capacity(fields + 6), seen: 0 }
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
     }
 
-    /// Adds a received field by the ranges of its name and value in the buffer.
-    pub(crate) fn push_received(&mut self, name: std::ops::Range<usize>, value: std::ops::Range<usize>) {
-        let id = Name::of(self.bytes.get(name.clone()).unwrap_or_default());
+    /// Adds one by the ranges of its name (at most 65535 bytes) and its value.
+    pub(crate) fn push(&mut self, id: Name, name: Range<usize>, value: Range<usize>) {
         self.seen |= id.bit();
         self.entries.push(Entry {
             name: name.start as u32,
@@ -54,6 +68,47 @@ impl Headers {
             id: id as u8,
             flags: 0,
         });
+    }
+}
+
+fn spare_entries() -> Vec<Entry> {
+    SPARE.with_borrow_mut(|(_, entries)| entries.pop()).unwrap_or_else(|| Vec::with_capacity(24))
+}
+
+fn spare_bytes() -> Vec<u8> {
+    SPARE.with_borrow_mut(|(bytes, _)| bytes.pop()).unwrap_or_else(|| Vec::with_capacity(1024))
+}
+
+impl Drop for Headers {
+    fn drop(&mut self) {
+        let (mut bytes, mut entries) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.entries));
+        if bytes.capacity() == 0 || bytes.capacity() > SPARE_BYTES_MAX {
+            return;
+        }
+        bytes.clear();
+        entries.clear();
+        // No spare is kept while the thread itself is going.
+        let _ = SPARE.try_with(|spare| {
+            let Ok(mut spare) = spare.try_borrow_mut() else { return };
+            if spare.0.len() < SPARE_MAX {
+                spare.0.push(bytes);
+                spare.1.push(entries);
+            }
+        });
+    }
+}
+
+impl Headers {
+    /// No fields.
+    pub fn new() -> Self {
+        Self { bytes: spare_bytes(), entries: spare_entries(), seen: 0 }
+    }
+
+    /// The fields found in `head`, over a copy of it.
+    pub(crate) fn of(head: &[u8], fields: Fields) -> Self {
+        let mut bytes = spare_bytes();
+        bytes.extend_from_slice(head);
+        Self { bytes, entries: fields.entries, seen: fields.seen }
     }
 
     /// The buffer under the head: request line or status line, fields, additions.
@@ -134,7 +189,11 @@ impl Headers {
     pub fn lists<'k>(&self, key: impl Into<Key<'k>>, member: &str) -> bool {
         let key = key.into();
         self.candidates(key.id).iter().filter(|e| e.flags & REMOVED == 0 && self.is(e, key)).any(|entry| {
-            list_members(self.value_of(entry)).any(|found| found.eq_ignore_ascii_case(member.as_bytes()))
+            let value = self.value_of(entry);
+            // Mostly the value is one member, and a comma is all there is to look for.
+            value.eq_ignore_ascii_case(member.as_bytes())
+                || memchr::memchr(b',', value).is_some()
+                    && list_members(value).any(|found| found.eq_ignore_ascii_case(member.as_bytes()))
         })
     }
 

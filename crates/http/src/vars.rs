@@ -72,7 +72,9 @@ impl Scope<'_> {
             Var::RequestUri => out.extend_from_slice(req.original_target()),
             Var::Uri => out.extend_from_slice(cx.path.as_deref().unwrap_or(req.path())),
             Var::Args => return some(req.query(), out),
-            Var::IsArgs => return some(req.query().filter(|query| !query.is_empty()).map(|_| b"?".as_slice()), out),
+            Var::IsArgs => {
+                return some(req.query().filter(|query| !query.is_empty()).map(|_| b"?".as_slice()), out);
+            }
             Var::Request => req.line(out),
             Var::ServerProtocol => out.extend_from_slice(req.version.text().as_bytes()),
             Var::ServerName => return some(cx.server_name.as_deref().map(str::as_bytes), out),
@@ -270,7 +272,10 @@ pub fn cookie<'a>(header: &'a [u8], name: &str) -> Option<&'a [u8]> {
         let pair = pair.trim_ascii();
         let at = memchr::memchr(b'=', pair)?;
         let (found, value) = pair.split_at_checked(at)?;
-        found.trim_ascii_end().eq_ignore_ascii_case(name.as_bytes()).then(|| value.get(1..).unwrap_or_default())
+        found
+            .trim_ascii_end()
+            .eq_ignore_ascii_case(name.as_bytes())
+            .then(|| value.get(1..).unwrap_or_default())
     })
 }
 

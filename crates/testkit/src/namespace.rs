@@ -43,6 +43,7 @@ pub fn enter(name: &str, addrs: &[&str]) -> bool {
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "in its namespace {name} failed:\n{text}");
     assert!(text.contains("1 passed"), "in its namespace no test {name} ran:\n{text}");
+    text.lines().filter(|line| line.starts_with("SKIPPED")).for_each(|line| println!("{line}"));
     false
 }
 

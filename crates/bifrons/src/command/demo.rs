@@ -55,7 +55,7 @@ pub fn demo(args: ProcessArgs) -> Result<(), Failure> {
     let dir = Dir::write().map_err(|error| format!("cannot write the demo's files: {error}"))?;
     start_origins()?;
     let origin = Origin::Yaml(vec![dir.0.join("demo.yaml")]);
-    process::run(Launch { origin, args, default_pid_file: false, greeting: Some(GREETING.into()) })
+    process::run(Launch { origin, args, service: false, greeting: Some(GREETING.into()) })
 }
 
 /// All three on one thread, which ends with the process. Returns when they listen.

@@ -43,7 +43,7 @@ pub fn file_server(args: FileServerArgs) -> Result<(), Failure> {
 
 fn serve(config: Config, args: ProcessArgs, greeting: String) -> Result<(), Failure> {
     let origin = Origin::Fixed(Box::new(config));
-    process::run(Launch { origin, args, default_pid_file: false, greeting: Some(greeting) })
+    process::run(Launch { origin, args, service: false, greeting: Some(greeting) })
 }
 
 /// A configuration of one route.

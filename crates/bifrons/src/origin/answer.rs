@@ -191,19 +191,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Out<'_, S> {
     }
 
     async fn describe(&mut self, status: u16, body: &Body) -> io::Result<()> {
-        let headers: Vec<Value> =
-            self.request.headers.iter().map(|(name, value)| json!([name, value])).collect();
-        let text = json!({
-            "name": self.peer.identity.name,
-            "method": self.request.method,
-            "target": self.request.target,
-            "version": self.request.version,
-            "headers": headers,
-            "body": body.to_json(),
-            "client": self.peer.client,
-            "connection": self.peer.serial,
-        });
-        self.whole(status, "application/json", format!("{text:#}\n").as_bytes()).await
+        // By hand, so that a field is a line.
+        let headers: Vec<String> =
+            self.request.headers.iter().map(|(name, value)| json!([name, value]).to_string()).collect();
+        let headers =
+            if headers.is_empty() { String::new() } else { format!("\n    {}\n  ", headers.join(",\n    ")) };
+        let rows = [
+            ("name", json!(self.peer.identity.name).to_string()),
+            ("method", json!(self.request.method).to_string()),
+            ("target", json!(self.request.target).to_string()),
+            ("version", json!(self.request.version).to_string()),
+            ("headers", format!("[{headers}]")),
+            ("body", body.to_json().to_string()),
+            ("client", json!(self.peer.client).to_string()),
+            ("connection", json!(self.peer.serial).to_string()),
+        ];
+        let rows: Vec<String> = rows.iter().map(|(key, value)| format!("  \"{key}\": {value}")).collect();
+        let text = format!("{{\n{}\n}}\n", rows.join(",\n"));
+        self.whole(status, "application/json", text.as_bytes()).await
     }
 
     async fn status(&mut self, status: u16, body: &Body) -> io::Result<()> {

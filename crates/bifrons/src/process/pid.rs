@@ -33,8 +33,10 @@ pub fn status_path(pid_file: &Path) -> PathBuf {
 /// # Errors
 /// No file, or no number in it.
 pub fn running(path: &Path) -> Result<Option<Pid>, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read the pid file {}: {error}", path.display()))?;
+    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!("no bifrons runs here: there is no pid file {}", path.display()),
+        _ => format!("cannot read the pid file {}: {error}", path.display()),
+    })?;
     let pid: Option<i32> = text.trim().parse().ok();
     let pid = pid.filter(|pid| *pid > 0).and_then(Pid::from_raw);
     Ok(pid.filter(|pid| is_ours(*pid)))

@@ -20,12 +20,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// A user or group that does not exist.
 pub fn identity(user: Option<&str>, group: Option<&str>) -> Result<Option<Identity>, String> {
-    let Some(user) = user else {
-        if is_root() {
-            tracing::warn!("running as root; `user` names whom to become once the sockets are bound");
-        }
-        return Ok(None);
-    };
+    let Some(user) = user else { return Ok(None) };
     let read =
         |path: &str| std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"));
     let identity = accounts::find(user, group, &read("/etc/passwd")?, &read("/etc/group")?)?;
@@ -38,7 +33,8 @@ pub fn identity(user: Option<&str>, group: Option<&str>) -> Result<Option<Identi
     Ok(None)
 }
 
-fn is_root() -> bool {
+/// Whether we may do anything.
+pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 

@@ -18,7 +18,8 @@ pub(super) fn answer(plan: &FilesPlan, task: &mut Task<'_>, head: &RequestHead) 
     // A path that was decoded for matching is looked up as it is; any other is decoded here, once.
     let decoded: Cow<'_, [u8]> =
         if task.cx.path.is_some() { Cow::Borrowed(uri) } else { percent_decode(uri).into() };
-    let below = decoded.get(plan.strip..).ok_or_else(|| Error::local(Kind::NotFound, "shorter than its route"))?;
+    let below =
+        decoded.get(plan.strip..).ok_or_else(|| Error::local(Kind::NotFound, "shorter than its route"))?;
     let below = match below {
         [b'/', ..] | [] => Cow::Borrowed(below),
         _ => Cow::Owned([b"/", below].concat()),

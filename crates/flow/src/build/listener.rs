@@ -50,7 +50,11 @@ fn addresses(
         match read_bind(bind) {
             Ok(addr) => match taken.insert(addr.clone(), name.to_owned()) {
                 Some(other) => {
-                    cx.problem(&bind.place, format!("address {addr} is taken by listener \"{other}\" already"), None);
+                    cx.problem(
+                        &bind.place,
+                        format!("address {addr} is taken by listener \"{other}\" already"),
+                        None,
+                    );
                 }
                 None => addrs.push(addr),
             },
@@ -123,7 +127,10 @@ pub(super) fn fallback(cx: &mut Cx<'_>, listener: &str, host: &str, body_max: u6
 fn limits(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> Limits {
     let fields = usize::from(listener.limits.fields);
     if fields == 0 || fields > Limits::FIELDS_MAX {
-        let message = format!("listener \"{name}\": limits.fields is {fields}, it must be from 1 to {}", Limits::FIELDS_MAX);
+        let message = format!(
+            "listener \"{name}\": limits.fields is {fields}, it must be from 1 to {}",
+            Limits::FIELDS_MAX
+        );
         cx.problem(&None, message, None);
     }
     Limits {

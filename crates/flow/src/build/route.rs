@@ -5,8 +5,8 @@ use crate::record::RecordPlan;
 use crate::snapshot::{Action, FilesPlan, HostSent, ProxyPlan, ReplacePath, RetryPlan, RoutePlan};
 use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Place};
-use bifrons_filters::{Chain, FilterConfig};
 use bifrons_filters::edits::Edits;
+use bifrons_filters::{Chain, FilterConfig};
 use bifrons_http::{FieldName, Version};
 use bifrons_model::route::HttpVersion;
 use bifrons_model::{Cluster, Host, HostField, Proxy, Redirect, Respond, Retry, RetryOn, Route, StaticFiles};
@@ -97,9 +97,17 @@ fn action(cx: &mut Cx<'_>, route: &Route) -> Action {
     ];
     let words = "`proxy`, `redirect`, `respond`, `static` or `reroute`";
     match actions.iter().filter(|there| **there).count() {
-        0 => cx.problem(&route.path.place, format!("route \"{}\" has no action", *route.path), Some(format!("add one of {words}"))),
+        0 => cx.problem(
+            &route.path.place,
+            format!("route \"{}\" has no action", *route.path),
+            Some(format!("add one of {words}")),
+        ),
         1 => {}
-        _ => cx.problem(&route.path.place, format!("route \"{}\" has several actions", *route.path), Some(format!("keep one of {words}"))),
+        _ => cx.problem(
+            &route.path.place,
+            format!("route \"{}\" has several actions", *route.path),
+            Some(format!("keep one of {words}")),
+        ),
     }
     if let Some(proxy) = &route.proxy {
         return proxy_action(cx, &route.path.value, proxy);
@@ -122,7 +130,8 @@ fn action(cx: &mut Cx<'_>, route: &Route) -> Action {
 fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Action {
     let place = proxy.place.clone();
     let proxy = &proxy.value;
-    let name = At { value: proxy.cluster.value.clone(), place: proxy.cluster.place.clone().or(place.clone()) };
+    let name =
+        At { value: proxy.cluster.value.clone(), place: proxy.cluster.place.clone().or(place.clone()) };
     let Some(at) = cx.cluster(&name) else { return Action::None };
     let default = Cluster::default();
     let cluster = cx.config.clusters.get(&name.value).unwrap_or(&default);
@@ -154,7 +163,12 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
     }))
 }
 
-fn replace_path(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &Proxy, place: &Option<Place>) -> Option<ReplacePath> {
+fn replace_path(
+    cx: &mut Cx<'_>,
+    pattern: &PathPattern,
+    proxy: &Proxy,
+    place: &Option<Place>,
+) -> Option<ReplacePath> {
     let with = proxy.replace_path.as_ref()?;
     if !with.starts_with('/') {
         let help = Some(format!("write \"/{with}\""));

@@ -71,7 +71,11 @@ async fn one_way(from: &Rc<Conn>, to: &Rc<Conn>, send_timeout: Duration) -> Resu
             return Ok(());
         }
         to.write([&bytes, b"", b""], send_timeout).await.map_err(|err| {
-            if err.kind() == Kind::Reset { Error::of(err.side(), Kind::Closed, "the other end has gone") } else { err }
+            if err.kind() == Kind::Reset {
+                Error::of(err.side(), Kind::Closed, "the other end has gone")
+            } else {
+                err
+            }
         })?;
     }
 }

@@ -345,7 +345,9 @@ impl Conn {
             if ready!(self.poll_fill(cx, room, limit))? == 0 {
                 return match self.buf.borrow().is_empty() {
                     true => Poll::Ready(Ok(None)),
-                    false => Poll::Ready(Err(Error::of(self.side, Kind::Closed, "closed in the middle of a head"))),
+                    false => {
+                        Poll::Ready(Err(Error::of(self.side, Kind::Closed, "closed in the middle of a head")))
+                    }
                 };
             }
         }

@@ -155,7 +155,10 @@ fn settle_absolute(head: &mut RequestHead, has_host: bool) -> Result<()> {
 
 fn settle_connect(head: &mut RequestHead) -> Result<()> {
     let authority = head.target();
-    let has_port = authority.rsplit(|&b| b == b':').next().is_some_and(|port| !port.is_empty() && port.iter().all(u8::is_ascii_digit));
+    let has_port = authority
+        .rsplit(|&b| b == b':')
+        .next()
+        .is_some_and(|port| !port.is_empty() && port.iter().all(u8::is_ascii_digit));
     if !is_authority(authority) || authority.is_empty() || !authority.contains(&b':') || !has_port {
         return Err(bad(Side::Downstream, "malformed CONNECT target"));
     }
@@ -175,7 +178,8 @@ impl Absolute<'_> {
     /// Whether a `Host` field names the same host and port.
     fn is_for(&self, host: &[u8]) -> bool {
         let bare = |text: &'_ [u8]| -> Vec<u8> {
-            let text = text.strip_suffix(self.default_port).or_else(|| text.strip_suffix(b":")).unwrap_or(text);
+            let text =
+                text.strip_suffix(self.default_port).or_else(|| text.strip_suffix(b":")).unwrap_or(text);
             text.to_ascii_lowercase()
         };
         bare(self.authority) == bare(host)
@@ -214,7 +218,7 @@ fn is_authority(text: &[u8]) -> bool {
             Some(end) => text.split_at(end + 1),
             None => return false,
         },
-        _ => text.split_at(text.iter().position(|&b| b == b':').unwrap_or(text.len())),
+        _ => text.split_at(memchr::memchr(b':', text).unwrap_or(text.len())),
     };
     let port_fits = match port {
         [] | [b':'] => true,
@@ -227,7 +231,7 @@ fn is_authority(text: &[u8]) -> bool {
         [b'[', inner @ .., b']'] => {
             !inner.is_empty() && inner.iter().all(|&b| b.is_ascii_hexdigit() || b == b':' || b == b'.')
         }
-        _ => host.iter().all(|&b| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&b)),
+        _ => super::scan::is_reg_name(host),
     };
     // An empty host with a port names nothing; an empty Host field altogether is allowed (RFC 9110 7.2).
     port_fits && host_fits && (!host.is_empty() || port.is_empty())

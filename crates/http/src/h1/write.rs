@@ -208,9 +208,12 @@ pub fn response_delimit(head: &ResponseHead, method: Method, len: Option<u64>, c
 /// Removes the fields that the `Connection` field names (RFC 9110 7.6.1), but never those the proxy's
 /// own work depends on, nor those that were added since: a peer must not strip what we add or route by.
 pub fn strip_connection_named(headers: &mut Headers) {
-    let is_usual = headers.originals(Name::Connection).all(|value| {
-        value.eq_ignore_ascii_case(b"keep-alive") || value.eq_ignore_ascii_case(b"close")
-    });
+    if !headers.saw_any(Name::Connection.bit()) {
+        return;
+    }
+    let is_usual = headers
+        .originals(Name::Connection)
+        .all(|value| value.eq_ignore_ascii_case(b"keep-alive") || value.eq_ignore_ascii_case(b"close"));
     if is_usual {
         return;
     }

@@ -4,8 +4,8 @@ use super::matcher::Test;
 use super::{Condition, Method};
 use crate::facts::Facts;
 use crate::ipset::IpSet;
-use crate::pattern::PathPattern;
 use crate::params::{Decoded, cookie_value, query_value};
+use crate::pattern::PathPattern;
 use smallvec::SmallVec;
 use std::fmt;
 
