@@ -207,3 +207,32 @@ fn any_free_port_will_do() {
     signal_to(child.id(), "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_websocket_lives_on_in_the_old_process_up_to_the_deadline() {
+    let origin = Origin::script(|wire: &mut Wire| {
+        wire.read_request();
+        wire.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+        for _ in 0..3 {
+            let bytes = wire.read_exact(5);
+            wire.send(bytes);
+        }
+        wire.read_end();
+    });
+    let config = "shutdown: { timeout: 2s }\nlisteners: { web: { bind: \"@web@\" } }\n\
+         clusters: { app: { endpoints: [\"@app@\"] } }\n\
+         hosts: [{ default: true, routes: [{ path: /*, proxy: app }] }]\n";
+    let mut proxy = Proxy::yaml(config).with("app", origin.addr()).start();
+    let mut client = proxy.client();
+    client.send("GET /ws HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    assert_eq!(client.read_head().status(), 101);
+    proxy.signal("USR2");
+    proxy.wait_log("draining");
+    for _ in 0..3 {
+        client.send("hello");
+        assert_eq!(client.read_exact(5), b"hello");
+    }
+    assert!(proxy.is_running());
+    client.read_end();
+    assert_eq!(proxy.wait_exit().code(), Some(0));
+}
