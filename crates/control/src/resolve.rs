@@ -7,7 +7,8 @@
 use bifrons_balance::{EndpointAddr, EndpointConfig, EndpointSet, EndpointSpec, SharedEndpoints};
 use bifrons_flow::Snapshot;
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::config::{LookupIpStrategy, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -110,7 +111,11 @@ fn jobs(snapshot: &Snapshot) -> Vec<Job> {
 }
 
 fn resolver() -> Result<TokioResolver, String> {
-    let mut builder = TokioResolver::builder_tokio().map_err(|error| error.to_string())?;
+    let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+        tracing::warn!(%error, "no name servers: only /etc/hosts names are known");
+        let none = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
+        TokioResolver::builder_with_config(none, TokioRuntimeProvider::default())
+    });
     let options = builder.options_mut();
     options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
     // We ask when the TTL is over or our own interval is, whichever comes first.
