@@ -158,7 +158,8 @@ async fn connect(
                 return Ok(Line { conn, is_reused: true, connect_us: None });
             }
         }
-        if let Some(conn) = crate::takeover::from_sibling(worker, key).await {
+        // Boxed, as dialling is: what a request hardly ever needs must not make room in all of them.
+        if let Some(conn) = Box::pin(crate::takeover::from_sibling(worker, key)).await {
             worker.shard.inc(cluster.stats.reuses);
             return Ok(Line { conn, is_reused: true, connect_us: None });
         }
@@ -169,7 +170,7 @@ async fn connect(
         EndpointAddr::Unix(path) => Addr::Unix(path.clone()),
     };
     worker.shard.inc(cluster.stats.connects);
-    let stream = dial::dial(&addr, cluster.bind, plan.connect_timeout).await.map_err(|err| {
+    let stream = Box::pin(dial::dial(&addr, cluster.bind, plan.connect_timeout)).await.map_err(|err| {
         worker.shard.inc(cluster.stats.connect_failures);
         let kind = if err.kind() == std::io::ErrorKind::TimedOut { Kind::Timeout } else { Kind::Connect };
         Error::upstream(kind, format!("connecting to {}: {err}", endpoint.spec().name)).retry(Retry::Safe)

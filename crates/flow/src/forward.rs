@@ -58,7 +58,7 @@ async fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Re
         replace_path(replace, task, &mut req.head);
     }
     if plan.version == Version::Http10 && req.body.length().is_none() {
-        req.body = Body::Full(count(std::mem::take(&mut req.body)).await?);
+        req.body = Body::Full(Box::pin(count(std::mem::take(&mut req.body))).await?);
     }
     Ok(())
 }

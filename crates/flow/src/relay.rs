@@ -27,7 +27,7 @@ pub async fn answer(task: &mut Task<'_>, req: &RequestHead, mut res: Response, l
     let sent_before = task.conn.http.sent();
     task.cx.status = res.head.status;
     let after = if matches!(res.body, Body::Tunnel(_)) {
-        tunnel::run(task, req, &mut res).await
+        Box::pin(tunnel::run(task, req, &mut res)).await
     } else {
         let (persist, after) = persistence(task, req, lease);
         let delimit = write::response_delimit(&res.head, req.method(), res.body.length(), req.version);
@@ -104,7 +104,7 @@ async fn send(task: &mut Task<'_>, res: &mut Response, delimit: Delimit, persist
         }
         Body::File(file) if frame == Frame::Plain => {
             let file = file.clone();
-            send_file(task, &mut out, file).await
+            Box::pin(send_file(task, &mut out, file)).await
         }
         body => relay_body(task, body, out, frame).await,
     }

@@ -99,7 +99,7 @@ impl Task<'_> {
         let route = self.route.clone();
         let early = match route.chain.is_empty() {
             true => None,
-            false => route.chain.request(&mut self.cx, req).await?,
+            false => Box::pin(route.chain.request(&mut self.cx, req)).await?,
         };
         let outcome = match early {
             Some(res) => action::Outcome::Answer(res),

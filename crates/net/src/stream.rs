@@ -37,10 +37,17 @@ impl Stream {
         self.fd.into_inner()
     }
 
-    /// Reads into the spare capacity of `buf`, which must not be empty. 0 is the end of the stream.
-    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
+    /// Reads into the spare capacity of `buf`, which `provide` makes once there is something to read, so
+    /// that whoever waits holds no memory. 0 is the end of the stream.
+    pub fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        provide: impl Fn(&mut BytesMut),
+    ) -> Poll<io::Result<usize>> {
         loop {
             let mut guard = ready!(self.fd.poll_read_ready(cx))?;
+            provide(buf);
             let room = buf.capacity() - buf.len();
             match recv(self.fd.as_fd(), buf) {
                 Ok(len) => {

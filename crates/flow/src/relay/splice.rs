@@ -25,7 +25,7 @@ pub(super) async fn rest(task: &mut Task<'_>, body: &mut Body, is_plain: bool) -
     }
     let Ok(mut pipe) = task.conn.worker.take_pipe() else { return Ok(()) };
     let from = upstream.conn().clone();
-    let moved = run(task, &from, &mut pipe, left).await;
+    let moved = Box::pin(run(task, &from, &mut pipe, left)).await;
     task.conn.worker.put_pipe(pipe);
     moved?;
     upstream.finish();

@@ -188,21 +188,15 @@ impl Conn {
     fn poll_fill(&self, cx: &mut Context<'_>, room: usize, limit: Duration) -> Poll<Result<usize>> {
         let mut buf = self.buf.borrow_mut();
         let mut timer = self.read_timer.borrow_mut();
-        if buf.capacity() == 0 && self.stream.poll_readable(cx).is_pending() {
-            ready!(timer.poll(cx, limit));
-            return Poll::Ready(Err(self.timed_out("nothing came")));
-        }
-        if buf.capacity() == 0 {
-            *buf = buffers::take(room);
-        } else {
-            buf.reserve(room);
-        }
-        let spare = buf.capacity() - buf.len();
-        match self.stream.poll_read(cx, &mut buf) {
+        let provide = |buf: &mut BytesMut| match buf.capacity() {
+            0 => *buf = buffers::take(room),
+            _ => buf.reserve(room),
+        };
+        match self.stream.poll_read(cx, &mut buf, provide) {
             Poll::Ready(Ok(len)) => {
                 timer.clear();
                 self.received.set(self.received.get() + len as u64);
-                self.adapt_room(len, spare);
+                self.adapt_room(len, len + buf.capacity() - buf.len());
                 Poll::Ready(Ok(len))
             }
             Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(self.side, &err))),
