@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// An idle connection of the sibling that has most of them, if one has any.
-pub async fn from_sibling(worker: &Rc<Worker>, key: EndpointKey) -> Option<Rc<Conn>> {
+pub(crate) async fn from_sibling(worker: &Rc<Worker>, key: EndpointKey) -> Option<Rc<Conn>> {
     let sibling = worker.shared.idle.richest(key, worker.index)?;
     let (reply, answer) = oneshot::channel();
     worker.siblings.get(sibling)?.send(Command::Give(key, reply)).ok()?;

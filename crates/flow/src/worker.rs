@@ -49,6 +49,9 @@ pub struct Local {
     generation: u64,
 }
 
+/// A client's connection, and how many messages it had carried when it was last seen idle.
+type Known = (Weak<Conn>, Cell<u32>);
+
 /// A worker's state. Never leaves its thread.
 pub struct Worker {
     /// Its number, from 0.
@@ -69,7 +72,7 @@ pub struct Worker {
     pub siblings: Vec<mpsc::UnboundedSender<Command>>,
     local: RefCell<Option<Rc<Local>>>,
     pipes: RefCell<Vec<Pipe>>,
-    conns: RefCell<HashMap<u64, (Weak<Conn>, Cell<u32>)>>,
+    conns: RefCell<HashMap<u64, Known>>,
     acceptors: RefCell<Vec<(Rc<Acceptor>, tokio::task::AbortHandle)>>,
 }
 

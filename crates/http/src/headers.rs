@@ -27,8 +27,11 @@ const SPARE_MAX: usize = 32;
 /// A buffer that grew beyond 8 KiB is an exception and is not kept.
 const SPARE_BYTES_MAX: usize = 8 * 1024;
 
+/// Buffers of bytes, and of entries.
+type Spare = (Vec<Vec<u8>>, Vec<Vec<Entry>>);
+
 thread_local! {
-    static SPARE: RefCell<(Vec<Vec<u8>>, Vec<Vec<Entry>>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    static SPARE: RefCell<Spare> = const { RefCell::new((Vec::new(), Vec::new())) };
 }
 
 /// An ordered list of fields.

@@ -65,7 +65,7 @@ fn addresses(
 }
 
 /// `80`, `:80`, `*:80`, `1.2.3.4:80`, `[::]:80`, `unix:/path`.
-pub fn read_bind(text: &str) -> Result<Addr, String> {
+fn read_bind(text: &str) -> Result<Addr, String> {
     let port = text.strip_prefix("*:").or_else(|| text.strip_prefix(':')).unwrap_or(text);
     if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) {
         return match port.parse::<u16>() {
