@@ -4,7 +4,8 @@
 set -eu
 
 # Program and the Debian package that brings it.
-tools="nginx:nginx-full curl:curl wrk:wrk openssl:openssl ip:iproute2 unshare:util-linux cc:gcc"
+tools="nginx:nginx-full curl:curl wrk:wrk openssl:openssl ip:iproute2 unshare:util-linux setpriv:util-linux
+    python3:python3-minimal cc:gcc"
 
 missing=
 for tool in $tools; do
