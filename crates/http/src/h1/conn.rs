@@ -3,12 +3,9 @@
 //!
 //! An idle connection holds no buffer: readiness first, then memory.
 
-use super::chunked::{Decoded, Decoder};
-use super::framing::Framing;
 use super::parse::{self, Parsed};
 use crate::buffers::{self, ROOM_MIN};
 use crate::head::{RequestHead, ResponseHead};
-use crate::headers::Headers;
 use bifrons_core::{Error, Kind, Limits, Result, Side};
 use bifrons_net::{Stream, Timer, clock};
 use bytes::{Buf, Bytes, BytesMut};
@@ -18,6 +15,10 @@ use std::io::IoSlice;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
+
+mod incoming;
+
+use incoming::Incoming;
 
 /// 128 KiB: beyond it a bigger read saves nothing measurable, and slow clients would hold more memory.
 const ROOM_MAX: usize = 128 * 1024;
@@ -38,29 +39,6 @@ impl Pace {
     pub fn timeout(timeout: Duration) -> Self {
         Self { timeout, rate_min: 0, grace: Duration::ZERO }
     }
-}
-
-/// The body that is being read from the connection.
-#[derive(Debug)]
-struct Incoming {
-    decode: Decode,
-    pace: Pace,
-    /// Bytes allowed in all.
-    max: u64,
-    /// Bytes seen so far.
-    seen: u64,
-    /// When the first wait for it began; set only where a rate is demanded.
-    began: Option<Instant>,
-    trailers: Option<Headers>,
-}
-
-#[derive(Debug)]
-enum Decode {
-    Length(u64),
-    Chunked(Box<Decoder>),
-    UntilClose,
-    Done,
-    Broken,
 }
 
 /// A connection.
@@ -97,14 +75,7 @@ impl Conn {
             stream,
             side,
             buf: RefCell::new(BytesMut::new()),
-            body: RefCell::new(Incoming {
-                decode: Decode::Done,
-                pace: Pace::timeout(Duration::MAX),
-                max: u64::MAX,
-                seen: 0,
-                began: None,
-                trailers: None,
-            }),
+            body: RefCell::new(Incoming::none()),
             read_timer: RefCell::new(Timer::new()),
             write_timer: RefCell::new(Timer::new()),
             room: Cell::new(ROOM_MIN),
@@ -347,170 +318,6 @@ impl Conn {
         }
     }
 
-    /// Begins reading a body of that framing. `max` bytes are allowed.
-    pub fn begin_body(&self, framing: Framing, limits: &Limits, pace: Pace, max: u64) {
-        let decode = match framing {
-            Framing::None => Decode::Done,
-            Framing::Length(len) => Decode::Length(len),
-            Framing::Chunked => Decode::Chunked(Box::new(Decoder::new(self.side, *limits))),
-            Framing::UntilClose | Framing::Tunnel => Decode::UntilClose,
-        };
-        let mut body = self.body.borrow_mut();
-        *body = Incoming { decode, pace, max, seen: 0, began: None, trailers: None };
-    }
-
-    /// Whether a body has begun and not ended.
-    pub fn body_open(&self) -> bool {
-        !matches!(self.body.borrow().decode, Decode::Done)
-    }
-
-    /// Bytes of a `Content-Length` body still to come; `None` for other framings.
-    pub fn body_left(&self) -> Option<u64> {
-        match self.body.borrow().decode {
-            Decode::Length(left) => Some(left),
-            Decode::Done => Some(0),
-            _ => None,
-        }
-    }
-
-    /// The whole rest of the body, if it lies in the buffer already: a small body came with its head.
-    pub fn take_whole_body(&self) -> Option<Bytes> {
-        let mut body = self.body.borrow_mut();
-        let Decode::Length(left) = body.decode else { return None };
-        let mut buf = self.buf.borrow_mut();
-        let len = usize::try_from(left).ok().filter(|&len| len <= buf.len() && left <= body.max)?;
-        body.decode = Decode::Done;
-        body.seen += left;
-        Some(split_front(&mut buf, len))
-    }
-
-    /// Trailer fields of the body that has ended.
-    pub fn take_trailers(&self) -> Option<Headers> {
-        self.body.borrow_mut().trailers.take()
-    }
-
-    /// The body's pace from now on.
-    pub fn set_body_pace(&self, pace: Pace) {
-        self.body.borrow_mut().pace = pace;
-    }
-
-    /// How many bytes the body may have in all from now on.
-    pub fn set_body_max(&self, max: u64) {
-        self.body.borrow_mut().max = max;
-    }
-
-    /// The next piece of the body, never empty; `None` at its end.
-    ///
-    /// # Errors
-    /// `Closed` for a truncated body, `Malformed`, `BodyTooLarge`, `Timeout`, `Reset`. After an error
-    /// the body is broken and the connection useless.
-    pub fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
-        let mut body = self.body.borrow_mut();
-        let outcome = ready!(self.poll_body_piece(cx, &mut body));
-        let outcome = outcome.and_then(|piece| {
-            body.seen += piece.as_ref().map_or(0, |piece| piece.len() as u64);
-            if body.seen > body.max {
-                return Err(Error::of(self.side, Kind::BodyTooLarge, "the body is larger than body_bytes"));
-            }
-            Ok(piece)
-        });
-        if outcome.is_err() {
-            body.decode = Decode::Broken;
-        }
-        Poll::Ready(outcome)
-    }
-
-    fn poll_body_piece(&self, cx: &mut Context<'_>, body: &mut Incoming) -> Poll<Result<Option<Bytes>>> {
-        // Bounded: every turn reads bytes or returns.
-        loop {
-            let room = {
-                let mut buf = self.buf.borrow_mut();
-                match &mut body.decode {
-                    Decode::Done => return Poll::Ready(Ok(None)),
-                    Decode::Broken => {
-                        let err = Error::of(self.side, Kind::Closed, "the body is broken");
-                        return Poll::Ready(Err(err));
-                    }
-                    Decode::Length(left) if !buf.is_empty() => {
-                        let take = usize::try_from(*left).unwrap_or(usize::MAX).min(buf.len());
-                        *left -= take as u64;
-                        if *left == 0 {
-                            body.decode = Decode::Done;
-                        }
-                        return Poll::Ready(Ok(Some(split_front(&mut buf, take))));
-                    }
-                    Decode::Length(left) => {
-                        usize::try_from(*left).unwrap_or(usize::MAX).clamp(ROOM_MIN, ROOM_MAX)
-                    }
-                    Decode::UntilClose if !buf.is_empty() => {
-                        return Poll::Ready(Ok(Some(buf.split().freeze())));
-                    }
-                    Decode::UntilClose => self.room.get(),
-                    Decode::Chunked(decoder) => match decoder.decode(&mut buf)? {
-                        Decoded::Data(data) => return Poll::Ready(Ok(Some(data))),
-                        Decoded::End(trailers) => {
-                            body.trailers = trailers;
-                            body.decode = Decode::Done;
-                            return Poll::Ready(Ok(None));
-                        }
-                        Decoded::Partial => self.room.get(),
-                    },
-                }
-            };
-            let limit = self.body_wait(body)?;
-            if ready!(self.poll_fill(cx, room, limit))? == 0 {
-                return Poll::Ready(self.body_closed(body));
-            }
-        }
-    }
-
-    fn body_closed(&self, body: &mut Incoming) -> Result<Option<Bytes>> {
-        if matches!(body.decode, Decode::UntilClose) {
-            body.decode = Decode::Done;
-            return Ok(None);
-        }
-        Err(Error::of(self.side, Kind::Closed, "closed in the middle of a body"))
-    }
-
-    /// How long the next wait for the body may last by its timeout and its least rate.
-    fn body_wait(&self, body: &mut Incoming) -> Result<Duration> {
-        let Pace { timeout, rate_min, grace } = body.pace;
-        if rate_min == 0 {
-            return Ok(timeout);
-        }
-        let now = clock::read();
-        let began = *body.began.get_or_insert(now);
-        let earned = grace + Duration::from_secs_f64(body.seen as f64 / rate_min as f64);
-        let left = earned.saturating_sub(now - began);
-        if left.is_zero() {
-            return Err(self.timed_out("the body comes slower than its least rate"));
-        }
-        Ok(left.min(timeout))
-    }
-
-    /// Takes `len` bytes of a `Content-Length` body that went another way (splice).
-    pub fn pass_body(&self, len: u64) {
-        self.received.set(self.received.get() + len);
-        let mut body = self.body.borrow_mut();
-        body.seen += len;
-        if let Decode::Length(left) = &mut body.decode {
-            *left = left.saturating_sub(len);
-            if *left == 0 {
-                body.decode = Decode::Done;
-            }
-        }
-    }
-
-    /// Runs a wait of the body's kind around something that reads the socket itself (splice).
-    pub fn poll_body_timer(&self, cx: &mut Context<'_>) -> Poll<Error> {
-        let limit = match self.body_wait(&mut self.body.borrow_mut()) {
-            Ok(limit) => limit,
-            Err(err) => return Poll::Ready(err),
-        };
-        ready!(self.read_timer.borrow_mut().poll(cx, limit));
-        Poll::Ready(self.timed_out("nothing came"))
-    }
-
     /// Ends such a wait.
     pub fn clear_read_timer(&self) {
         self.read_timer.borrow_mut().clear();
@@ -614,11 +421,6 @@ fn take_front(buf: &mut BytesMut, len: usize) {
     } else {
         buf.advance(len);
     }
-}
-
-/// The first `len` bytes; a buffer that is empty then is given up at once.
-fn split_front(buf: &mut BytesMut, len: usize) -> Bytes {
-    if len == buf.len() { std::mem::take(buf).freeze() } else { buf.split_to(len).freeze() }
 }
 
 #[cfg(test)]

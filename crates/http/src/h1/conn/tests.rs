@@ -1,4 +1,5 @@
 use super::*;
+use crate::h1::framing::Framing;
 use crate::name::Name;
 use proptest::collection::vec;
 use proptest::prelude::*;
