@@ -15,7 +15,8 @@ use std::str::FromStr;
 /// | `~ \.php$` | where the regex matches | `location ~ \.php$` |
 /// | `~* \.jpe?g$` | the same without case | `location ~* \.jpe?g$` |
 ///
-/// A `*` that is meant as such is written `\*`, a backslash `\\` (not in regexes).
+/// A `*` that is meant as such is written `\*`, a backslash `\\` (not in regexes); `?` and `#`, which a decoded
+/// path may have (`%3F`, `%23`), `\?` and `\#`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PathPattern {
     form: PatternForm,
@@ -63,10 +64,11 @@ pub enum PatternError {
     },
     /// `?` or `#`.
     #[error(
-        "path pattern `{0}` has a `{1}`, which never is part of a path\nhelp: conditions on the query go under `query`"
+        "path pattern `{0}` has a `{1}`, which never is part of a path as it comes\nhelp: conditions on the query go under \
+         `query`; the character itself is written `\\{1}`"
     )]
     NotPath(String, char),
-    /// A backslash before something other than `*` or `\`.
+    /// A backslash before something other than `*`, `?`, `#` or `\`.
     #[error("path pattern `{0}` has a lone backslash\nhelp: write `\\\\` for a backslash, `\\*` for a star")]
     Backslash(String),
     /// The regex does not compile.
@@ -165,7 +167,7 @@ fn unescape(pattern: &str, whole: &str) -> Result<(String, bool), PatternError> 
                 return Err(PatternError::StarInside { given: whole.to_owned(), fix });
             }
             '\\' => match chars.next() {
-                Some(escaped @ ('*' | '\\')) => path.push(escaped),
+                Some(escaped @ ('*' | '\\' | '?' | '#')) => path.push(escaped),
                 _ => return Err(PatternError::Backslash(whole.to_owned())),
             },
             '?' | '#' => return Err(PatternError::NotPath(whole.to_owned(), char)),
@@ -200,7 +202,14 @@ impl fmt::Display for PathPattern {
 }
 
 fn escape(path: &str) -> String {
-    path.replace('\\', "\\\\").replace('*', "\\*")
+    let mut out = String::with_capacity(path.len());
+    for char in path.chars() {
+        if matches!(char, '*' | '\\' | '?' | '#') {
+            out.push('\\');
+        }
+        out.push(char);
+    }
+    out
 }
 
 as_string!(

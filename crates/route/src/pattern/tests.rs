@@ -21,6 +21,7 @@ fn each_spelling_has_its_form() {
     assert_eq!(parse(r"~*\.php$"), PathPattern::regex(r"\.php$", Case::Ignore).unwrap());
     assert_eq!(parse(r"/a\*"), PathPattern::exact("/a*").unwrap());
     assert_eq!(parse(r"/a\\*"), PathPattern::prefix(r"/a\").unwrap());
+    assert_eq!(parse(r"/a\?b\#*"), PathPattern::prefix("/a?b#").unwrap());
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn serde_is_the_string() {
 
 proptest! {
     #[test]
-    fn what_is_shown_parses_to_the_same(text in r"/[a*\\/. ]{0,8}", kind in 0..4) {
+    fn what_is_shown_parses_to_the_same(text in r"/[a*?#\\/. ]{0,8}", kind in 0..4) {
         let pattern = match kind {
             0 => PathPattern::exact(&text),
             1 => PathPattern::prefix(&text),
