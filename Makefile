@@ -19,9 +19,10 @@ help:
 	@echo "make docs     write docs/reference from the code"
 	@echo "make install  the released binary to PREFIX/bin (PREFIX=$(PREFIX))"
 
-# The quick profile: optimised, but without the last step that takes minutes.
+# The quick profile: optimised, but without the last step that takes minutes. The first build takes some
+# three minutes on two cores.
 run:
-	$(CARGO) run --quiet --profile quick --package bifrons -- demo
+	$(CARGO) run --profile quick --package bifrons -- demo
 
 # The totals of the tests stand at the end. All parts share one profile and one set of flags, so that nothing
 # is built twice.
