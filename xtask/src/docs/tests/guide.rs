@@ -123,3 +123,17 @@ fn rows() -> Vec<(String, String)> {
     };
     text.lines().filter_map(row).collect()
 }
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let root = crate::root();
+    let manifest = crate::read(&root.join("Cargo.toml")).unwrap();
+    let page = crate::read(&root.join("docs/dev/dependencies.md")).unwrap();
+    let section = manifest.split("[workspace.dependencies]").nth(1).unwrap();
+    let section = section.split("\n[").next().unwrap();
+    let names = section.lines().filter_map(|line| Some(line.split_once(" = ")?.0));
+    for name in names.filter(|name| !name.starts_with("bifrons-")) {
+        let listed = page.lines().any(|line| line.starts_with('|') && line.contains(name));
+        assert!(listed, "docs/dev/dependencies.md does not say what {name} is for");
+    }
+}
