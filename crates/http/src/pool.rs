@@ -119,11 +119,7 @@ impl Pool {
 
     /// Keeps a connection for later, if it may be kept; else it closes when its last holder drops it.
     pub fn put(&self, key: EndpointKey, conn: Rc<Conn>, keep: &Keep) {
-        if conn.messages() >= keep.requests_max
-            || conn.is_sending()
-            || conn.body_open()
-            || conn.has_buffered()
-        {
+        if conn.messages() >= keep.requests_max || conn.is_sending() || conn.body_open() || !conn.settle() {
             return;
         }
         let now = clock::recent();

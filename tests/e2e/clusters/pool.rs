@@ -113,3 +113,23 @@ fn http10_origins_are_kept_only_when_they_say_so() {
     let first = &origin.requests()[0];
     assert_eq!((first.start.as_str(), first.field("Connection")), ("GET /keep HTTP/1.0", Some("keep-alive")));
 }
+
+/// Whatever the last read of a body looked like (partly filled, exactly filled, spliced), nothing is left
+/// on the connection, and it serves again.
+#[test]
+fn connections_are_kept_after_bodies_of_any_size() {
+    let origin = Origin::serve(|request| {
+        let len: usize = request.target().trim_start_matches('/').parse().unwrap();
+        let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n").into_bytes();
+        answer.resize(answer.len() + len, b'x');
+        answer
+    });
+    let proxy = front_setup(&[origin.addr()], "", "", "app").start();
+    let mut client = proxy.client();
+    for len in [1, 16_384, 65_536, 131_072, 262_144, 1_048_576] {
+        for round in 0..4 {
+            assert_eq!(client.get(&format!("/{len}")).body.len(), len, "round {round}");
+        }
+    }
+    assert_eq!(origin.connections(), 1);
+}

@@ -150,6 +150,20 @@ impl Conn {
         self.buf.borrow().is_empty() && !self.stream.has_stirred()
     }
 
+    /// Whether nothing is there between two messages, also where the last read filled its buffer or went by
+    /// splice and so left the reactor thinking that there is more: then, and only then, the kernel is asked.
+    pub fn settle(&self) -> bool {
+        if self.has_buffered() {
+            return false;
+        }
+        if !self.stream.has_stirred() {
+            return true;
+        }
+        // In this order: what comes after the first is reported anew, what came before the second sees.
+        self.stream.clear_readable();
+        self.stream.is_alive()
+    }
+
     /// Whether bytes of a next message were read already.
     pub fn has_buffered(&self) -> bool {
         !self.buf.borrow().is_empty()

@@ -137,9 +137,10 @@ impl Conn {
                         }
                         return Poll::Ready(Ok(Some(split_front(&mut buf, take))));
                     }
-                    Decode::Length(left) => {
-                        usize::try_from(*left).unwrap_or(usize::MAX).clamp(ROOM_MIN, ROOM_MAX)
-                    }
+                    // One byte more than can come: a read that doesn't fill it has emptied the socket.
+                    Decode::Length(left) => usize::try_from(left.saturating_add(1))
+                        .unwrap_or(usize::MAX)
+                        .clamp(ROOM_MIN, ROOM_MAX),
                     Decode::UntilClose if !buf.is_empty() => {
                         return Poll::Ready(Ok(Some(buf.split().freeze())));
                     }
