@@ -1,6 +1,6 @@
 //! Runs fuzz targets without libFuzzer: the seeds first, then seeds changed at random, for a bounded time.
 //!
-//! `runner [--seconds S] [--seed N] [TARGET…]`; `runner --file FILE TARGET` for one input; and
+//! `runner [--seconds S] [--runs N] [--seed N] [TARGET…]`; `runner --file FILE TARGET` for one input; and
 //! `runner --write FOLDER TARGET` to write the seeds to a folder.
 
 use bifrons_fuzz::mutate::mutate;
@@ -21,6 +21,7 @@ static RUNS: AtomicU64 = AtomicU64::new(0);
 
 struct Args {
     seconds: f64,
+    runs: u64,
     seed: u64,
     file: Option<PathBuf>,
     write: Option<PathBuf>,
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
     let args = match args() {
         Ok(args) => args,
         Err(problem) => {
-            eprintln!("{problem}\nusage: runner [--seconds S] [--seed N] [--file FILE] [TARGET…]");
+            eprintln!("{problem}\nusage: runner [--seconds S] [--runs N] [--seed N] [--file FILE] [TARGET…]");
             return ExitCode::from(2);
         }
     };
@@ -50,13 +51,20 @@ fn main() -> ExitCode {
 }
 
 fn args() -> Result<Args, String> {
-    let mut parsed =
-        Args { seconds: 5.0, seed: fastrand::u64(..), file: None, write: None, targets: Vec::new() };
+    let mut parsed = Args {
+        seconds: 5.0,
+        runs: u64::MAX,
+        seed: fastrand::u64(..),
+        file: None,
+        write: None,
+        targets: Vec::new(),
+    };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
         match &*word {
             "--seconds" => parsed.seconds = value()?.parse().map_err(|err| format!("--seconds: {err}"))?,
+            "--runs" => parsed.runs = value()?.parse().map_err(|err| format!("--runs: {err}"))?,
             "--seed" => parsed.seed = value()?.parse().map_err(|err| format!("--seed: {err}"))?,
             "--file" => parsed.file = Some(value()?.into()),
             "--write" => parsed.write = Some(value()?.into()),
@@ -102,7 +110,7 @@ fn fuzz(target: &Target, args: &Args) -> bool {
     // Inputs that mutations have led to, so that several of them add up.
     let mut pool = seeds.clone();
     pool.push(Vec::new());
-    while Instant::now() < deadline {
+    while runs < args.runs && Instant::now() < deadline {
         let input = rng
             .choice(&pool)
             .map(|input| mutate(&mut rng.fork(), input, &seeds, target.words))

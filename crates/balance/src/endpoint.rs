@@ -113,11 +113,20 @@ impl Deref for Endpoint {
 }
 
 /// What all workers count of an endpoint. Kept by (cluster, address, name) over reloads and DNS changes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct EndpointState {
+    /// Unlike its place in memory never used twice.
+    id: u64,
     /// Read on every pick, written on failures only: apart from the counters that every request writes.
     pub(crate) health: Line<Health>,
     pub(crate) load: Line<Load>,
+}
+
+impl Default for EndpointState {
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { id: NEXT.fetch_add(1, Relaxed), health: Line::default(), load: Line::default() }
+    }
 }
 
 /// A cache line of its own: two of 64 bytes, which x86 fetches in pairs.
@@ -134,6 +143,12 @@ pub(crate) struct Load {
 }
 
 impl EndpointState {
+    /// A number that no other endpoint of this process has or will have: what is kept for this one
+    /// (connections) never falls to another that comes in its place.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Requests or connections under way.
     #[inline]
     pub fn active(&self) -> u32 {

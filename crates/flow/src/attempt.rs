@@ -330,9 +330,9 @@ async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) 
     task.conn.http.write([&out, b"", b""], task.listener.send_timeout).await
 }
 
-/// The endpoint's key in the pool: its state lives as long as the endpoint is in use.
+/// The endpoint's key in the pool.
 pub(crate) fn key_of(endpoint: &Endpoint) -> EndpointKey {
-    Arc::as_ptr(endpoint.state()) as EndpointKey
+    endpoint.state().id()
 }
 
 fn endpoint_name(endpoint: &Endpoint) -> Arc<str> {

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Which endpoint a connection leads to; unique in the process while the endpoint is in use.
-pub type EndpointKey = usize;
+/// Which endpoint a connection leads to: a number that is never used twice in the process.
+pub type EndpointKey = u64;
 
 /// How idle connections are kept (nginx's `keepalive` family).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -69,17 +69,20 @@ pub fn run(data: &[u8]) {
         return;
     }
     match read(text) {
-        Ok(config) => comes_back(&config),
+        Ok(config) => comes_back(&config).unwrap(),
         Err(problems) => assert!(!problems.to_string().is_empty(), "refused without a word"),
     }
 }
 
-/// Writes a configuration and reads it again.
-pub fn comes_back(config: &Config) {
+/// Writes a configuration and reads it again; gives back why it is refused, if it is.
+pub fn comes_back(config: &Config) -> Result<(), String> {
     let written = printable(&serde_json::to_string(config).unwrap());
     match read(&written) {
-        Ok(again) => assert!(again == *config, "written as something else: {written}"),
-        Err(problems) => panic!("what we write is refused: {problems}\n{written}"),
+        Ok(again) => {
+            assert!(again == *config, "written as something else: {written}");
+            Ok(())
+        }
+        Err(problems) => Err(format!("what we write is refused: {problems}\n{written}")),
     }
 }
 

@@ -157,3 +157,28 @@ fn a_websocket_and_a_running_request_outlive_a_reload() {
         "it ends by what it began with"
     );
 }
+
+/// Kept connections belong to the endpoint they were made to, also when it is gone and others come in its
+/// place: none may serve a request for another.
+#[test]
+fn no_request_goes_to_an_endpoint_that_is_gone() {
+    let origins: Vec<Origin> = (0..8).map(|number| Origin::saying(&number.to_string())).collect();
+    let config = |number: usize| {
+        let endpoint = origins[number].addr();
+        format!(
+            "workers: 1\nlisteners: {{ web: {{ bind: \"@web@\" }} }}\n\
+             clusters: {{ app: {{ endpoints: [\"{endpoint}\"] }} }}\n\
+             hosts: [{{ default: true, routes: [{{ path: /*, proxy: app }}, {{ path: /at, respond: \"{number}\" }}] }}]\n"
+        )
+    };
+    let mut proxy = Proxy::yaml(&config(0)).start();
+    for round in 1..40 {
+        let number = round % origins.len();
+        proxy.rewrite(&config(number));
+        proxy.signal("HUP");
+        wait_until("the new configuration answers", || get(&proxy, "/at").text() == number.to_string());
+        for _ in 0..3 {
+            assert_eq!(get(&proxy, "/").text(), number.to_string(), "round {round}");
+        }
+    }
+}
