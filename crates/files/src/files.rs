@@ -19,6 +19,8 @@ pub struct Options {
     /// File name extension (without the dot, in any case) to media type, besides the well-known ones. A
     /// media type that could not stand in a field is left out.
     pub types: Vec<(String, String)>,
+    /// Whether only `types` count, and not the well-known ones (nginx's `types` block).
+    pub only_types: bool,
     /// Media type of other files: `application/octet-stream` where nothing is said, no `Content-Type` where
     /// it is empty.
     pub default_type: Option<String>,
@@ -31,6 +33,7 @@ impl Default for Options {
         Self {
             index: vec!["index.html".to_owned()],
             types: Vec::new(),
+            only_types: false,
             default_type: None,
             cache: Some(SmallFileCache::default()),
         }
@@ -61,7 +64,7 @@ impl Files {
     pub fn new(options: Options) -> Self {
         Self {
             index: options.index.into_iter().filter(|name| !name.is_empty()).collect(),
-            types: Types::new(&options.types, options.default_type),
+            types: Types::new(&options.types, options.only_types, options.default_type),
             cache: options.cache.filter(|cache| cache.max > 0),
         }
     }

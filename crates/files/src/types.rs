@@ -12,11 +12,12 @@ const EXTENSION_BYTES_MAX: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Types {
     own: HashMap<Box<[u8]>, Box<str>>,
+    only_own: bool,
     default: Box<str>,
 }
 
 impl Types {
-    pub(crate) fn new(own: &[(String, String)], default: Option<String>) -> Self {
+    pub(crate) fn new(own: &[(String, String)], only_own: bool, default: Option<String>) -> Self {
         let own = own
             .iter()
             .filter(|(_, media_type)| is_field_value(media_type.as_bytes()))
@@ -28,7 +29,7 @@ impl Types {
         let default = default
             .filter(|media_type| is_field_value(media_type.as_bytes()))
             .unwrap_or_else(|| "application/octet-stream".to_owned());
-        Self { own, default: default.into() }
+        Self { own, only_own, default: default.into() }
     }
 
     /// The media type of a file of that name.
@@ -42,7 +43,7 @@ impl Types {
         self.own
             .get(lower)
             .map(AsRef::as_ref)
-            .or_else(|| WELL_KNOWN.get(lower).copied())
+            .or_else(|| WELL_KNOWN.get(lower).copied().filter(|_| !self.only_own))
             .unwrap_or(&self.default)
     }
 }

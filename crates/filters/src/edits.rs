@@ -2,6 +2,7 @@
 
 use crate::config::FieldEdits;
 use bifrons_config::Template;
+use bifrons_config::problem::HELP_MARK;
 use bifrons_http::name::is_field_value;
 use bifrons_http::vars::Scope;
 use bifrons_http::{FieldName, Headers, Name, ReqCx, RequestHead, ResponseHead};
@@ -131,6 +132,12 @@ fn field_name(text: &str) -> Result<FieldName, String> {
     match name.id() {
         Name::ContentLength | Name::TransferEncoding => {
             Err(format!("\"{text}\" says where the message ends and is the proxy's own"))
+        }
+        Name::Host => Err(format!(
+            "\"{text}\" can't be changed here{HELP_MARK}write `proxy: {{ cluster: …, host: {{ set: … }} }}`"
+        )),
+        id if id.is_hop_by_hop() => {
+            Err(format!("\"{text}\" concerns one connection only and is the proxy's own (RFC 9110 7.6.1)"))
         }
         _ => Ok(name),
     }

@@ -31,6 +31,15 @@ struct Line {
     connect_us: Option<u32>,
 }
 
+/// Which connections an attempt may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// A kept one, if there is one.
+    Any,
+    /// Only a new one: too many kept ones were dead.
+    New,
+}
+
 /// What the head says about the body behind it.
 pub struct Sent<'a> {
     /// The method.
@@ -53,7 +62,7 @@ pub async fn attempt(
     cluster: &ClusterPlan,
     task: &mut Task<'_>,
     req: &mut Request,
-    picked: Picked,
+    (picked, freshness): (Picked, Freshness),
 ) -> Result<Response> {
     let endpoint = picked.endpoint().clone();
     let share = Share::of(&task.conn.worker, cluster.stats.requests_active);
@@ -70,7 +79,7 @@ pub async fn attempt(
         received: 0,
         error: None,
     });
-    let outcome = exchange(plan, cluster, task, req, &endpoint).await;
+    let outcome = exchange(plan, cluster, task, req, (&endpoint, freshness)).await;
     if let (Err(err), Some(attempt)) = (&outcome, task.cx.attempts.last_mut())
         && err.side() == Side::Upstream
     {
@@ -84,10 +93,11 @@ async fn exchange(
     cluster: &ClusterPlan,
     task: &mut Task<'_>,
     req: &mut Request,
-    endpoint: &Arc<Endpoint>,
+    (endpoint, freshness): (&Arc<Endpoint>, Freshness),
 ) -> Result<Response> {
     let key = key_of(endpoint);
-    let line = connect(plan, cluster, task, endpoint, (key, &req.head)).await?;
+    let is_repeatable = req.head.method().is_idempotent() && matches!(req.body, Body::Empty | Body::Full(_));
+    let line = connect(plan, cluster, task, endpoint, (key, freshness, is_repeatable)).await?;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.connect_us = line.connect_us;
     }
@@ -103,6 +113,10 @@ async fn exchange(
     let (head, pump) = outcome?;
     note_head(task, cluster, &head);
     let framing = framing::response(&head, req.head.method(), upgrade)?;
+    if framing == Framing::Tunnel && pump.is_some() {
+        // What is left of the body would run into the tunnel at a point that depends on timing.
+        return Err(Error::upstream(Kind::Malformed, "switched protocols before the request had ended"));
+    }
     let keeps = keeps && framing::response_keeps_alive(&head) && framing != Framing::UntilClose;
     let home = keeps.then(|| Home::new(task.conn.worker.pool.clone(), key, cluster.keep));
     Ok(Response { head, body: body_of(plan, cluster, line.conn, framing, home, pump) })
@@ -146,14 +160,14 @@ async fn connect(
     cluster: &ClusterPlan,
     task: &Task<'_>,
     endpoint: &Endpoint,
-    (key, head): (EndpointKey, &RequestHead),
+    (key, freshness, is_repeatable): (EndpointKey, Freshness, bool),
 ) -> Result<Line> {
     let worker = &task.conn.worker;
-    if plan.keep_alive {
+    if plan.keep_alive && freshness == Freshness::Any {
         // Bounded: the pool gets smaller with every turn.
         while let Some(conn) = worker.pool.take(key) {
-            // What may not be sent twice goes only where the kernel, too, says that the peer is there.
-            if head.method().is_idempotent() || conn.stream().is_alive() {
+            // What can't be sent twice goes only where the kernel, too, says that the peer is there.
+            if is_repeatable || conn.stream().is_alive() {
                 worker.shard.inc(cluster.stats.reuses);
                 return Ok(Line { conn, is_reused: true, connect_us: None });
             }
@@ -301,7 +315,12 @@ fn poll_pump(cx: &mut Context<'_>, pump: &mut Option<Pump>) -> Poll<Result<()>> 
 }
 
 /// An error once the client is gone in the sense of the policy.
-fn client_left(cx: &mut Context<'_>, policy: ClientAbort, http: &Conn, is_read: bool) -> Option<Error> {
+pub(crate) fn client_left(
+    cx: &mut Context<'_>,
+    policy: ClientAbort,
+    http: &Conn,
+    is_read: bool,
+) -> Option<Error> {
     let stream = http.stream();
     // Registers for news of the client; whoever reads its body does that already.
     if policy == ClientAbort::Ignore || is_read || stream.poll_readable(cx).is_pending() {

@@ -1,6 +1,6 @@
 //! Step 5. Attempt after attempt: what goes upstream, retries, budgets.
 
-use crate::attempt::{self, Sent};
+use crate::attempt::{self, Freshness, Sent};
 use crate::forwarded;
 use crate::request::Task;
 use crate::snapshot::{ClusterPlan, HostSent, ProxyPlan, ReplacePath};
@@ -36,7 +36,7 @@ pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -
     loop {
         let picked = tries.pick(task)?;
         let endpoint = picked.endpoint().clone();
-        let outcome = attempt::attempt(plan, cluster, task, req, picked).await;
+        let outcome = attempt::attempt(plan, cluster, task, req, (picked, tries.freshness())).await;
         let now_ms = task.conn.worker.shared.now_ms();
         let verdict = tries.judge(req, &outcome);
         tries.report(task, &endpoint, &verdict, now_ms);
@@ -132,6 +132,11 @@ impl<'a> Tries<'a> {
             began: task.cx.started,
             stale: 0,
         }
+    }
+
+    /// After so many dead ones a new connection.
+    fn freshness(&self) -> Freshness {
+        if self.stale < STALE_MAX { Freshness::Any } else { Freshness::New }
     }
 
     fn pick(&mut self, task: &Task<'_>) -> Result<Picked> {

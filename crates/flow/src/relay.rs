@@ -1,15 +1,17 @@
 //! Step 7. Bytes both ways: the answer's head and body to the client, tunnels after an upgrade.
 
+use crate::attempt::client_left;
 use crate::conn::Lease;
 use crate::request::{After, Task};
 use crate::serve::http1::is_discardable;
-use crate::snapshot::ServerPlan;
+use crate::snapshot::{Action, ServerPlan};
 use bifrons_core::{Error, Kind, Result, Side};
 use bifrons_http::buffers;
 use bifrons_http::h1::framing;
 use bifrons_http::h1::write::{self, Delimit, Persist, Server, ToDownstream};
 use bifrons_http::h1::{Conn, chunked};
 use bifrons_http::{Body, FileBody, Method, Name, RequestHead, Response, Version};
+use bifrons_model::ClientAbort;
 use bifrons_net::clock;
 use bytes::Bytes;
 use std::future::poll_fn;
@@ -122,11 +124,18 @@ enum Frame {
 async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Vec<u8>, frame: Frame) -> Result<()> {
     let http = task.conn.http.clone();
     let limit = task.listener.send_timeout;
+    let abort = match &task.route.action {
+        Action::Proxy(plan) => plan.client_abort,
+        _ => ClientAbort::Ignore,
+    };
     loop {
         let piece = poll_fn(|cx| match body.poll_next(cx) {
             // Nothing there yet: what is gathered must not wait for it.
             Poll::Pending if !out.is_empty() => Poll::Ready(Ok(Next::Later)),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => match client_left(cx, abort, &http, http.body_open()) {
+                Some(err) => Poll::Ready(Err(err)),
+                None => Poll::Pending,
+            },
             Poll::Ready(piece) => Poll::Ready(piece.map(|piece| piece.map_or(Next::End, Next::Piece))),
         })
         .await;

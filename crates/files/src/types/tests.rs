@@ -3,7 +3,7 @@ use std::collections::HashSet;
 
 fn own(types: &[(&str, &str)], default: Option<&str>) -> Types {
     let types: Vec<_> = types.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-    Types::new(&types, default.map(str::to_owned))
+    Types::new(&types, false, default.map(str::to_owned))
 }
 
 #[test]
@@ -57,4 +57,11 @@ fn the_table_names_each_extension_once() {
         TABLE.iter().flat_map(|(_, extensions)| extensions.split_ascii_whitespace()).collect();
     assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
     assert!(all.iter().all(|text| text.len() <= EXTENSION_BYTES_MAX && *text == text.to_ascii_lowercase()));
+}
+
+#[test]
+fn only_the_listed_types_where_that_is_asked() {
+    let types = Types::new(&[("x".to_owned(), "text/x".to_owned())], true, Some("text/plain".to_owned()));
+    assert_eq!(types.of(b"a.x"), "text/x");
+    assert_eq!(types.of(b"a.html"), "text/plain");
 }

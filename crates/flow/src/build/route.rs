@@ -244,6 +244,7 @@ fn files_action(cx: &mut Cx<'_>, pattern: &PathPattern, files: &At<StaticFiles>)
     let options = bifrons_files::Options {
         index: config.index.0.clone(),
         types: config.types.clone().into_iter().collect(),
+        only_types: config.only_types,
         default_type: config.default_type.clone(),
         ..bifrons_files::Options::default()
     };

@@ -5,10 +5,12 @@ use bifrons_core::{Error, Kind, Result};
 use bifrons_http::h1::Conn;
 use bifrons_http::h1::write::{self, Delimit, Persist, Server, ToDownstream};
 use bifrons_http::{Body, RequestHead, Response};
+use bifrons_net::Timer;
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 /// 1 h: a tunnel in which neither side says anything for so long is a dead one; nginx needs a read
@@ -42,12 +44,14 @@ pub(super) async fn run(task: &mut Task<'_>, _req: &RequestHead, res: &mut Respo
     After::Abort
 }
 
-/// Relays until both directions have ended, or one fails.
+/// Relays until both directions have ended, or one fails, or nothing has moved for too long.
 async fn both_ways(down: &Rc<Conn>, up: &Rc<Conn>, send_timeout: Duration) -> Result<()> {
-    let mut there = pin!(one_way(down, up, send_timeout));
-    let mut back = pin!(one_way(up, down, send_timeout));
+    let moved = Cell::new(false);
+    let mut there = pin!(one_way(down, up, send_timeout, &moved));
+    let mut back = pin!(one_way(up, down, send_timeout, &moved));
     let (mut is_there_done, mut is_back_done) = (false, false);
-    let both = poll_fn(|cx| {
+    let mut idle = Timer::new();
+    poll_fn(|cx| {
         if !is_there_done && let Poll::Ready(end) = there.as_mut().poll(cx) {
             is_there_done = true;
             end?;
@@ -56,16 +60,25 @@ async fn both_ways(down: &Rc<Conn>, up: &Rc<Conn>, send_timeout: Duration) -> Re
             is_back_done = true;
             end?;
         }
-        if is_there_done && is_back_done { Poll::Ready(Ok(())) } else { Poll::Pending }
-    });
-    both.await
+        if is_there_done && is_back_done {
+            return Poll::Ready(Ok(()));
+        }
+        // Bytes of either direction, and the end of one, begin a new wait.
+        if moved.take() {
+            idle.clear();
+        }
+        let limit = if is_there_done || is_back_done { HALF_CLOSED } else { IDLE };
+        ready!(idle.poll(cx, limit));
+        Poll::Ready(Err(Error::local(Kind::Closed, "nothing moved in the tunnel")))
+    })
+    .await
 }
 
 /// Relays one direction to its end and passes the end on.
-async fn one_way(from: &Rc<Conn>, to: &Rc<Conn>, send_timeout: Duration) -> Result<()> {
+async fn one_way(from: &Rc<Conn>, to: &Rc<Conn>, send_timeout: Duration, moved: &Cell<bool>) -> Result<()> {
     loop {
-        let limit = if to.is_write_ended() { HALF_CLOSED } else { IDLE };
-        let bytes = poll_fn(|cx| from.poll_raw(cx, limit)).await?;
+        let bytes = poll_fn(|cx| from.poll_raw(cx, Duration::MAX)).await?;
+        moved.set(true);
         if bytes.is_empty() {
             to.end_write();
             return Ok(());
