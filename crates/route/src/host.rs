@@ -105,7 +105,8 @@ impl FromStr for HostName {
     fn from_str(text: &str) -> Result<Self, HostNameError> {
         let form = match text {
             "" => HostForm::Nameless,
-            "_" => HostForm::Never,
+            // A dot at the end never counts.
+            "_" | "_." => HostForm::Never,
             "*" => return Err(HostNameError::StarAlone),
             "~" => return Err(HostNameError::EmptyRegex),
             _ => match text.strip_prefix('~') {

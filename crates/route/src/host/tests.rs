@@ -259,6 +259,11 @@ fn find_slowly(names: &[HostName], host: &str) -> Option<usize> {
         .or_else(|| names.iter().position(regex))
 }
 
+#[test]
+fn the_name_that_never_matches_may_have_a_dot() {
+    assert_eq!("_.".parse::<HostName>(), "_".parse::<HostName>());
+}
+
 proptest! {
     #[test]
     fn agrees_with_the_order_followed_one_by_one(
