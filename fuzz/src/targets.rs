@@ -96,6 +96,17 @@ fn passed_on(headers: &Headers) -> Vec<Field> {
         .collect()
 }
 
+/// Holds a head that we took to what another parser finds in it. Ours may refuse more, never read otherwise.
+fn agree(headers: &Headers, len: usize, parsed: httparse::Result<usize>, found: &[httparse::Header<'_>]) {
+    assert_eq!(parsed, Ok(httparse::Status::Complete(len)), "another parser reads another head");
+    // What `Connection` names is gone from an answer already.
+    if headers.has(bifrons_http::Name::Connection) {
+        return;
+    }
+    let theirs: Vec<Field> = found.iter().map(|field| (field.name.into(), field.value.into())).collect();
+    assert_eq!(fields(headers), theirs);
+}
+
 /// Lengths at which to look at growing bytes: all of a short text, of a longer one its line ends and a few more.
 fn cuts(bytes: &[u8]) -> Vec<usize> {
     if bytes.len() <= 128 {

@@ -1,6 +1,6 @@
 //! The parser of requests. The first byte chooses the policy on lone LF.
 
-use super::{cuts, fields, passed_on};
+use super::{agree, cuts, fields, passed_on};
 use bifrons_core::Limits;
 use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::h1::parse::{self, Parsed};
@@ -16,6 +16,7 @@ pub fn run(data: &[u8]) {
     let Ok(Parsed::Head(head, len)) = whole else { return };
     assert!(len <= bytes.len() && len <= limits.head_bytes);
     check(&head);
+    compare(bytes, &head, len);
     let Ok(framing) = framing::request(&head) else { return };
     assert!(!matches!(framing, Framing::UntilClose | Framing::Tunnel), "a request ends by itself");
     let _ = (framing::request_keeps_alive(&head), framing::asks_upgrade(&head));
@@ -38,6 +39,21 @@ fn grow(bytes: &[u8], limits: &Limits, whole: &bifrons_core::Result<Parsed<Reque
             (early, _) => panic!("{early:?} of {cut} bytes, {whole:?} of all"),
         }
     }
+}
+
+/// What another parser reads. It knows no newer minor versions.
+fn compare(bytes: &[u8], head: &RequestHead, len: usize) {
+    let mut room = [httparse::EMPTY_HEADER; Limits::FIELDS];
+    let mut theirs = httparse::Request::new(&mut room);
+    let parsed = theirs.parse(bytes);
+    if parsed == Err(httparse::Error::Version) {
+        return;
+    }
+    agree(&head.headers, len, parsed, theirs.headers);
+    assert_eq!(theirs.method.map(str::as_bytes), Some(head.method_text()));
+    assert_eq!(theirs.version == Some(0), head.version == Version::Http10);
+    let path = theirs.path.unwrap().as_bytes();
+    assert!(path == head.target() || path.contains(&b':'), "another target");
 }
 
 fn check(head: &RequestHead) {

@@ -1,6 +1,6 @@
 //! The parser of responses. The first byte chooses what they answer.
 
-use super::{cuts, fields, passed_on};
+use super::{agree, cuts, fields, passed_on};
 use bifrons_core::Limits;
 use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::h1::parse::{self, Parsed};
@@ -20,6 +20,7 @@ pub fn run(data: &[u8]) {
     assert!((100..1000).contains(&head.status));
     assert!(bifrons_http::name::is_field_value(head.reason()));
     fields(&head.headers);
+    compare(bytes, &head, len);
     let Ok(framing) = framing::response(&head, method, asked & 4 != 0) else { return };
     let _ = framing::response_keeps_alive(&head);
     if is_bodiless(head.status) && head.status != 101 {
@@ -44,6 +45,18 @@ fn grow(bytes: &[u8], limits: &Limits, whole: &bifrons_core::Result<Parsed<Respo
             (early, _) => panic!("{early:?} of {cut} bytes, {whole:?} of all"),
         }
     }
+}
+
+/// What another parser reads. It knows no newer minor versions.
+fn compare(bytes: &[u8], head: &ResponseHead, len: usize) {
+    let mut room = [httparse::EMPTY_HEADER; Limits::FIELDS];
+    let mut theirs = httparse::Response::new(&mut room);
+    let parsed = theirs.parse(bytes);
+    if parsed == Err(httparse::Error::Version) {
+        return;
+    }
+    agree(&head.headers, len, parsed, theirs.headers);
+    assert_eq!(theirs.code, Some(head.status));
 }
 
 /// What goes to a client is read there as the same answer, with its framing.
