@@ -34,7 +34,7 @@ fn root_is_given_up_but_for_low_ports() {
         "user: nobody\nworkers: 2\naccess_log: \"@dir@/access.log\"\nerror_log: {{ to: \"@dir@/error.log\" }}\n\
          listeners: {{ web: {{ bind: \"@web@\" }} }}\n{ONE_ROUTE}"
     );
-    let mut proxy = Proxy::yaml(&config).start();
+    let mut proxy = Proxy::yaml(&config).own_binary().start();
     let threads = std::fs::read_dir(format!("/proc/{}/task", proxy.pid())).unwrap();
     for thread in threads {
         let tid: u32 = thread.unwrap().file_name().to_str().unwrap().parse().unwrap();

@@ -20,6 +20,7 @@ pub struct Setup {
     args: Vec<String>,
     env: Vec<(String, String)>,
     ready_at: Option<SocketAddr>,
+    own_binary: bool,
     dir: TempDir,
 }
 
@@ -64,6 +65,14 @@ impl Setup {
         self
     }
 
+    /// Runs a copy of the binary beside the configuration, for users who may not look into the directory it
+    /// was built in.
+    #[must_use]
+    pub fn own_binary(mut self) -> Self {
+        self.own_binary = true;
+        self
+    }
+
     /// A file beside the configuration.
     #[must_use]
     pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
@@ -97,7 +106,13 @@ impl Setup {
         if let Some(addr) = self.ready_at {
             self.values.insert("ready".to_owned(), addr.to_string());
         }
-        let mut child = Command::new(crate::binary::bifrons())
+        let mut binary = crate::binary::bifrons().to_owned();
+        if self.own_binary {
+            let copy = self.dir.path().join("bifrons");
+            std::fs::copy(&binary, &copy).unwrap();
+            binary = copy;
+        }
+        let mut child = Command::new(binary)
             .arg("run")
             .arg(&file)
             .arg("--pid-file")
