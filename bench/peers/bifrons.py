@@ -9,14 +9,15 @@ from .base import IDLE_SECONDS, REQUESTS_PER_CONN, Job, Peer, ask_version
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# The defaults, but for what would end a connection in the middle of a run. So each request also gets the
-# forwarding fields and `Via`, which the peers as configured here do not add.
+# The same job as the peers': no forwarding fields and no `Via`, which they as configured here do not add
+# either. Else the defaults, but for what would end a connection in the middle of a run.
 CONFIG = """\
 workers: 1
 access_log: {log}
 listeners:
   web:
     bind: "127.0.0.1:{port}"
+    via: false
     connections: {{ requests: {requests} }}
     timeouts: {{ keep_alive: {idle}s }}
 hosts:
@@ -31,7 +32,7 @@ clusters:
     endpoints: ["127.0.0.1:{origin_port}"]
     keep_alive: {{ requests: {requests}, timeout: {idle}s }}
 """
-ROUTE_PROXY = '      - {{ path: "{prefix}*", proxy: origin }}'
+ROUTE_PROXY = '      - {{ path: "{prefix}*", proxy: {{ cluster: origin, forwarded: [] }} }}'
 ROUTE_STATIC = '      - {{ path: "/*", static: "{root}" }}'
 LOG_OFF = "[]"
 LOG_FILE = '{{ to: {{ file: "{path}" }}, format: combined }}'
