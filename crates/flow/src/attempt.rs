@@ -41,15 +41,13 @@ pub enum Freshness {
 }
 
 /// What the head says about the body behind it.
-pub struct Sent<'a> {
+pub struct Sent {
     /// The method.
     pub method: Method,
     /// Its length, if known.
     pub body_len: Option<u64>,
     /// Whether the head has a `Content-Length` of its own.
     pub announced: bool,
-    /// The head.
-    pub head: &'a RequestHead,
 }
 
 /// Sends the request to the endpoint and waits for the head of its answer.
@@ -68,7 +66,7 @@ pub async fn attempt(
     let share = Share::of(&task.conn.worker, cluster.stats.requests_active);
     task.active = Some((picked.into_active(), share));
     task.cx.attempts.push(Attempt {
-        endpoint: endpoint_name(&endpoint),
+        endpoint: endpoint.label().clone(),
         status: 0,
         began: clock::recent(),
         connect_us: None,
@@ -204,7 +202,7 @@ async fn send(
     let mut scratch = Vec::new();
     let announced = req.head.headers.has(bifrons_http::Name::ContentLength);
     let body_len = req.body.length();
-    let sent = Sent { method: req.head.method(), body_len, announced, head: &req.head };
+    let sent = Sent { method: req.head.method(), body_len, announced };
     let to = ToUpstream {
         version: plan.version,
         host: forward::host_sent(plan, task, &req.head, &endpoint.spec().name, &mut scratch),
@@ -352,10 +350,6 @@ async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) 
 /// The endpoint's key in the pool.
 pub(crate) fn key_of(endpoint: &Endpoint) -> EndpointKey {
     endpoint.state().id()
-}
-
-fn endpoint_name(endpoint: &Endpoint) -> Arc<str> {
-    endpoint.label().clone()
 }
 
 fn micros(time: Duration) -> u32 {

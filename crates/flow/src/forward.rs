@@ -266,7 +266,7 @@ fn render_host(template: &Template, task: &Task<'_>, head: &RequestHead, out: &m
 }
 
 /// How the request's body is delimited towards the endpoint.
-pub fn delimit(sent: &Sent<'_>) -> write::Delimit {
+pub fn delimit(sent: &Sent) -> write::Delimit {
     match (sent.body_len, sent.announced) {
         (Some(0), true) => write::Delimit::Length(0),
         // RFC 9110 8.6: a method that means content says that there is none.

@@ -146,7 +146,7 @@ async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Vec<u8>, fram
                 if frame == Frame::Chunked {
                     out.extend_from_slice(chunked::size_line(piece.len()).as_ref());
                 }
-                if piece.len() + out.len() <= GATHER_BYTES && write::is_small(&piece) && may_gather(body) {
+                if piece.len() + out.len() <= GATHER_BYTES && write::is_small(&piece) {
                     out.extend_from_slice(&piece);
                     out.extend_from_slice(tail);
                     buffers::give_bytes(piece);
@@ -157,7 +157,6 @@ async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Vec<u8>, fram
             Ok(Next::Later) => {
                 http.write([&out, b"", b""], limit).await?;
                 out.clear();
-                splice::rest(task, body, frame == Frame::Plain).await?;
             }
             Ok(Next::End) => {
                 if frame == Frame::Chunked {
@@ -183,11 +182,6 @@ enum Next {
     Piece(Bytes),
     Later,
     End,
-}
-
-/// The last piece of a body of known length needs no further look.
-fn may_gather(body: &Body) -> bool {
-    !matches!(body, Body::File(_))
 }
 
 fn count_body(task: &mut Task<'_>, len: u64) {

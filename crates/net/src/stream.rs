@@ -81,18 +81,6 @@ impl Stream {
         }
     }
 
-    /// Ready when the socket takes bytes. Costs no system call.
-    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.fd.poll_write_ready(cx).map_ok(drop)
-    }
-
-    /// Forgets that the stream was writable: for a caller that met `WouldBlock`.
-    pub fn clear_writable(&self) {
-        if let Poll::Ready(Ok(mut guard)) = self.fd.poll_write_ready(&mut noop()) {
-            guard.clear_ready();
-        }
-    }
-
     /// Whether a connection that should be silent has spoken, closed or failed, as far as the reactor
     /// has seen. Costs no system call.
     pub fn has_stirred(&self) -> bool {

@@ -87,11 +87,6 @@ impl Conn {
         self.body.borrow_mut().trailers.take()
     }
 
-    /// The body's pace from now on.
-    pub fn set_body_pace(&self, pace: Pace) {
-        self.body.borrow_mut().pace = pace;
-    }
-
     /// How many bytes the body may have in all from now on.
     pub fn set_body_max(&self, max: u64) {
         self.body.borrow_mut().max = max;
