@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 /// Small blocks that come and go by the thousand on one thread: what it is best at.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: bifrons_net::alloc::Mimalloc = bifrons_net::alloc::Mimalloc;
 
 fn main() -> ExitCode {
     command::run(cli::Cli::parse())

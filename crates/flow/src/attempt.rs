@@ -6,6 +6,7 @@ use crate::request::Task;
 use crate::snapshot::{ClusterPlan, ProxyPlan};
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
 use bifrons_core::{Error, Kind, Result, Retry, Side};
+use bifrons_http::buffers::Scratch;
 use bifrons_http::h1::body::Pump;
 use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::h1::write::{self, Persist, ToUpstream};
@@ -117,7 +118,11 @@ async fn exchange(
     }
     let keeps = keeps && framing::response_keeps_alive(&head) && framing != Framing::UntilClose;
     let home = keeps.then(|| Home::new(task.conn.worker.pool.clone(), key, cluster.keep));
-    Ok(Response { head, body: body_of(plan, cluster, line.conn, framing, home, pump) })
+    let body = body_of(plan, cluster, line.conn, framing, home, pump);
+    if let Body::Full(bytes) = &body {
+        note_body(task, bytes.len() as u64);
+    }
+    Ok(Response { head, body })
 }
 
 fn note_head(task: &mut Task<'_>, cluster: &ClusterPlan, head: &ResponseHead) {
@@ -126,6 +131,14 @@ fn note_head(task: &mut Task<'_>, cluster: &ClusterPlan, head: &ResponseHead) {
     attempt.status = head.status;
     attempt.header_us = Some(micros(took));
     task.conn.worker.shard.observe(cluster.stats.head, took);
+}
+
+/// Notes a body that came with its head.
+fn note_body(task: &mut Task<'_>, len: u64) {
+    let Some(attempt) = task.cx.attempts.last_mut() else { return };
+    attempt.body_received += len;
+    attempt.received += len;
+    attempt.response_us = attempt.header_us;
 }
 
 /// The answer's body, with what is still being sent polled along with it.
@@ -149,6 +162,14 @@ fn body_of(
         _ => {}
     }
     conn.begin_body(framing, &cluster.limits, Pace::timeout(plan.read_timeout), u64::MAX);
+    if pump.is_none()
+        && let Some(bytes) = conn.take_whole_body()
+    {
+        if let Some(home) = home {
+            home.send(conn);
+        }
+        return Body::Full(bytes);
+    }
     Body::H1(Box::new(H1Body::with_pump(conn, home, pump)))
 }
 
@@ -214,7 +235,7 @@ async fn send(
             (_, false, _) => Persist::Close,
         },
     };
-    let mut out = Vec::with_capacity(1024);
+    let mut out = Scratch::new();
     write::request(&mut out, &req.head, &to);
     let body = match &req.body {
         Body::Full(bytes) => bytes.clone(),
@@ -270,7 +291,10 @@ async fn wait_for_head(
             }
             // The endpoint's time runs from the end of the request.
             let limit = if pump.is_some() { Duration::MAX } else { plan.read_timeout };
-            let polled = line.conn.poll_response(cx, &cluster.limits, limit, &mut looked_at);
+            // The client's timer, since it is always this task that waits on it: one of the endpoint's
+            // connection would have to learn of another task with every request.
+            let timer = task.conn.http.write_timer();
+            let polled = line.conn.poll_response(cx, &cluster.limits, (timer, limit), &mut looked_at);
             if polled.is_pending()
                 && let Some(err) = client_left(cx, plan.client_abort, &task.conn.http, pump.is_some())
             {
@@ -279,6 +303,7 @@ async fn wait_for_head(
             polled
         })
         .await;
+        task.conn.http.clear_write_timer();
         let head = match head {
             Ok(Some(head)) => head,
             Ok(None) => {

@@ -3,13 +3,13 @@
 use crate::record::Share;
 use crate::serve;
 use crate::shared::Admitted;
-use crate::snapshot::ListenerPlan;
+use crate::snapshot::{HostPlan, ListenerPlan};
 use crate::worker::{Local, Worker};
 use bifrons_core::Side;
 use bifrons_http::ConnFacts;
 use bifrons_http::h1::Conn;
 use bifrons_net::{Addr, Stream};
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -38,10 +38,22 @@ pub struct ConnCx {
     /// The connection.
     pub http: Rc<Conn>,
     addr: Addr,
+    /// The host of the last request, so that the next one for the same need not be looked up.
+    pub(crate) last_host: RefCell<Option<LastHost>>,
     /// What earlier requests have consumed.
     counted: Cell<u64>,
     _admitted: Admitted,
     _active: Share,
+}
+
+/// What a `Host` field led to.
+pub(crate) struct LastHost {
+    /// Its bytes, without the port.
+    pub(crate) name: Vec<u8>,
+    /// The plans it was looked up in.
+    pub(crate) listener: Arc<ListenerPlan>,
+    /// What was found.
+    pub(crate) plan: Arc<HostPlan>,
 }
 
 impl ConnCx {
@@ -118,6 +130,7 @@ pub async fn serve(
         facts: Rc::new(facts),
         http,
         addr: accepted.addr,
+        last_host: RefCell::new(None),
         counted: Cell::new(0),
         _admitted: accepted.admitted,
     };

@@ -11,6 +11,7 @@ use bifrons_http::h1::write;
 use bifrons_http::name::is_field_value;
 use bifrons_http::vars::Scope;
 use bifrons_http::{Body, Method, Request, RequestHead, Response, Version};
+use bifrons_net::clock;
 use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -37,7 +38,7 @@ pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -
         let picked = tries.pick(task)?;
         let endpoint = picked.endpoint().clone();
         let outcome = attempt::attempt(plan, cluster, task, req, (picked, tries.freshness())).await;
-        let now_ms = task.conn.worker.shared.now_ms();
+        let now_ms = task.conn.worker.shared.ms_at(clock::recent());
         let verdict = tries.judge(req, &outcome);
         tries.report(task, &endpoint, &verdict, now_ms);
         match verdict {

@@ -6,7 +6,7 @@ use crate::request::{After, Task};
 use crate::serve::http1::is_discardable;
 use crate::snapshot::{Action, ServerPlan};
 use bifrons_core::{Error, Kind, Result, Side};
-use bifrons_http::buffers;
+use bifrons_http::buffers::{self, Scratch};
 use bifrons_http::h1::framing;
 use bifrons_http::h1::write::{self, Delimit, Persist, Server, ToDownstream};
 use bifrons_http::h1::{Conn, chunked};
@@ -94,7 +94,7 @@ async fn send(task: &mut Task<'_>, res: &mut Response, delimit: Delimit, persist
             ServerPlan::Set(name) => Server::Set(name),
         },
     };
-    let mut out = Vec::with_capacity(1024);
+    let mut out = Scratch::new();
     write::response(&mut out, &res.head, &to);
     let frame = if delimit == Delimit::Chunked { Frame::Chunked } else { Frame::Plain };
     match &mut res.body {
@@ -102,7 +102,10 @@ async fn send(task: &mut Task<'_>, res: &mut Response, delimit: Delimit, persist
         Body::Full(bytes) if frame == Frame::Plain => {
             task.cx.body_sent += bytes.len() as u64;
             let bytes = std::mem::take(bytes);
-            write_piece(&task.conn.http, &mut out, &bytes, b"", task.listener.send_timeout).await
+            let limit = task.listener.send_timeout;
+            let written = write_piece(&task.conn.http, &mut out, &bytes, b"", limit).await;
+            buffers::give_bytes(bytes);
+            written
         }
         Body::File(file) if frame == Frame::Plain => {
             let file = file.clone();
@@ -121,7 +124,7 @@ enum Frame {
 
 /// Writes pieces as they come: what is small and there already is gathered, what is big goes as it is,
 /// and what is big and plain on both sides goes through the kernel.
-async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Vec<u8>, frame: Frame) -> Result<()> {
+async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Scratch, frame: Frame) -> Result<()> {
     let http = task.conn.http.clone();
     let limit = task.listener.send_timeout;
     let abort = match &task.route.action {

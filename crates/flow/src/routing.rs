@@ -1,9 +1,9 @@
 //! From a request to its host and route; from a route to another one.
 
-use crate::conn::ConnCx;
+use crate::conn::{ConnCx, LastHost};
 use crate::record::Share;
 use crate::request::Task;
-use crate::snapshot::ListenerPlan;
+use crate::snapshot::{HostPlan, ListenerPlan};
 use crate::worker::Local;
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::h1::H1Body;
@@ -64,17 +64,38 @@ impl<'a> Task<'a> {
 /// `NoRoute` where no name fits and there is no default host.
 pub fn find_host(task: &mut Task<'_>, head: &RequestHead) -> Result<()> {
     let host = host_of(head.authority());
-    let found = CAPTURES.with_borrow_mut(|(captures, _)| {
-        captures.clear();
-        let found = task.listener.hosts.find(host, captures)?;
-        note_captures(&mut task.cx, captures, host);
-        Some(found.value.clone())
-    });
-    let plan = found.ok_or_else(|| Error::local(Kind::NoRoute, "no host of that name"))?;
+    let plan = match same_host(task, host) {
+        Some(plan) => plan,
+        None => look_up_host(task, host)?,
+    };
     task.cx.server_name = Some(plan.name.clone());
     task.route = plan.fallback.clone();
     task.host = Some(plan);
     Ok(())
+}
+
+/// The host of the connection's last request, where this one asks for the same.
+fn same_host(task: &Task<'_>, host: &[u8]) -> Option<Arc<HostPlan>> {
+    let last = task.conn.last_host.borrow();
+    let last = last.as_ref().filter(|last| last.name == host && Arc::ptr_eq(&last.listener, task.listener))?;
+    Some(last.plan.clone())
+}
+
+fn look_up_host(task: &mut Task<'_>, host: &[u8]) -> Result<Arc<HostPlan>> {
+    let found = CAPTURES.with_borrow_mut(|(captures, _)| {
+        captures.clear();
+        let plan = task.listener.hosts.find(host, captures)?.value.clone();
+        note_captures(&mut task.cx, captures, host);
+        // What a regex captured is part of what was found.
+        let last = captures.is_empty().then(|| LastHost {
+            name: host.to_vec(),
+            listener: task.listener.clone(),
+            plan: plan.clone(),
+        });
+        task.conn.last_host.replace(last);
+        Some(plan)
+    });
+    found.ok_or_else(|| Error::local(Kind::NoRoute, "no host of that name"))
 }
 
 /// The route that fits best.

@@ -4,6 +4,7 @@
 //! backend can come later without touching what is above it.
 
 pub mod addr;
+pub mod alloc;
 pub mod clock;
 pub mod dial;
 pub mod handover;

@@ -114,6 +114,16 @@ impl Stream {
         matches!(rustix::net::recv(self.fd.as_fd(), &mut byte, flags), Err(rustix::io::Errno::WOULDBLOCK))
     }
 
+    /// Writes as much of `data` as the socket takes now; `WouldBlock` when that is nothing.
+    pub fn try_write(&self, data: &[u8]) -> io::Result<usize> {
+        loop {
+            match rustix::net::send(self.fd.as_fd(), data, SendFlags::NOSIGNAL) {
+                Err(rustix::io::Errno::INTR) => {}
+                done => return Ok(done?),
+            }
+        }
+    }
+
     /// Writes as much of `data` as the socket takes.
     pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_with(cx, |fd| Ok(rustix::net::send(fd, data, SendFlags::NOSIGNAL)?))

@@ -50,6 +50,8 @@ pub struct Conn {
     read_timer: RefCell<Timer>,
     write_timer: RefCell<Timer>,
     room: Cell<usize>,
+    /// Whether the last read took all there was.
+    drained: Cell<bool>,
     received: Cell<u64>,
     sent: Cell<u64>,
     idle: Cell<bool>,
@@ -79,6 +81,7 @@ impl Conn {
             read_timer: RefCell::new(Timer::new()),
             write_timer: RefCell::new(Timer::new()),
             room: Cell::new(ROOM_MIN),
+            drained: Cell::new(false),
             received: Cell::new(0),
             sent: Cell::new(0),
             idle: Cell::new(false),
@@ -150,13 +153,13 @@ impl Conn {
         self.buf.borrow().is_empty() && !self.stream.has_stirred()
     }
 
-    /// Whether nothing is there between two messages, also where the last read filled its buffer or went by
+    /// Whether nothing is there between two messages right behind the last read, also where the last read filled its buffer or went by
     /// splice and so left the reactor thinking that there is more: then, and only then, the kernel is asked.
     pub fn settle(&self) -> bool {
         if self.has_buffered() {
             return false;
         }
-        if !self.stream.has_stirred() {
+        if self.drained.get() || !self.stream.has_stirred() {
             return true;
         }
         // In this order: what comes after the first is reported anew, what came before the second sees.
@@ -170,9 +173,14 @@ impl Conn {
     }
 
     /// Reads more bytes behind those in the buffer; 0 is the end of the stream.
-    fn poll_fill(&self, cx: &mut Context<'_>, room: usize, limit: Duration) -> Poll<Result<usize>> {
+    fn poll_fill(
+        &self,
+        cx: &mut Context<'_>,
+        room: usize,
+        (timer, limit): (&RefCell<Timer>, Duration),
+    ) -> Poll<Result<usize>> {
         let mut buf = self.buf.borrow_mut();
-        let mut timer = self.read_timer.borrow_mut();
+        let mut timer = timer.borrow_mut();
         let provide = |buf: &mut BytesMut| match buf.capacity() {
             0 => *buf = buffers::take(room),
             _ => buf.reserve(room),
@@ -181,7 +189,9 @@ impl Conn {
             Poll::Ready(Ok(len)) => {
                 timer.clear();
                 self.received.set(self.received.get() + len as u64);
-                self.adapt_room(len, len + buf.capacity() - buf.len());
+                let spare = len + buf.capacity() - buf.len();
+                self.drained.set(len < spare);
+                self.adapt_room(len, spare);
                 Poll::Ready(Ok(len))
             }
             Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(self.side, &err))),
@@ -230,7 +240,7 @@ impl Conn {
     pub async fn read_request(&self, limits: &Limits, pace: HeadPace) -> Result<Option<RequestHead>> {
         if self.buf.borrow().is_empty() {
             self.idle.set(true);
-            let first = poll_fn(|cx| self.poll_fill(cx, ROOM_MIN, pace.idle)).await;
+            let first = poll_fn(|cx| self.poll_fill(cx, ROOM_MIN, (&self.read_timer, pace.idle))).await;
             self.idle.set(false);
             self.read_timer.borrow_mut().clear();
             match first {
@@ -256,15 +266,16 @@ impl Conn {
         head.ok_or_else(|| Error::of(self.side, Kind::Closed, "closed before the head of an answer"))
     }
 
-    /// As [`Conn::read_response`], for callers that wait for several things at once.
+    /// As [`Conn::read_response`], for callers that wait for several things at once; `wait` is the timer to
+    /// use and how long it may run.
     pub fn poll_response(
         &self,
         cx: &mut Context<'_>,
         limits: &Limits,
-        timeout: Duration,
+        wait: (&RefCell<Timer>, Duration),
         looked_at: &mut usize,
     ) -> Poll<Result<Option<ResponseHead>>> {
-        self.poll_head(cx, self.room.get(), timeout, looked_at, &mut |buf| parse::response(buf, limits))
+        self.poll_head(cx, self.room.get(), wait, looked_at, &mut |buf| parse::response(buf, limits))
     }
 
     async fn read_head<T>(
@@ -280,7 +291,7 @@ impl Conn {
             if let Some(deadline) = deadline {
                 self.read_timer.borrow_mut().set(deadline);
             }
-            let polled = self.poll_head(cx, self.room.get(), limit, &mut looked_at, &mut parse);
+            let polled = self.poll_head(cx, self.room.get(), (&self.read_timer, limit), &mut looked_at, &mut parse);
             if polled.is_pending() {
                 deadline = deadline.or_else(|| self.read_timer.borrow().deadline());
             }
@@ -295,7 +306,7 @@ impl Conn {
         &self,
         cx: &mut Context<'_>,
         room: usize,
-        limit: Duration,
+        wait: (&RefCell<Timer>, Duration),
         looked_at: &mut usize,
         parse: &mut impl FnMut(&[u8]) -> Result<Parsed<T>>,
     ) -> Poll<Result<Option<T>>> {
@@ -313,7 +324,7 @@ impl Conn {
                 match parse(&buf) {
                     Ok(Parsed::Head(head, len)) => {
                         take_front(&mut buf, len);
-                        self.read_timer.borrow_mut().clear();
+                        wait.0.borrow_mut().clear();
                         self.messages.set(self.messages.get() + 1);
                         return Poll::Ready(Ok(Some(head)));
                     }
@@ -321,7 +332,7 @@ impl Conn {
                     Err(err) => return Poll::Ready(Err(err)),
                 }
             }
-            if ready!(self.poll_fill(cx, room, limit))? == 0 {
+            if ready!(self.poll_fill(cx, room, wait))? == 0 {
                 return match self.buf.borrow().is_empty() {
                     true => Poll::Ready(Ok(None)),
                     false => {
@@ -335,6 +346,11 @@ impl Conn {
     /// Ends such a wait.
     pub fn clear_read_timer(&self) {
         self.read_timer.borrow_mut().clear();
+    }
+
+    /// The timer of waits in which nothing is read.
+    pub fn write_timer(&self) -> &RefCell<Timer> {
+        &self.write_timer
     }
 
     /// Runs a wait for the peer to take bytes around something that writes the socket itself.
@@ -353,9 +369,17 @@ impl Conn {
     /// # Errors
     /// `Timeout` when the peer takes nothing for `limit`, `Reset` when it is gone.
     pub async fn write(&self, parts: [&[u8]; 3], limit: Duration) -> Result<()> {
+        // Mostly there is one part, and the socket takes it at once.
+        let first = match parts {
+            [only, [], []] => match self.write_at_once(only)? {
+                Some(len) if len == only.len() => return Ok(()),
+                taken => taken.unwrap_or(0),
+            },
+            _ => 0,
+        };
         let mut slices = parts.map(IoSlice::new);
         let mut left: &mut [IoSlice<'_>] = &mut slices;
-        IoSlice::advance_slices(&mut left, 0);
+        IoSlice::advance_slices(&mut left, first);
         poll_fn(|cx| {
             while !left.is_empty() {
                 let len = ready!(self.poll_write_some(cx, left, limit))?;
@@ -398,6 +422,18 @@ impl Conn {
         self.write_ended.get()
     }
 
+    /// What the socket takes of `data` at once; `None` where it takes nothing now.
+    fn write_at_once(&self, data: &[u8]) -> Result<Option<usize>> {
+        match self.stream.try_write(data) {
+            Ok(len) => {
+                self.sent.set(self.sent.get() + len as u64);
+                Ok(Some(len))
+            }
+            Err(err) if err.kind() == std::io::ErrorKind::WouldBlock => Ok(None),
+            Err(err) => Err(Error::io(self.side, &err)),
+        }
+    }
+
     fn poll_write_some(
         &self,
         cx: &mut Context<'_>,
@@ -422,7 +458,7 @@ impl Conn {
     /// `Timeout`, `Reset`.
     pub fn poll_raw(&self, cx: &mut Context<'_>, limit: Duration) -> Poll<Result<Bytes>> {
         if self.buf.borrow().is_empty() {
-            ready!(self.poll_fill(cx, self.room.get(), limit))?;
+            ready!(self.poll_fill(cx, self.room.get(), (&self.read_timer, limit)))?;
         }
         Poll::Ready(Ok(self.buf.borrow_mut().split().freeze()))
     }

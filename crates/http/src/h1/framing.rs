@@ -218,7 +218,7 @@ fn is_authority(text: &[u8]) -> bool {
             Some(end) => text.split_at(end + 1),
             None => return false,
         },
-        _ => text.split_at(memchr::memchr(b':', text).unwrap_or(text.len())),
+        _ => text.split_at(super::scan::reg_name_len(text)),
     };
     let port_fits = match port {
         [] | [b':'] => true,
@@ -231,7 +231,8 @@ fn is_authority(text: &[u8]) -> bool {
         [b'[', inner @ .., b']'] => {
             !inner.is_empty() && inner.iter().all(|&b| b.is_ascii_hexdigit() || b == b':' || b == b'.')
         }
-        _ => super::scan::is_reg_name(host),
+        // Found as such; what stands behind it is no port then.
+        _ => true,
     };
     // An empty host with a port names nothing; an empty Host field altogether is allowed (RFC 9110 7.2).
     port_fits && host_fits && (!host.is_empty() || port.is_empty())

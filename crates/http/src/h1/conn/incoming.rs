@@ -152,7 +152,7 @@ impl Conn {
                 }
             };
             let limit = self.body_wait(body)?;
-            if ready!(self.poll_fill(cx, room, limit))? == 0 {
+            if ready!(self.poll_fill(cx, room, (&self.read_timer, limit)))? == 0 {
                 return Poll::Ready(self.body_closed(body));
             }
         }
@@ -185,6 +185,7 @@ impl Conn {
     /// Takes `len` bytes of a `Content-Length` body that went another way (splice).
     pub fn pass_body(&self, len: u64) {
         self.received.set(self.received.get() + len);
+        self.drained.set(false);
         let mut body = self.body.borrow_mut();
         body.seen += len;
         if let Decode::Length(left) = &mut body.decode {
