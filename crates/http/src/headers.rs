@@ -22,48 +22,81 @@ struct Entry {
 const REMOVED: u8 = 1;
 const ADDED: u8 = 2;
 
-/// Buffers of heads that are gone, kept for the next: 32 of each a worker, some 100 KiB.
-const SPARE_MAX: usize = 32;
-/// A buffer that grew beyond 8 KiB is an exception and is not kept.
+/// Lists of heads that are gone, kept for the next: 64 a worker, some 100 KiB.
+const SPARE_MAX: usize = 64;
+/// A list whose buffer grew beyond 8 KiB is an exception and is not kept.
 const SPARE_BYTES_MAX: usize = 8 * 1024;
 
-/// Buffers of bytes, and of entries.
-type Spare = (Vec<Vec<u8>>, Vec<Vec<Entry>>);
-
 thread_local! {
-    static SPARE: RefCell<Spare> = const { RefCell::new((Vec::new(), Vec::new())) };
+    #[allow(clippy::vec_box, reason = "what is kept are the boxes")]
+    static SPARE: RefCell<Vec<Box<List>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// An ordered list of fields.
+/// An ordered list of fields. No larger than a pointer, since heads are moved a lot.
 #[derive(Clone, Debug, Default)]
-pub struct Headers {
+pub struct Headers(Option<Box<List>>);
+
+/// What is behind it.
+#[derive(Clone, Debug, Default)]
+struct List {
     bytes: Vec<u8>,
     entries: Vec<Entry>,
-    /// Names that were ever here, so that what is not there costs no search.
+    index: Index,
+}
+
+static EMPTY: List = List { bytes: Vec::new(), entries: Vec::new(), index: Index::NONE };
+
+/// Where well-known names are, so that what is not there, or only once, costs no search.
+#[derive(Clone, Debug)]
+struct Index {
+    /// Names that were ever here.
     seen: u64,
+    /// Those of them that came more than once, or whose place does not fit `first`.
+    many: u64,
+    /// The entry of a name that is in `seen` and not in `many`.
+    first: [u8; 64],
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl Index {
+    const NONE: Self = Self { seen: 0, many: 0, first: [0; 64] };
+
+    fn enter(&mut self, id: Name, at: usize) {
+        let bit = id.bit();
+        match u8::try_from(at) {
+            Ok(at) if self.seen & bit == 0 && id != Name::Other => {
+                if let Some(first) = self.first.get_mut(id as usize) {
+                    *first = at;
+                }
+            }
+            _ => self.many |= bit,
+        }
+        self.seen |= bit;
+    }
 }
 
 /// The fields of a head while it is being read: ranges of the bytes they were found in.
-pub(crate) struct Fields {
-    entries: Vec<Entry>,
-    seen: u64,
-}
+pub(crate) struct Fields(Headers);
 
 impl Fields {
     /// None yet.
     pub(crate) fn new() -> Self {
-        Self { entries: spare_entries(), seen: 0 }
+        Self(Headers::new())
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.0.list().entries.len()
     }
 
     /// Adds one by the ranges of its name (at most 65535 bytes) and its value.
     pub(crate) fn push(&mut self, id: Name, name: Range<usize>, value: Range<usize>) {
-        self.seen |= id.bit();
-        self.entries.push(Entry {
+        self.0.list_mut().push(Entry {
             name: name.start as u32,
             name_len: name.len() as u16,
             value: value.start as u32,
@@ -74,28 +107,28 @@ impl Fields {
     }
 }
 
-fn spare_entries() -> Vec<Entry> {
-    SPARE.with_borrow_mut(|(_, entries)| entries.pop()).unwrap_or_else(|| Vec::with_capacity(24))
-}
-
-fn spare_bytes() -> Vec<u8> {
-    SPARE.with_borrow_mut(|(bytes, _)| bytes.pop()).unwrap_or_else(|| Vec::with_capacity(1024))
+impl List {
+    fn push(&mut self, entry: Entry) {
+        self.index.enter(Name::from_id(entry.id), self.entries.len());
+        self.entries.push(entry);
+    }
 }
 
 impl Drop for Headers {
     fn drop(&mut self) {
-        let (mut bytes, mut entries) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.entries));
-        if bytes.capacity() == 0 || bytes.capacity() > SPARE_BYTES_MAX {
+        let Some(mut list) = self.0.take() else { return };
+        if list.bytes.capacity() == 0 || list.bytes.capacity() > SPARE_BYTES_MAX {
             return;
         }
-        bytes.clear();
-        entries.clear();
+        list.bytes.clear();
+        list.entries.clear();
+        list.index.seen = 0;
+        list.index.many = 0;
         // No spare is kept while the thread itself is going.
         let _ = SPARE.try_with(|spare| {
             let Ok(mut spare) = spare.try_borrow_mut() else { return };
-            if spare.0.len() < SPARE_MAX {
-                spare.0.push(bytes);
-                spare.1.push(entries);
+            if spare.len() < SPARE_MAX {
+                spare.push(list);
             }
         });
     }
@@ -104,36 +137,55 @@ impl Drop for Headers {
 impl Headers {
     /// No fields.
     pub fn new() -> Self {
-        Self { bytes: spare_bytes(), entries: spare_entries(), seen: 0 }
+        Self(Some(Self::spare()))
+    }
+
+    fn spare() -> Box<List> {
+        SPARE.with_borrow_mut(Vec::pop).unwrap_or_else(|| {
+            Box::new(List {
+                bytes: Vec::with_capacity(1024),
+                entries: Vec::with_capacity(24),
+                index: Index::NONE,
+            })
+        })
+    }
+
+    fn list(&self) -> &List {
+        self.0.as_deref().unwrap_or(&EMPTY)
+    }
+
+    fn list_mut(&mut self) -> &mut List {
+        self.0.get_or_insert_with(Self::spare)
     }
 
     /// The fields found in `head`, over a copy of it.
     pub(crate) fn of(head: &[u8], fields: Fields) -> Self {
-        let mut bytes = spare_bytes();
-        bytes.extend_from_slice(head);
-        Self { bytes, entries: fields.entries, seen: fields.seen }
+        let Fields(mut headers) = fields;
+        headers.list_mut().bytes.extend_from_slice(head);
+        headers
     }
 
     /// The buffer under the head: request line or status line, fields, additions.
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.list().bytes
     }
 
     /// Puts `text` behind the buffer and returns where it starts.
     pub(crate) fn stash(&mut self, text: &[u8]) -> usize {
-        let at = self.bytes.len();
-        self.bytes.extend_from_slice(text);
+        let bytes = &mut self.list_mut().bytes;
+        let at = bytes.len();
+        bytes.extend_from_slice(text);
         at
     }
 
     fn name_of(&self, entry: &Entry) -> &[u8] {
         let start = entry.name as usize;
-        self.bytes.get(start..start + entry.name_len as usize).unwrap_or_default()
+        self.bytes().get(start..start + entry.name_len as usize).unwrap_or_default()
     }
 
     fn value_of(&self, entry: &Entry) -> &[u8] {
         let start = entry.value as usize;
-        self.bytes.get(start..start + entry.value_len as usize).unwrap_or_default()
+        self.bytes().get(start..start + entry.value_len as usize).unwrap_or_default()
     }
 
     fn is(&self, entry: &Entry, key: Key<'_>) -> bool {
@@ -143,7 +195,15 @@ impl Headers {
 
     /// The entries to search for the name: none where it was never there.
     fn candidates(&self, id: Name) -> &[Entry] {
-        if self.seen & id.bit() == 0 { &[] } else { &self.entries }
+        let List { entries, index, .. } = self.list();
+        if index.seen & id.bit() == 0 {
+            return &[];
+        }
+        if index.many & id.bit() != 0 {
+            return entries;
+        }
+        let at = index.first.get(id as usize).map_or(0, |first| usize::from(*first));
+        entries.get(at..=at).unwrap_or_default()
     }
 
     /// The first value of the field.
@@ -173,7 +233,7 @@ impl Headers {
 
     /// Whether a field of the set (of [`Name::bit`]s) was ever here.
     pub fn saw_any(&self, names: u64) -> bool {
-        self.seen & names != 0
+        self.list().index.seen & names != 0
     }
 
     /// Where in the buffer the first value of the field lies, and whether it is the only one.
@@ -203,15 +263,15 @@ impl Headers {
     /// Adds a field behind the others. The caller has checked name and value.
     pub fn append<'k>(&mut self, key: impl Into<Key<'k>>, value: &[u8]) {
         let key = key.into();
-        self.seen |= key.id.bit();
-        let name = self.bytes.len();
+        let list = self.list_mut();
+        let name = list.bytes.len();
         let text_len = key.text.len();
-        self.bytes.reserve(text_len + value.len() + 4);
-        self.bytes.extend_from_slice(key.text);
-        self.bytes.extend_from_slice(b": ");
-        self.bytes.extend_from_slice(value);
-        self.bytes.extend_from_slice(b"\r\n");
-        self.entries.push(Entry {
+        list.bytes.reserve(text_len + value.len() + 4);
+        list.bytes.extend_from_slice(key.text);
+        list.bytes.extend_from_slice(b": ");
+        list.bytes.extend_from_slice(value);
+        list.bytes.extend_from_slice(b"\r\n");
+        list.push(Entry {
             name: name as u32,
             name_len: text_len as u16,
             value: (name + text_len + 2) as u32,
@@ -240,11 +300,11 @@ impl Headers {
         if self.candidates(key.id).is_empty() {
             return false;
         }
-        for at in 0..self.entries.len() {
-            let Some(entry) = self.entries.get(at).copied() else { break };
+        for at in 0..self.list().entries.len() {
+            let Some(entry) = self.list().entries.get(at).copied() else { break };
             if entry.flags & REMOVED == 0
                 && self.is(&entry, key)
-                && let Some(entry) = self.entries.get_mut(at)
+                && let Some(entry) = self.list_mut().entries.get_mut(at)
             {
                 entry.flags |= REMOVED;
                 found = true;
@@ -255,7 +315,7 @@ impl Headers {
 
     /// Removes every field that `drop` names.
     pub fn remove_where(&mut self, mut drop: impl FnMut(Name, &[u8]) -> bool) {
-        let (bytes, entries) = (&self.bytes, &mut self.entries);
+        let List { bytes, entries, .. } = self.list_mut();
         for entry in entries {
             let start = entry.name as usize;
             let name = bytes.get(start..start + entry.name_len as usize).unwrap_or_default();
@@ -267,7 +327,7 @@ impl Headers {
 
     /// Removes every received field that `drop` names; those added since stay.
     pub fn remove_received_where(&mut self, mut drop: impl FnMut(Name, &[u8]) -> bool) {
-        let (bytes, entries) = (&self.bytes, &mut self.entries);
+        let List { bytes, entries, .. } = self.list_mut();
         for entry in entries.iter_mut().filter(|entry| entry.flags & (REMOVED | ADDED) == 0) {
             let start = entry.name as usize;
             let name = bytes.get(start..start + entry.name_len as usize).unwrap_or_default();
@@ -279,7 +339,8 @@ impl Headers {
 
     /// All fields, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Name, &[u8], &[u8])> {
-        self.entries
+        self.list()
+            .entries
             .iter()
             .filter(|entry| entry.flags & REMOVED == 0)
             .map(|entry| (Name::from_id(entry.id), self.name_of(entry), self.value_of(entry)))
@@ -287,7 +348,7 @@ impl Headers {
 
     /// How many fields there are.
     pub fn len(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.flags & REMOVED == 0).count()
+        self.list().entries.iter().filter(|entry| entry.flags & REMOVED == 0).count()
     }
 
     /// Whether there is none.
@@ -298,16 +359,17 @@ impl Headers {
     /// Writes the fields that `keep` lets pass, each as `name: value` CRLF, neighbours that are so
     /// already in one run.
     pub fn write(&self, out: &mut Vec<u8>, mut keep: impl FnMut(Name, &[u8]) -> bool) {
+        let bytes = self.bytes();
         let mut run = 0..0;
-        for entry in &self.entries {
+        for entry in &self.list().entries {
             if entry.flags & REMOVED != 0 || !keep(Name::from_id(entry.id), self.name_of(entry)) {
                 continue;
             }
             let (name, value) = (entry.name as usize, entry.value as usize);
             let end = value + entry.value_len as usize + 2;
             let is_canonical = value == name + entry.name_len as usize + 2
-                && self.bytes.get(value - 2..value) == Some(b": ")
-                && self.bytes.get(end - 2..end) == Some(b"\r\n");
+                && bytes.get(value - 2..value) == Some(b": ")
+                && bytes.get(end - 2..end) == Some(b"\r\n");
             if !is_canonical {
                 self.flush(out, &mut run);
                 out.extend_from_slice(self.name_of(entry));
@@ -325,7 +387,7 @@ impl Headers {
     }
 
     fn flush(&self, out: &mut Vec<u8>, run: &mut std::ops::Range<usize>) {
-        out.extend_from_slice(self.bytes.get(run.clone()).unwrap_or_default());
+        out.extend_from_slice(self.bytes().get(run.clone()).unwrap_or_default());
         *run = 0..0;
     }
 }

@@ -196,7 +196,7 @@ impl Conn {
             }
             Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(self.side, &err))),
             Poll::Pending => {
-                if buf.is_empty() {
+                if buf.is_empty() && buf.capacity() > 0 {
                     buffers::give(std::mem::take(&mut buf));
                 }
                 ready!(timer.poll(cx, limit));
