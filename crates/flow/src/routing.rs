@@ -77,7 +77,8 @@ pub fn find_host(task: &mut Task<'_>, head: &RequestHead) -> Result<()> {
 /// The host of the connection's last request, where this one asks for the same.
 fn same_host(task: &Task<'_>, host: &[u8]) -> Option<Arc<HostPlan>> {
     let last = task.conn.last_host.borrow();
-    let last = last.as_ref().filter(|last| last.name == host && Arc::ptr_eq(&last.listener, task.listener))?;
+    let last =
+        last.as_ref().filter(|last| last.name == host && Arc::ptr_eq(&last.listener, task.listener))?;
     Some(last.plan.clone())
 }
 

@@ -81,22 +81,22 @@ impl Index {
 }
 
 /// The fields of a head while it is being read: ranges of the bytes they were found in.
-pub(crate) struct Fields(Headers);
+pub(crate) struct Fields(Box<List>);
 
 impl Fields {
     /// None yet.
     pub(crate) fn new() -> Self {
-        Self(Headers::new())
+        Self(Headers::spare())
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.list().entries.len()
+        self.0.entries.len()
     }
 
     /// Adds one by the ranges of its name (at most 65535 bytes) and its value.
     pub(crate) fn push(&mut self, id: Name, name: Range<usize>, value: Range<usize>) {
-        self.0.list_mut().push(Entry {
+        self.0.push(Entry {
             name: name.start as u32,
             name_len: name.len() as u16,
             value: value.start as u32,
@@ -160,9 +160,9 @@ impl Headers {
 
     /// The fields found in `head`, over a copy of it.
     pub(crate) fn of(head: &[u8], fields: Fields) -> Self {
-        let Fields(mut headers) = fields;
-        headers.list_mut().bytes.extend_from_slice(head);
-        headers
+        let Fields(mut list) = fields;
+        list.bytes.extend_from_slice(head);
+        Self(Some(list))
     }
 
     /// The buffer under the head: request line or status line, fields, additions.

@@ -113,14 +113,22 @@ const fn hash(name: &[u8]) -> usize {
 /// Whether `name` is `text`, which is lower case. Setting bit 5 makes letters lower case and leaves `-`
 /// as it is; what else it might make equal is no token and never gets here.
 fn is_same(name: &[u8], text: &[u8]) -> bool {
+    const LOWER: u64 = 0x2020_2020_2020_2020;
+    let same_words = |a: &[u8; 8], b: &[u8; 8]| u64::from_ne_bytes(*a) | LOWER == u64::from_ne_bytes(*b);
+    let same_halves =
+        |a: &[u8; 4], b: &[u8; 4]| u32::from_ne_bytes(*a) | LOWER as u32 == u32::from_ne_bytes(*b);
     if name.len() != text.len() {
         return false;
     }
-    const LOWER: u64 = 0x2020_2020_2020_2020;
-    let ((names, name_rest), (texts, text_rest)) = (name.as_chunks::<8>(), text.as_chunks::<8>());
-    let chunks = names.iter().zip(texts);
-    chunks.fold(true, |same, (a, b)| same & (u64::from_ne_bytes(*a) | LOWER == u64::from_ne_bytes(*b)))
-        && name_rest.iter().zip(text_rest).fold(true, |same, (a, b)| same & (a | 0x20 == *b))
+    // The last word may overlap the one before it.
+    if let (Some(name_end), Some(text_end)) = (name.last_chunk(), text.last_chunk()) {
+        let (names, texts) = (name.as_chunks().0, text.as_chunks().0);
+        return same_words(name_end, text_end) && names.iter().zip(texts).all(|(a, b)| same_words(a, b));
+    }
+    match (name.first_chunk(), name.last_chunk(), text.first_chunk(), text.last_chunk()) {
+        (Some(a), Some(a_end), Some(b), Some(b_end)) => same_halves(a, b) && same_halves(a_end, b_end),
+        _ => name.iter().zip(text).all(|(a, b)| a | 0x20 == *b),
+    }
 }
 
 impl Name {

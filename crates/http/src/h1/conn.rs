@@ -291,7 +291,8 @@ impl Conn {
             if let Some(deadline) = deadline {
                 self.read_timer.borrow_mut().set(deadline);
             }
-            let polled = self.poll_head(cx, self.room.get(), (&self.read_timer, limit), &mut looked_at, &mut parse);
+            let polled =
+                self.poll_head(cx, self.room.get(), (&self.read_timer, limit), &mut looked_at, &mut parse);
             if polled.is_pending() {
                 deadline = deadline.or_else(|| self.read_timer.borrow().deadline());
             }
