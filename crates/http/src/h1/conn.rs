@@ -275,7 +275,8 @@ impl Conn {
         wait: (&RefCell<Timer>, Duration),
         looked_at: &mut usize,
     ) -> Poll<Result<Option<ResponseHead>>> {
-        self.poll_head(cx, self.room.get(), wait, looked_at, &mut |buf| parse::response(buf, limits))
+        // Room for a head: what follows a big one goes through the kernel, or in reads as big as it is.
+        self.poll_head(cx, ROOM_MIN, wait, looked_at, &mut |buf| parse::response(buf, limits))
     }
 
     async fn read_head<T>(
@@ -291,8 +292,7 @@ impl Conn {
             if let Some(deadline) = deadline {
                 self.read_timer.borrow_mut().set(deadline);
             }
-            let polled =
-                self.poll_head(cx, self.room.get(), (&self.read_timer, limit), &mut looked_at, &mut parse);
+            let polled = self.poll_head(cx, ROOM_MIN, (&self.read_timer, limit), &mut looked_at, &mut parse);
             if polled.is_pending() {
                 deadline = deadline.or_else(|| self.read_timer.borrow().deadline());
             }
