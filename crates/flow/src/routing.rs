@@ -61,15 +61,18 @@ impl<'a> Task<'a> {
 /// The host that the request names, by nginx's order.
 ///
 /// # Errors
-/// `NoRoute` where no name fits and there is no default host.
+/// `NoRoute` where no name fits and there is no default host; `Internal` for a search that took too long.
 pub fn find_host(task: &mut Task<'_>, head: &RequestHead) -> Result<()> {
     let host = host_of(head.authority());
     let found = CAPTURES.with_borrow_mut(|(captures, _)| {
-        captures.clear();
-        let found = task.listener.hosts.find(host, captures)?;
-        note_captures(&mut task.cx, captures, host);
-        Some(found.value.clone())
-    });
+        let found = task.listener.hosts.find(host, captures).map(|found| found.value.clone());
+        if !captures.is_empty() {
+            // Names have no case, and what is captured of one is in lower case, as in nginx.
+            note_captures(&mut task.cx, captures, &host.to_ascii_lowercase());
+        }
+        search_ended(captures)?;
+        Ok::<_, Error>(found)
+    })?;
     let plan = found.ok_or_else(|| Error::local(Kind::NoRoute, "no host of that name"))?;
     task.cx.server_name = Some(plan.name.clone());
     task.route = plan.fallback.clone();
@@ -81,21 +84,21 @@ pub fn find_host(task: &mut Task<'_>, head: &RequestHead) -> Result<()> {
 ///
 /// # Errors
 /// `NoRoute`; `Malformed` for a path that can't be normalised; `BodyTooLarge` for a length beyond the
-/// route's.
+/// route's; `Internal` for a search that took too long.
 pub fn find_route(task: &mut Task<'_>, req: &mut Request) -> Result<()> {
     let Some(host) = task.host.clone() else { return Ok(()) };
     let head = &mut req.head;
     settle_path(&mut task.cx, head, &host.path)?;
     let route = CAPTURES.with_borrow_mut(|(_, captures)| {
-        captures.clear();
         let facts = RequestFacts { cx: &task.cx, head };
-        let route = host.routes.find(&facts, captures)?.clone();
+        let route = host.routes.find(&facts, captures).cloned();
         if !captures.is_empty() {
             let path = facts.path().to_vec();
             note_captures(&mut task.cx, captures, &path);
         }
-        Some(route)
-    });
+        search_ended(captures)?;
+        Ok::<_, Error>(route)
+    })?;
     task.route = route.ok_or_else(|| Error::local(Kind::NoRoute, "no route fits"))?;
     task.cx.route = Some(task.route.name.clone());
     limit_body(task, &req.body)
@@ -147,6 +150,18 @@ pub fn reroute(task: &mut Task<'_>, head: &mut RequestHead, target: &[u8]) -> Re
     task.cx.reroutes += 1;
     head.set_target(target);
     Ok(())
+}
+
+/// A search that was given up decides nothing.
+fn search_ended(captures: &Captures) -> Result<()> {
+    match captures.failed() {
+        true => {
+            let err = Error::local(Kind::Internal, bifrons_route::regex::MatchFailed.to_string());
+            tracing::warn!(%err, "a regular expression takes too long");
+            Err(err)
+        }
+        false => Ok(()),
+    }
 }
 
 fn note_captures(cx: &mut ReqCx, captures: &Captures, subject: &[u8]) {
