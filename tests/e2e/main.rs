@@ -51,3 +51,7 @@ mod operations {
     mod stop;
     mod upgrade;
 }
+mod vars {
+    mod beside;
+    mod regex;
+}

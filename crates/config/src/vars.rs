@@ -86,7 +86,7 @@ pub enum Var {
     UpstreamCookie(Box<str>),
     /// `$1` to `$9`: a group of the last regular expression that matched.
     Capture(u8),
-    /// A name that the configuration itself declares: a named group, `set`, a map.
+    /// A name that the configuration itself declares: a named group, `set`, a map. In lower case.
     User(Box<str>),
 }
 
@@ -139,8 +139,7 @@ pub fn find(name: &str, known: &dyn Fn(&str) -> bool) -> Option<Var> {
     });
     match exact {
         Some((Origin::Nginx, var)) => return Some(var.clone()),
-        _ if known(name) => return Some(Var::User(name.into())),
-        _ if known(&lower) => return Some(Var::User(lower.into())),
+        _ if known(&lower) || known(name) => return Some(Var::User(lower.into())),
         Some((Origin::Own, var)) => return Some(var.clone()),
         None => {}
     }

@@ -61,7 +61,7 @@ impl<'a> Task<'a> {
 /// The host that the request names, by nginx's order.
 ///
 /// # Errors
-/// `NoRoute` where no name fits and there is no default host.
+/// `NoRoute` where no name fits and there is no default host; `Internal` for a search that took too long.
 pub fn find_host(task: &mut Task<'_>, head: &RequestHead) -> Result<()> {
     let host = host_of(head.authority());
     let plan = match same_host(task, host) {
@@ -84,18 +84,21 @@ fn same_host(task: &Task<'_>, host: &[u8]) -> Option<Arc<HostPlan>> {
 
 fn look_up_host(task: &mut Task<'_>, host: &[u8]) -> Result<Arc<HostPlan>> {
     let found = CAPTURES.with_borrow_mut(|(captures, _)| {
-        captures.clear();
-        let plan = task.listener.hosts.find(host, captures)?.value.clone();
-        note_captures(&mut task.cx, captures, host);
+        let found = task.listener.hosts.find(host, captures).map(|found| found.value.clone());
+        if !captures.is_empty() {
+            // Names have no case, and what is captured of one is in lower case, as in nginx.
+            note_captures(&mut task.cx, captures, &host.to_ascii_lowercase());
+        }
+        search_ended(captures)?;
         // What a regex captured is part of what was found.
-        let last = captures.is_empty().then(|| LastHost {
+        let last = found.as_ref().filter(|_| captures.is_empty()).map(|plan| LastHost {
             name: host.to_vec(),
             listener: task.listener.clone(),
             plan: plan.clone(),
         });
         task.conn.last_host.replace(last);
-        Some(plan)
-    });
+        Ok::<_, Error>(found)
+    })?;
     found.ok_or_else(|| Error::local(Kind::NoRoute, "no host of that name"))
 }
 
@@ -103,21 +106,21 @@ fn look_up_host(task: &mut Task<'_>, host: &[u8]) -> Result<Arc<HostPlan>> {
 ///
 /// # Errors
 /// `NoRoute`; `Malformed` for a path that can't be normalised; `BodyTooLarge` for a length beyond the
-/// route's.
+/// route's; `Internal` for a search that took too long.
 pub fn find_route(task: &mut Task<'_>, req: &mut Request) -> Result<()> {
     let Some(host) = task.host.clone() else { return Ok(()) };
     let head = &mut req.head;
     settle_path(&mut task.cx, head, &host.path)?;
     let route = CAPTURES.with_borrow_mut(|(_, captures)| {
-        captures.clear();
         let facts = RequestFacts { cx: &task.cx, head };
-        let route = host.routes.find(&facts, captures)?.clone();
+        let route = host.routes.find(&facts, captures).cloned();
         if !captures.is_empty() {
             let path = facts.path().to_vec();
             note_captures(&mut task.cx, captures, &path);
         }
-        Some(route)
-    });
+        search_ended(captures)?;
+        Ok::<_, Error>(route)
+    })?;
     task.route = route.ok_or_else(|| Error::local(Kind::NoRoute, "no route fits"))?;
     task.cx.route = Some(task.route.name.clone());
     limit_body(task, &req.body)
@@ -169,6 +172,18 @@ pub fn reroute(task: &mut Task<'_>, head: &mut RequestHead, target: &[u8]) -> Re
     task.cx.reroutes += 1;
     head.set_target(target);
     Ok(())
+}
+
+/// A search that was given up decides nothing.
+fn search_ended(captures: &Captures) -> Result<()> {
+    match captures.failed() {
+        true => {
+            let err = Error::local(Kind::Internal, bifrons_route::regex::MatchFailed.to_string());
+            tracing::warn!(%err, "a regular expression takes too long");
+            Err(err)
+        }
+        false => Ok(()),
+    }
 }
 
 fn note_captures(cx: &mut ReqCx, captures: &Captures, subject: &[u8]) {

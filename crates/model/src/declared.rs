@@ -3,7 +3,7 @@
 use bifrons_config::yaml::Node;
 use std::collections::HashSet;
 
-/// The names, without `$`; for [`bifrons_config::yaml::Options::declared`].
+/// The names, without `$` and in lower case; for [`bifrons_config::yaml::Options::declared`].
 pub fn declared(root: &Node) -> HashSet<String> {
     let mut names = HashSet::new();
     let hosts = root.entry("hosts").map(Node::items).unwrap_or_default();
@@ -24,7 +24,7 @@ fn take(patterns: &Node, names: &mut HashSet<String>) {
             let rest = pattern.get(at + 2..).unwrap_or_default();
             let rest = rest.strip_prefix('P').unwrap_or(rest);
             let name = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).map(|(name, _)| name);
-            names.extend(name.filter(|name| is_name(name)).map(str::to_owned));
+            names.extend(name.filter(|name| is_name(name)).map(str::to_ascii_lowercase));
         }
     });
 }

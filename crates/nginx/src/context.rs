@@ -266,13 +266,14 @@ fn missing_semicolon(directive: &Directive) -> Option<String> {
 pub(crate) fn declared(block: &[Directive], names: &mut HashSet<String>) {
     for directive in block {
         for word in &directive.args {
-            // `(?<name>…)` and `(?P<name>…)`; `(?<=` and `(?<!` look behind.
+            // `(?<name>…)`, `(?P<name>…)`, `(?'name'…)`; `(?<=` and `(?<!` look behind.
             for (at, _) in word.text.match_indices("(?") {
                 let rest = &word.text[at + 2..];
                 let rest = rest.strip_prefix('P').unwrap_or(rest);
-                let name = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).map(|(name, _)| name);
+                let between = |open, close| Some(rest.strip_prefix(open)?.split_once(close)?.0);
+                let name = between('<', '>').or_else(|| between('\'', '\''));
                 let is_name = |name: &&str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-                names.extend(name.filter(is_name).map(str::to_owned));
+                names.extend(name.filter(is_name).map(str::to_ascii_lowercase));
             }
         }
         declared(directive.block.as_deref().unwrap_or_default(), names);

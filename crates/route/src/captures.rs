@@ -17,6 +17,8 @@ pub(crate) type GroupNames = Arc<[(Box<str>, usize)]>;
 pub struct Captures {
     groups: SmallVec<[Option<Range<u32>>; GROUPS_INLINE]>,
     names: Option<GroupNames>,
+    /// Whether the search was given up.
+    failed: bool,
     /// Room for the search of many regexes at once.
     candidates: Option<PatternSet>,
 }
@@ -31,6 +33,18 @@ impl Captures {
     pub fn clear(&mut self) {
         self.groups.clear();
         self.names = None;
+        self.failed = false;
+    }
+
+    /// Whether the last search took too long and was given up ([`MatchFailed`](crate::regex::MatchFailed)):
+    /// what it said is neither a match nor none, and a request must not be decided by it.
+    pub fn failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Notes that the search was given up.
+    pub(crate) fn fail(&mut self) {
+        self.failed = true;
     }
 
     /// Number of groups with the whole match as group 0; 0 where the pattern has no groups.

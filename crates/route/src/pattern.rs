@@ -108,12 +108,12 @@ impl PathPattern {
         Self { form: PatternForm::Prefix("/".into()) }
     }
 
-    /// Whether it matches a normalised path, taken by itself.
+    /// Whether it matches a normalised path, taken by itself. A regex whose search is given up does not.
     pub fn matches(&self, path: &[u8]) -> bool {
         match &self.form {
             PatternForm::Exact(text) => path == text.as_bytes(),
             PatternForm::Prefix(text) | PatternForm::PrefixNoRegex(text) => path.starts_with(text.as_bytes()),
-            PatternForm::Regex(regex) => regex.is_match(path),
+            PatternForm::Regex(regex) => regex.try_is_match(path).unwrap_or(false),
         }
     }
 

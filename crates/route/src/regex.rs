@@ -1,8 +1,13 @@
-//! Regular expressions over bytes: linear time, bounded size, captures without allocation.
+//! Regular expressions over bytes, in PCRE's syntax: linear time and captures without allocation wherever
+//! the pattern allows it, bounded backtracking where it does not.
 //!
-//! The syntax is that of the `regex` crate: PCRE's without look-around and back-references. A search is
-//! unanchored, as nginx's. Matching is by bytes (`.` is any byte but a line feed, `\d` and `\w` are ASCII,
-//! as PCRE has it by default); only a pattern that needs Unicode (`\p{Greek}`, `[é]`) turns it on.
+//! A search is unanchored, as nginx's. Matching is by bytes (`.` is any byte but a line feed, `\d` and `\w`
+//! are ASCII, as PCRE has it by default); only a pattern that needs Unicode (`\p{Greek}`, `[é]`) turns it on.
+//!
+//! Look-around, back-references, atomic groups and possessive quantifiers can't be had in linear time. A
+//! pattern with one of them runs on an engine that backtracks, up to [`BACKTRACKS_MAX`] times a search; a
+//! search that would go on is a failure, which [`Captures::failed`] tells and which must not pass for "no
+//! match".
 
 use crate::captures::{Captures, GroupNames};
 use crate::text::as_string;
@@ -19,6 +24,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 mod list;
+mod pcre;
 
 pub(crate) use list::RegexList;
 
@@ -31,6 +37,13 @@ const SET_BYTES_MAX: usize = 64 << 20;
 /// 16 MiB a thread at most for the states a set's lazy automaton remembers (one pattern: 2 MiB). It takes
 /// only what the traffic needs; too little would make it forget and start over.
 const SET_CACHE_BYTES_MAX: usize = 16 << 20;
+
+/// 250,000 steps back in one search, some milliseconds: a fortieth of PCRE's own limit (`pcre2limits`), as
+/// here nothing else runs on the thread meanwhile.
+pub const BACKTRACKS_MAX: usize = 250_000;
+
+/// 100,000 instructions: a pattern that calls itself is written out when it is compiled.
+const PROGRAM_MAX: usize = 100_000;
 
 /// Twenty: start and end of each of the ten groups that [`Captures`] holds inline.
 const SLOTS_INLINE: usize = 20;
@@ -54,11 +67,24 @@ pub struct Regex {
 struct Inner {
     text: Box<str>,
     case: Case,
-    machine: meta::Regex,
+    engine: Engine,
     /// With the whole match as group 0, so at least 1.
     groups: usize,
     names: Option<GroupNames>,
 }
+
+/// What runs a pattern.
+enum Engine {
+    /// Linear time.
+    Linear(meta::Regex),
+    /// Look-around and its like: backtracking, bounded.
+    Backtracking(Box<fancy_regex::Regex>),
+}
+
+/// A search that took more than [`BACKTRACKS_MAX`] steps back: neither a match nor none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a regular expression went back more than {BACKTRACKS_MAX} times")]
+pub struct MatchFailed;
 
 /// Why a text is no usable regular expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,22 +97,48 @@ pub struct RegexError {
 impl Regex {
     /// Compiles `text`.
     pub fn new(text: &str, case: Case) -> Result<Self, RegexError> {
+        let pattern = pcre::translate(text);
+        if pattern.backtracks {
+            Self::backtracking(text, &pattern.text, case)
+        } else {
+            Self::linear(text, case)
+        }
+    }
+
+    /// Compiles `text`, which must have nothing that needs backtracking.
+    pub fn linear(text: &str, case: Case) -> Result<Self, RegexError> {
         let error = |problem| RegexError { text: text.to_owned(), problem };
-        let hir = parse(text, case).map_err(error)?;
+        let hir = parse(&pcre::translate(text).text, case).map_err(error)?;
         let config = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(REGEX_BYTES_MAX));
         let machine = meta::Builder::new()
             .configure(config)
             .build_from_hir(&hir)
             .map_err(|err| error(build_problem(&err)))?;
         let info = machine.group_info();
-        let names: GroupNames = info
-            .pattern_names(PatternID::ZERO)
-            .enumerate()
-            .filter_map(|(number, name)| Some((name?.into(), number)))
-            .collect();
+        let names = group_names(info.pattern_names(PatternID::ZERO));
         let groups = info.group_len(PatternID::ZERO);
-        let names = (!names.is_empty()).then_some(names);
-        Ok(Self { inner: Arc::new(Inner { text: text.into(), case, machine, groups, names }) })
+        let engine = Engine::Linear(machine);
+        Ok(Self { inner: Arc::new(Inner { text: text.into(), case, engine, groups, names }) })
+    }
+
+    fn backtracking(text: &str, pattern: &str, case: Case) -> Result<Self, RegexError> {
+        let build = |mode| {
+            fancy_regex::RegexBuilder::new(pattern)
+                .case_insensitive(case == Case::Ignore)
+                .bytes_mode(mode)
+                .backtrack_limit(BACKTRACKS_MAX)
+                .delegate_size_limit(REGEX_BYTES_MAX)
+                .max_prog_size(PROGRAM_MAX)
+                .build()
+        };
+        // By bytes where that works, else with Unicode, as in `parse`.
+        let regex = build(fancy_regex::BytesMode::Ascii)
+            .or_else(|err| build(fancy_regex::BytesMode::UnicodeBytes).map_err(|_| err))
+            .map_err(|err| RegexError { text: text.to_owned(), problem: err.to_string() })?;
+        let names = group_names(regex.capture_names());
+        let groups = regex.captures_len();
+        let engine = Engine::Backtracking(Box::new(regex));
+        Ok(Self { inner: Arc::new(Inner { text: text.into(), case, engine, groups, names }) })
     }
 
     /// The text it was compiled from.
@@ -99,22 +151,57 @@ impl Regex {
         self.inner.case
     }
 
-    /// Whether it matches somewhere in `subject`.
-    pub fn is_match(&self, subject: &[u8]) -> bool {
-        self.inner.machine.is_match(subject)
+    /// Whether it runs in linear time.
+    pub fn is_linear(&self) -> bool {
+        matches!(self.inner.engine, Engine::Linear(_))
     }
 
-    /// Whether it matches; the groups go to `captures`, which is left empty when the pattern has none.
+    /// Whether it matches somewhere in `subject`.
+    ///
+    /// # Errors
+    /// A search that would take too long; never for a pattern that [`Self::is_linear`].
+    pub fn try_is_match(&self, subject: &[u8]) -> Result<bool, MatchFailed> {
+        match &self.inner.engine {
+            Engine::Linear(machine) => Ok(machine.is_match(subject)),
+            Engine::Backtracking(regex) => regex.is_match(subject).map_err(|_| MatchFailed),
+        }
+    }
+
+    /// Whether it matches; the groups go to `captures`, which is left empty when the pattern has none. A search
+    /// that would take too long is no match and noted as [`Captures::failed`].
     pub fn captures(&self, subject: &[u8], captures: &mut Captures) -> bool {
         captures.clear();
-        if self.inner.groups <= 1 {
-            return self.is_match(subject);
+        match &self.inner.engine {
+            Engine::Linear(machine) if self.inner.groups <= 1 => machine.is_match(subject),
+            Engine::Linear(machine) => {
+                let mut slots: SmallVec<[Option<NonMaxUsize>; SLOTS_INLINE]> =
+                    smallvec![None; self.inner.groups * 2];
+                if machine.search_slots(&Input::new(subject), &mut slots).is_none() {
+                    return false;
+                }
+                captures.fill(slots.chunks_exact(2).map(range), self.inner.names.as_ref());
+                true
+            }
+            Engine::Backtracking(regex) => self.go_back(regex, subject, captures),
         }
-        let mut slots: SmallVec<[Option<NonMaxUsize>; SLOTS_INLINE]> = smallvec![None; self.inner.groups * 2];
-        if self.inner.machine.search_slots(&Input::new(subject), &mut slots).is_none() {
-            return false;
+    }
+
+    fn go_back(&self, regex: &fancy_regex::Regex, subject: &[u8], captures: &mut Captures) -> bool {
+        let found = match regex.captures(subject) {
+            Ok(Some(found)) => found,
+            Ok(None) => return false,
+            Err(_) => {
+                captures.fail();
+                return false;
+            }
+        };
+        if self.inner.groups > 1 {
+            let groups = (0..self.inner.groups).map(|at| {
+                let group = found.get(at)?;
+                Some(u32::try_from(group.start()).ok()?..u32::try_from(group.end()).ok()?)
+            });
+            captures.fill(groups, self.inner.names.as_ref());
         }
-        captures.fill(slots.chunks_exact(2).map(range), self.inner.names.as_ref());
         true
     }
 
@@ -131,8 +218,10 @@ impl Regex {
 
 /// One machine that finds all of `regexes` that match, each by its place in the slice.
 fn compile_set(regexes: &[Regex]) -> Result<meta::Regex, Box<meta::BuildError>> {
-    let hirs: Vec<Hir> =
-        regexes.iter().filter_map(|regex| parse(&regex.inner.text, regex.inner.case).ok()).collect();
+    let hirs: Vec<Hir> = regexes
+        .iter()
+        .filter_map(|regex| parse(&pcre::translate(regex.as_str()).text, regex.case()).ok())
+        .collect();
     debug_assert_eq!(hirs.len(), regexes.len(), "a Regex has been parsed before");
     let config = meta::Config::new()
         .match_kind(MatchKind::All)
@@ -167,6 +256,15 @@ fn build_problem(err: &meta::BuildError) -> String {
         Some(_) => format!("it takes more than {} MiB when compiled", REGEX_BYTES_MAX >> 20),
         None => err.to_string(),
     }
+}
+
+/// The names of groups with their numbers. In lower case, as nginx has the variables they become.
+fn group_names<'n>(names: impl Iterator<Item = Option<&'n str>>) -> Option<GroupNames> {
+    let names: GroupNames = names
+        .enumerate()
+        .filter_map(|(number, name)| Some((name?.to_ascii_lowercase().into(), number)))
+        .collect();
+    (!names.is_empty()).then_some(names)
 }
 
 /// Start and end of one group; `None` where it took no part in the match.

@@ -63,7 +63,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "server_name",
         Contexts::SERVER,
         Args::AtLeast(1),
-        "Names of the host: exact, `*.example.com`, `.example.com`, `www.example.*`, `~regex`.",
+        "Names of the host: exact, `*.example.com`, `.example.com`, `www.example.*`, `~regex`, \
+         `$hostname` for the machine's own.",
         server_name,
     )
     .default("\"\""),
@@ -190,11 +191,11 @@ fn addresses(text: &str) -> Result<Vec<String>, ListenError> {
 
 fn server_name(cx: &mut Ctx, directive: &Directive) {
     for word in &directive.args {
-        if word.text == "$hostname" {
-            cx.later(word.place.clone(), "\"server_name $hostname\"", "write the name itself");
-            continue;
-        }
-        match word.text.parse::<HostName>() {
+        let text = match word.text.eq_ignore_ascii_case("$hostname") {
+            true => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            false => word.text.clone(),
+        };
+        match text.parse::<HostName>() {
             Ok(name) => {
                 let text = match name.form() {
                     HostForm::Regex(_) => word.text.clone(),

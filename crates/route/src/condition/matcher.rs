@@ -28,7 +28,8 @@ pub struct MatchRule {
     /// What stands somewhere in the value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
-    /// A regular expression, matched anywhere in the value unless anchored with `^` and `$`.
+    /// A regular expression, matched anywhere in the value unless anchored with `^` and `$`; without
+    /// look-around and back-references.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub regex: Option<String>,
     /// `true`: it must be there, whatever its value. `false`: it must not be there.
@@ -125,8 +126,8 @@ fn compile(rule: &MatchRule) -> Result<Test, MatcherError> {
         ("suffix", _) => Test::Suffix(bytes(), case),
         ("contains", Case::Sensitive) => Test::Contains(Box::new(Finder::new(text).into_owned())),
         // By regex, because trying each place would take time that grows with the product of both lengths.
-        ("contains", Case::Ignore) => Test::Regex(Regex::new(&regex_syntax::escape(text), case)?),
-        _ => Test::Regex(Regex::new(text, case)?),
+        ("contains", Case::Ignore) => Test::Regex(Regex::linear(&regex_syntax::escape(text), case)?),
+        _ => Test::Regex(Regex::linear(text, case)?),
     })
 }
 
@@ -144,7 +145,8 @@ impl Test {
                 .and_then(|at| value.get(at..))
                 .is_some_and(|end| same(text, end, *case)),
             Self::Contains(finder) => finder.find(value).is_some(),
-            Self::Regex(regex) => regex.is_match(value),
+            // Linear, so it never fails.
+            Self::Regex(regex) => regex.try_is_match(value).unwrap_or(false),
         }
     }
 }

@@ -249,8 +249,7 @@ fn find_slowly(names: &[HostName], host: &str) -> Option<usize> {
         };
         (0..names.len()).filter_map(|at| Some((length(&names[at])?, at))).max().map(|(_, at)| at)
     };
-    let regex =
-        |name: &HostName| matches!(name.form(), HostForm::Regex(regex) if regex.is_match(host.as_bytes()));
+    let regex = |name: &HostName| matches!(name.form(), HostForm::Regex(regex) if regex.try_is_match(host.as_bytes()).unwrap());
     names
         .iter()
         .position(exact)

@@ -31,7 +31,8 @@ impl RegexList {
     }
 
     /// Offers the places of the regexes that match `subject`, in order, until `accept` takes one. Its
-    /// groups are then in `captures`, which is empty otherwise.
+    /// groups are then in `captures`, which is empty otherwise. A regex whose search is given up ends the
+    /// whole one ([`Captures::failed`]): the later ones must not win in its stead.
     pub(crate) fn find<R>(
         &self,
         subject: &[u8],
@@ -39,12 +40,18 @@ impl RegexList {
         mut accept: impl FnMut(usize) -> Option<R>,
     ) -> Option<R> {
         captures.clear();
-        self.chunks.iter().find_map(|chunk| match chunk {
-            Chunk::Few(range) => self.find_one_by_one(range.clone(), subject, captures, &mut accept),
-            Chunk::Set { first, machine } => {
-                self.find_at_once(*first, machine, subject, captures, &mut accept)
+        for chunk in &self.chunks {
+            let taken = match chunk {
+                Chunk::Few(range) => self.find_one_by_one(range.clone(), subject, captures, &mut accept),
+                Chunk::Set { first, machine } => {
+                    self.find_at_once(*first, machine, subject, captures, &mut accept)
+                }
+            };
+            if taken.is_some() || captures.failed() {
+                return taken;
             }
-        })
+        }
+        None
     }
 
     fn find_one_by_one<R>(
@@ -57,7 +64,10 @@ impl RegexList {
         let regexes = self.regexes.get(range.clone()).unwrap_or_default();
         for (index, regex) in range.zip(regexes) {
             if !regex.captures(subject, captures) {
-                continue;
+                match captures.failed() {
+                    true => return None,
+                    false => continue,
+                }
             }
             match accept(index) {
                 Some(taken) => return Some(taken),
@@ -90,10 +100,18 @@ impl RegexList {
     }
 }
 
-/// As few sets as the size limit allows: where all together are too big, two halves.
+/// As few sets as possible: one that backtracks can be in none, and where all together are too big there are
+/// two halves.
 fn add_chunks(regexes: &[Regex], first: usize, chunks: &mut Vec<Chunk>) {
     if regexes.is_empty() {
         return;
+    }
+    if let Some(at) = regexes.iter().position(|regex| !regex.is_linear()).filter(|_| regexes.len() > 1) {
+        let (before, rest) = regexes.split_at(at);
+        let (this, after) = rest.split_at(1);
+        add_chunks(before, first, chunks);
+        add_chunks(this, first + at, chunks);
+        return add_chunks(after, first + at + 1, chunks);
     }
     if regexes.len() <= FEW {
         return chunks.push(Chunk::Few(first..first + regexes.len()));

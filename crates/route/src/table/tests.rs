@@ -208,8 +208,9 @@ fn find_slowly(patterns: &[PathPattern], path: &str) -> Option<usize> {
         })
         .max()
         .map(|(_, at)| at);
-    let regex =
-        patterns.iter().position(|p| matches!(p.form(), Regex(regex) if regex.is_match(path.as_bytes())));
+    let regex = patterns
+        .iter()
+        .position(|p| matches!(p.form(), Regex(regex) if regex.try_is_match(path.as_bytes()).unwrap()));
     let no_regex = longest.filter(|at| matches!(patterns[*at].form(), PrefixNoRegex(_)));
     exact.or(no_regex).or(regex).or(longest)
 }
