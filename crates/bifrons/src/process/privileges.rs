@@ -33,6 +33,25 @@ pub fn identity(user: Option<&str>, group: Option<&str>) -> Result<Option<Identi
     Ok(None)
 }
 
+/// Whether there is such a user, in nginx's words; a warning where it is not for us to become it.
+///
+/// # Errors
+/// A user or group that does not exist.
+pub fn judge_user(user: &str, group: Option<&str>) -> Result<Option<String>, String> {
+    if !is_root() {
+        let warning = "the \"user\" directive makes sense only if the master process runs with super-user \
+                       privileges, ignored";
+        return Ok(Some(warning.to_owned()));
+    }
+    match (identity(Some(user), None), identity(Some(user), group)) {
+        (Err(_), _) if group.is_none() || identity(Some("root"), group).is_ok() => {
+            Err(format!("getpwnam(\"{user}\") failed"))
+        }
+        (_, Err(_)) => Err(format!("getgrnam(\"{}\") failed", group.unwrap_or(user))),
+        _ => Ok(None),
+    }
+}
+
 /// Whether we may do anything.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
@@ -56,6 +75,24 @@ pub fn become_user(identity: Option<&Identity>) -> Result<(), String> {
     }
     tracing::info!(user = identity.name, uid = identity.uid, gid = identity.gid, "gave up root");
     Ok(())
+}
+
+/// Becomes the user with this thread alone, and without any capability: for workers whose control thread
+/// stays root, as nginx's master does.
+///
+/// # Errors
+/// When the system refuses.
+pub fn become_user_here(identity: &Identity) -> Result<(), String> {
+    if identity.uid == 0 {
+        return Ok(());
+    }
+    let fail = |error: rustix::io::Errno| format!("cannot become user {}: {error}", identity.name);
+    let groups: Vec<Gid> = identity.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
+    let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+    set_thread_groups(&groups).map_err(fail)?;
+    set_thread_res_gid(gid, gid, gid).map_err(fail)?;
+    // Takes the capabilities too (capabilities(7)).
+    set_thread_res_uid(uid, uid, uid).map_err(fail)
 }
 
 /// Keeps the one capability, also over exec, and gives up all others.
