@@ -150,6 +150,9 @@ pub struct FileServerArgs {
     /// Directory to serve
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub root: PathBuf,
+    /// List directories that have no index.html
+    #[arg(long)]
+    pub browse: bool,
     #[command(flatten)]
     pub process: ProcessArgs,
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 use tz::TimeZone;
@@ -24,6 +25,25 @@ pub fn http_date(now: SystemTime, out: &mut Vec<u8>) {
 /// Appends local time as syslog writes it, `Nov 24 03:20:10` (RFC 3164 4.1.2).
 pub fn time_syslog(now: SystemTime, out: &mut Vec<u8>) {
     stamped(now, |stamp| out.extend_from_slice(stamp.syslog.as_bytes()));
+}
+
+/// Appends a time in UTC as ISO 8601 writes it, `2026-11-24T03:20:10Z`.
+pub fn iso8601_utc(at: SystemTime, out: &mut Vec<u8>) {
+    let at = Civil::of(unix_second(at));
+    // Writing to a `Vec` cannot fail.
+    let _ = write!(out, "{:04}-{:02}-{:02}T{}Z", at.year, at.month, at.day, at.clock());
+}
+
+/// Appends a time as listings of directories write it, `24-Nov-2026 03:20`.
+pub fn listing(at: SystemTime, out: &mut Vec<u8>) {
+    let at = Civil::of(unix_second(at));
+    let (hour, minute) = (at.second_of_day / 3600, at.second_of_day / 60 % 60);
+    let _ = write!(out, "{:02}-{}-{:04} {hour:02}:{minute:02}", at.day, MONTHS[at.month - 1], at.year);
+}
+
+/// Seconds that local time is ahead of UTC.
+pub fn local_offset(now: SystemTime) -> i32 {
+    offset(unix_second(now))
 }
 
 /// Appends seconds since 1970 with milliseconds, `1795490410.123` (nginx's `$msec`).

@@ -1,14 +1,15 @@
 //! The conditions of a request, in the order of RFC 9110 13.2.2.
 
 use crate::etag::{self, Comparison};
+use crate::options::IfModifiedSince;
 use bifrons_http::{Headers, Name, date};
 use std::time::UNIX_EPOCH;
 
 /// What a condition is held against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Validators<'a> {
-    /// Our tag, strong, with its quotes.
-    pub(crate) etag: &'a str,
+    /// Our tag, strong, with its quotes; `None` where we send none.
+    pub(crate) etag: Option<&'a str>,
     /// `Last-Modified`, in seconds since 1970.
     pub(crate) modified_s: Option<i64>,
 }
@@ -25,7 +26,7 @@ pub(crate) enum Verdict {
 }
 
 /// Holds the conditions of a GET or HEAD against the file.
-pub(crate) fn evaluate(headers: &Headers, ours: Validators<'_>) -> Verdict {
+pub(crate) fn evaluate(headers: &Headers, ours: Validators<'_>, since: IfModifiedSince) -> Verdict {
     if headers.has(Name::IfMatch) {
         if !etag::covers(headers.get_all(Name::IfMatch), ours.etag, Comparison::Strong) {
             return Verdict::Failed;
@@ -40,9 +41,12 @@ pub(crate) fn evaluate(headers: &Headers, ours: Validators<'_>) -> Verdict {
             return Verdict::NotModified;
         }
     } else if let (Some(modified), Some(date)) = (ours.modified_s, date_in(headers, Name::IfModifiedSince))
-        && modified <= date
+        && match since {
+            IfModifiedSince::Before => modified <= date,
+            IfModifiedSince::Exact => modified == date,
+            IfModifiedSince::Off => false,
+        }
     {
-        // RFC 9110 13.1.3. nginx by default wants the very date it sent (`if_modified_since exact`).
         return Verdict::NotModified;
     }
     Verdict::Send
@@ -53,7 +57,7 @@ pub(crate) fn evaluate(headers: &Headers, ours: Validators<'_>) -> Verdict {
 pub(crate) fn if_range_holds(headers: &Headers, ours: Validators<'_>) -> bool {
     match only(headers, Name::IfRange) {
         Only::None => true,
-        Only::One(value) if value.contains(&b'"') => etag::is_ours(value, ours.etag),
+        Only::One(value) if value.contains(&b'"') => ours.etag.is_some_and(|etag| etag::is_ours(value, etag)),
         Only::One(value) => ours.modified_s.is_some() && seconds(value) == ours.modified_s,
         Only::Several => false,
     }

@@ -34,10 +34,11 @@ impl EntityTag<'_> {
 /// Whether a condition's values (`If-Match`, `If-None-Match`) are `*` or name our tag.
 pub(crate) fn covers<'a>(
     mut values: impl Iterator<Item = &'a [u8]>,
-    ours: &str,
+    ours: Option<&str>,
     comparison: Comparison,
 ) -> bool {
-    values.any(|value| value.trim_ascii() == b"*" || list(value).any(|tag| tag.equals(ours, comparison)))
+    let is_ours = |tag: EntityTag<'_>| ours.is_some_and(|ours| tag.equals(ours, comparison));
+    values.any(|value| value.trim_ascii() == b"*" || list(value).any(is_ours))
 }
 
 /// Whether a value is one tag that equals ours by the strong comparison (`If-Range`, RFC 9110 13.1.5).

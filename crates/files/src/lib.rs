@@ -3,12 +3,13 @@
 //! A request passes the files from top to bottom:
 //! 1. [`Files::answer`]: method, what is looked up, file or directory.
 //! 2. `name`: directory and path to a file name that stays below the directory.
-//! 3. `open`: the file, or small ones from `cache`.
-//! 4. `respond`: `conditions` and `range` decide between 200, 206, 304, 412 and 416; `redirect` leads to
-//!    directories.
+//! 3. `negotiate`: whether a compressed file beside the plain one is sent instead.
+//! 4. `open`: the file, or what `cache` keeps of it; `links` where symbolic links are restricted.
+//! 5. `respond`: `conditions` and `range` decide between 200, 206, 304, 412 and 416; `redirect` leads to
+//!    directories, `listing` lists them.
 //!
-//! Symbolic links are followed, as nginx does by default: who may write below the directory decides what is
-//! shown. The calls block on the disk, as nginx's do without `aio`.
+//! Symbolic links are followed unless `links` says otherwise, as nginx does by default: who may write below
+//! the directory decides what is shown. The calls block on the disk, as nginx's do without `aio`.
 
 // A test may unwrap: a panic is how it fails.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -18,8 +19,12 @@ mod clock;
 mod conditions;
 mod etag;
 mod files;
+mod links;
+mod listing;
 mod name;
+mod negotiate;
 mod open;
+mod options;
 mod range;
 mod redirect;
 mod respond;
@@ -27,7 +32,11 @@ mod respond;
 mod testing;
 mod types;
 
-pub use cache::SmallFileCache;
-pub use files::{Answer, Files, Options};
+pub use cache::{FileCache, OpenFiles};
+pub use files::{Answer, Files, Lookup};
+pub use links::Links;
+pub use listing::{LISTING_ENTRIES_MAX, Listing, ListingFormat};
+pub use negotiate::{Coding, Offer, Precompressed, Vary};
 pub use open::SMALL_BYTES_MAX;
+pub use options::{IfModifiedSince, Options};
 pub use types::well_known;

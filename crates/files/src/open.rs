@@ -1,14 +1,15 @@
 //! Opens a file without being held up by it, and says what stands for it in HTTP.
 
-use crate::cache::{self, Small, SmallFileCache};
+use crate::cache::{self, FileCache};
 use crate::clock::Now;
-use crate::{etag, name};
+use crate::etag;
+use crate::links::{self, Links};
 use bifrons_http::{Method, date};
 use bytes::Bytes;
 use rustix::fs::OFlags;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -84,39 +85,51 @@ impl Facts {
     }
 }
 
-/// Opens what `name` leads to; the content of small files comes from the thread's cache or goes into it.
-pub(crate) fn open(
-    name: &[u8],
-    method: Method,
-    rules: Option<SmallFileCache>,
-    now: Now,
-) -> io::Result<Opened> {
-    if let Some(rules) = rules
-        && let Some(hit) = cache::find(name, rules, now)
-    {
-        return Ok(Opened::File(hit));
+/// How files are opened.
+#[derive(Clone, Copy)]
+pub(crate) struct Opener<'a> {
+    pub(crate) cache: Option<FileCache>,
+    pub(crate) links: Links,
+    /// What of names may be reached over links whatever `links` says.
+    pub(crate) trusted: &'a [u8],
+    pub(crate) now: Now,
+}
+
+impl Opener<'_> {
+    /// Opens what `name` leads to, for a request of that method; what the thread keeps of it comes from there.
+    pub(crate) fn open(&self, name: &[u8], method: Method) -> io::Result<Opened> {
+        // What is kept was maybe reached over links, or would be asked about over links.
+        let Some(rules) = self.cache.filter(|_| self.links == Links::Follow) else {
+            return self.open_anew(name, method);
+        };
+        if let Some(hit) = cache::find(name, rules, self.now) {
+            return hit;
+        }
+        let found = self.open_anew(name, method);
+        cache::keep(name, &found, rules, self.now);
+        found
     }
-    // O_NONBLOCK: a pipe without a writer must not hang the worker; on files it has no effect.
-    // O_NOCTTY: nor may a terminal become ours. O_CLOEXEC is the standard library's own.
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(name::as_path(name))?;
-    let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Ok(Opened::Directory);
+
+    fn open_anew(&self, name: &[u8], method: Method) -> io::Result<Opened> {
+        // O_NONBLOCK: a pipe without a writer must not hang the worker; on files it has no effect.
+        // O_NOCTTY: nor may a terminal become ours.
+        let file = links::open(name, self.trusted, self.links, OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Ok(Opened::Directory);
+        }
+        if !metadata.is_file() {
+            return Ok(Opened::Special);
+        }
+        let facts = Facts::of(&metadata);
+        let (facts, content) = if method == Method::Head || facts.len > SMALL_BYTES_MAX {
+            (facts, Content::File(Arc::new(file)))
+        } else {
+            let (facts, bytes) = read(&file, facts)?;
+            (facts, Content::Bytes(bytes))
+        };
+        Ok(Opened::File(Rc::new(represent(facts, content, self.now))))
     }
-    if !metadata.is_file() {
-        return Ok(Opened::Special);
-    }
-    let facts = Facts::of(&metadata);
-    if method == Method::Head || facts.len > SMALL_BYTES_MAX {
-        return Ok(Opened::File(Rc::new(represent(facts, Content::File(Arc::new(file)), now))));
-    }
-    let (facts, content) = read(&file, facts)?;
-    let small = Rc::new(represent(facts, Content::Bytes(content), now));
-    if let Some(rules) = rules {
-        cache::keep(name, Small { file: Rc::clone(&small), checked: now.monotonic }, rules, now);
-    }
-    Ok(Opened::File(small))
 }
 
 fn read(file: &File, mut facts: Facts) -> io::Result<(Facts, Bytes)> {

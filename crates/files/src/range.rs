@@ -1,4 +1,4 @@
-//! The part of a file that `Range` asks for (RFC 9110 14).
+//! The parts of a file that `Range` asks for (RFC 9110 14).
 
 use std::ops::Range;
 
@@ -9,50 +9,58 @@ pub(crate) enum Asked {
     Whole,
     /// These bytes: never none, all within the file.
     Part(Range<u64>),
-    /// 416: bytes that are not there.
+    /// Several such parts, in the order they were asked for, together no longer than the file.
+    Parts(Vec<Range<u64>>),
+    /// 416: bytes that are not there, or a malformed range.
     Unsatisfiable,
 }
 
-/// What `value` asks of a file of `len` bytes.
+/// What `value` asks of a file of `len` bytes, as nginx reads it.
 ///
-/// Passed over, as RFC 9110 14.2 allows: other units, what is malformed, and several ranges. Also any range
-/// of an empty file, which no `Content-Range` could express; clients that begin with `bytes=0-` rely on it.
-/// nginx answers 416 to a malformed range, and to one that begins behind the start of an empty file.
-pub(crate) fn asked(value: &[u8], len: u64) -> Asked {
-    let Some(set) = byte_set(value) else { return Asked::Whole };
-    let mut specs = set.split(|&b| b == b',').map(<[u8]>::trim_ascii).filter(|spec| !spec.is_empty());
-    let (Some(spec), None) = (specs.next(), specs.next()) else { return Asked::Whole };
-    match parse(spec) {
-        Some(_) if len == 0 => Asked::Whole,
-        Some(spec) => spec.within(len),
-        None => Asked::Whole,
+/// The whole file comes where the unit is another, where there are more than `parts_max` parts, where the
+/// parts are together longer than the file (RFC 9110 17.15), and for any range of an empty file that begins
+/// at its start: no `Content-Range` could express it, and clients that begin with `bytes=0-` rely on it.
+/// A malformed range is answered with 416 (RFC 9110 14.2 leaves the choice).
+///
+/// Other than nginx we pass over empty members of the list (RFC 9110 5.6.1.2), and a last position too large
+/// to hold is behind the end of any file.
+pub(crate) fn asked(value: &[u8], len: u64, parts_max: u32) -> Asked {
+    const UNIT: usize = "bytes=".len();
+    if value.len() <= UNIT || !value.get(..UNIT).is_some_and(|unit| unit.eq_ignore_ascii_case(b"bytes=")) {
+        return Asked::Whole;
+    }
+    let specs = value.get(UNIT..).unwrap_or_default().split(|&b| b == b',').map(<[u8]>::trim_ascii);
+    let mut parts: Vec<Range<u64>> = Vec::new();
+    let mut total = 0u64;
+    for spec in specs.filter(|spec| !spec.is_empty()) {
+        let Some(part) = parse(spec, len) else { return Asked::Unsatisfiable };
+        if part.start < part.end {
+            if parts.len() as u64 >= u64::from(parts_max) {
+                return Asked::Whole;
+            }
+            total = total.saturating_add(part.end - part.start);
+            parts.push(part);
+        } else if part.start == 0 {
+            return Asked::Whole;
+        }
+    }
+    match parts.len() {
+        0 => Asked::Unsatisfiable,
+        _ if total > len => Asked::Whole,
+        1 => parts.pop().map_or(Asked::Unsatisfiable, Asked::Part),
+        _ => Asked::Parts(parts),
     }
 }
 
-fn byte_set(value: &[u8]) -> Option<&[u8]> {
-    let equals = value.iter().position(|&b| b == b'=')?;
-    let (unit, set) = value.split_at_checked(equals)?;
-    // Units are case-insensitive (RFC 9110 14.1).
-    unit.trim_ascii().eq_ignore_ascii_case(b"bytes").then(|| set.get(1..).unwrap_or_default())
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Spec {
-    From { first: u64, last: u64 },
-    Last(u64),
-}
-
-fn parse(spec: &[u8]) -> Option<Spec> {
+/// The bytes that one member names of a file of `len`; it may name none. `None` where it is malformed.
+fn parse(spec: &[u8], len: u64) -> Option<Range<u64>> {
     let dash = spec.iter().position(|&b| b == b'-')?;
-    let (first, last) = (spec.get(..dash)?, spec.get(dash + 1..)?);
+    let (first, last) = (spec.get(..dash)?.trim_ascii(), spec.get(dash + 1..)?.trim_ascii());
     match (first.is_empty(), last.is_empty()) {
         (true, true) => None,
-        (true, false) => number(last).map(Spec::Last),
-        (false, true) => number(first).map(|first| Spec::From { first, last: u64::MAX }),
-        (false, false) => {
-            let (first, last) = (number(first)?, number(last)?);
-            (first <= last).then_some(Spec::From { first, last })
-        }
+        (true, false) => Some(len.saturating_sub(number(last)?)..len),
+        (false, true) => Some(number(first)?..len),
+        (false, false) => Some(number(first)?..number(last)?.saturating_add(1).min(len)),
     }
 }
 
@@ -62,17 +70,6 @@ fn number(digits: &[u8]) -> Option<u64> {
         let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
         Some(sum.saturating_mul(10).saturating_add(digit))
     })
-}
-
-impl Spec {
-    fn within(self, len: u64) -> Asked {
-        match self {
-            Self::From { first, .. } if first >= len => Asked::Unsatisfiable,
-            Self::From { first, last } => Asked::Part(first..last.saturating_add(1).min(len)),
-            Self::Last(0) => Asked::Unsatisfiable,
-            Self::Last(count) => Asked::Part(len.saturating_sub(count)..len),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,26 +1,50 @@
 //! A file to a response.
 
 use crate::conditions::{self, Only, Validators, Verdict, only};
+use crate::negotiate::Coding;
 use crate::open::{Content, Representation};
+use crate::options::IfModifiedSince;
 use crate::range::{self, Asked};
 use bifrons_http::{Body, FileBody, Headers, Method, Name, RequestHead, Response};
+use bytes::Bytes;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// How conditions and ranges are dealt with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) etag: bool,
+    pub(crate) if_modified_since: IfModifiedSince,
+    pub(crate) ranges_max: u32,
+}
+
+/// What of a file is sent, besides its bytes.
+pub(crate) struct Sent<'a> {
+    /// None where it is empty.
+    pub(crate) media_type: &'a str,
+    /// What the bytes are compressed with.
+    pub(crate) coding: Option<Coding>,
+    /// Whether another client may get other bytes.
+    pub(crate) vary: bool,
+}
+
 /// Answers a GET or HEAD with the file, a part of it, or why not.
-pub(crate) fn with(req: &RequestHead, file: &Representation, media_type: &str) -> Response {
-    match conditions::evaluate(&req.headers, file.validators()) {
+pub(crate) fn with(req: &RequestHead, file: &Representation, sent: &Sent<'_>, rules: Rules) -> Response {
+    match conditions::evaluate(&req.headers, file.validators(rules), rules.if_modified_since) {
         Verdict::Send => {}
         Verdict::NotModified => {
             let mut response = Response::empty(304);
-            file.write_validators(&mut response.head.headers);
+            file.write_validators(&mut response.head.headers, rules);
+            write_vary(&mut response.head.headers, sent);
             return response;
         }
         Verdict::Failed => return Response::empty(412),
     }
-    match asked(req, file) {
-        Asked::Whole => whole(req.method(), file, media_type),
-        Asked::Part(part) => partial(part, file, media_type),
+    match asked(req, file, sent, rules) {
+        Asked::Whole => whole(req.method(), file, sent, rules),
+        Asked::Part(part) => partial(part, file, sent, rules),
+        Asked::Parts(parts) => multipart(&parts, file, sent, rules),
         Asked::Unsatisfiable => {
             let mut response = Response::empty(416);
             let content_range = content_range(None, file.facts.len);
@@ -30,48 +54,90 @@ pub(crate) fn with(req: &RequestHead, file: &Representation, media_type: &str) -
     }
 }
 
-/// `Range` means something with GET only (RFC 9110 14.2).
-fn asked(req: &RequestHead, file: &Representation) -> Asked {
+/// `Range` means something with GET only (RFC 9110 14.2). As in nginx compressed files have no ranges.
+fn asked(req: &RequestHead, file: &Representation, sent: &Sent<'_>, rules: Rules) -> Asked {
+    if !has_ranges(sent, rules) || req.method() != Method::Get {
+        return Asked::Whole;
+    }
     match only(&req.headers, Name::Range) {
-        Only::One(value)
-            if req.method() == Method::Get && conditions::if_range_holds(&req.headers, file.validators()) =>
-        {
-            range::asked(value, file.facts.len)
+        Only::One(value) if conditions::if_range_holds(&req.headers, file.validators(rules)) => {
+            range::asked(value, file.facts.len, rules.ranges_max)
         }
         _ => Asked::Whole,
     }
 }
 
-fn whole(method: Method, file: &Representation, media_type: &str) -> Response {
+fn has_ranges(sent: &Sent<'_>, rules: Rules) -> bool {
+    rules.ranges_max > 0 && sent.coding.is_none()
+}
+
+fn whole(method: Method, file: &Representation, sent: &Sent<'_>, rules: Rules) -> Response {
     let len = file.facts.len;
     let mut response = Response::empty(200);
     let headers = &mut response.head.headers;
-    write_type(headers, media_type);
+    write_type(headers, sent.media_type);
     if method == Method::Head {
         // There is no body to tell the writer; what a GET would have had (RFC 9110 9.3.2).
         headers.append_as("Content-Length", itoa::Buffer::new().format(len).as_bytes());
     }
-    file.write_validators(headers);
-    headers.append_as("Accept-Ranges", b"bytes");
+    file.write_validators(headers, rules);
+    write_vary(headers, sent);
+    if let Some(coding) = sent.coding {
+        headers.append_as("Content-Encoding", coding.name().as_bytes());
+    }
+    if has_ranges(sent, rules) {
+        headers.append_as("Accept-Ranges", b"bytes");
+    }
     if method == Method::Get {
         response.body = file.body(0..len);
     }
     response
 }
 
-fn partial(part: Range<u64>, file: &Representation, media_type: &str) -> Response {
+fn partial(part: Range<u64>, file: &Representation, sent: &Sent<'_>, rules: Rules) -> Response {
     let mut response = Response::empty(206);
     let headers = &mut response.head.headers;
-    write_type(headers, media_type);
-    file.write_validators(headers);
+    write_type(headers, sent.media_type);
+    file.write_validators(headers, rules);
+    write_vary(headers, sent);
     headers.append_as("Content-Range", &content_range(Some(&part), file.facts.len));
     response.body = file.body(part);
+    response
+}
+
+/// `multipart/byteranges` (RFC 9110 15.3.7.2, 14.6), byte for byte as nginx writes it.
+fn multipart(parts: &[Range<u64>], file: &Representation, sent: &Sent<'_>, rules: Rules) -> Response {
+    let boundary = format!("{:020}", fastrand::u64(..));
+    let mut response = Response::empty(206);
+    let headers = &mut response.head.headers;
+    write_type(headers, &format!("multipart/byteranges; boundary={boundary}"));
+    file.write_validators(headers, rules);
+    write_vary(headers, sent);
+    let mut head = format!("\r\n--{boundary}\r\n").into_bytes();
+    if !sent.media_type.is_empty() {
+        head.extend_from_slice(format!("Content-Type: {}\r\n", sent.media_type).as_bytes());
+    }
+    let mut body = VecDeque::with_capacity(2 * parts.len() + 1);
+    for part in parts {
+        let range = content_range(Some(part), file.facts.len);
+        let head = [head.as_slice(), b"Content-Range: ", &range, b"\r\n\r\n"].concat();
+        body.push_back(Body::Full(head.into()));
+        body.push_back(file.body(part.clone()));
+    }
+    body.push_back(Body::Full(Bytes::from(format!("\r\n--{boundary}--\r\n"))));
+    response.body = Body::Parts(Box::new(body));
     response
 }
 
 fn write_type(headers: &mut Headers, media_type: &str) {
     if !media_type.is_empty() {
         headers.append_as("Content-Type", media_type.as_bytes());
+    }
+}
+
+fn write_vary(headers: &mut Headers, sent: &Sent<'_>) {
+    if sent.vary {
+        headers.append_as("Vary", b"Accept-Encoding");
     }
 }
 
@@ -85,16 +151,18 @@ fn content_range(part: Option<&Range<u64>>, len: u64) -> Vec<u8> {
 }
 
 impl Representation {
-    fn validators(&self) -> Validators<'_> {
+    fn validators(&self, rules: Rules) -> Validators<'_> {
         let modified_s = self.modified.as_ref().map(|modified| modified.unix_s);
-        Validators { etag: &self.etag, modified_s }
+        Validators { etag: rules.etag.then_some(self.etag.as_str()), modified_s }
     }
 
-    fn write_validators(&self, headers: &mut Headers) {
+    fn write_validators(&self, headers: &mut Headers, rules: Rules) {
         if let Some(modified) = &self.modified {
             headers.append_as("Last-Modified", modified.text.as_bytes());
         }
-        headers.append_as("ETag", self.etag.as_bytes());
+        if rules.etag {
+            headers.append_as("ETag", self.etag.as_bytes());
+        }
     }
 
     fn body(&self, part: Range<u64>) -> Body {

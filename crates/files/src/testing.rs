@@ -1,11 +1,11 @@
 //! A directory to serve and requests to it.
 
 use crate::clock::Now;
-use crate::{Answer, Files, Options};
+use crate::{Answer, Files, Lookup, Options};
 use bifrons_core::{Kind, Result};
 use bifrons_http::{Body, RequestHead, Response};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -49,7 +49,13 @@ impl Site {
     }
 
     pub(crate) fn ask(&self, req: &RequestHead) -> Result<Answer> {
-        self.files.answer_at(req, &self.root(), req.path(), req.path(), self.now)
+        self.ask_in(req, &self.root(), req.path(), req.path())
+    }
+
+    /// `path` below `dir`, which clients know as `uri`.
+    pub(crate) fn ask_in(&self, req: &RequestHead, dir: &Path, path: &[u8], uri: &[u8]) -> Result<Answer> {
+        let lookup = Lookup { dir, path, strip: 0, uri, trusted: b"" };
+        self.files.answer_at(req, &lookup, self.now)
     }
 
     pub(crate) fn get(&self, target: &str) -> Response {
@@ -87,15 +93,24 @@ pub(crate) fn names(response: &Response) -> Vec<String> {
     response.head.headers.iter().map(|(_, name, _)| String::from_utf8(name.to_vec()).unwrap()).collect()
 }
 
-pub(crate) fn content(response: &Response) -> Vec<u8> {
-    match &response.body {
-        Body::Empty => Vec::new(),
+fn bytes(body: &Body) -> Vec<u8> {
+    match body {
         Body::Full(bytes) => bytes.to_vec(),
         Body::File(file) => {
             let mut content = vec![0; file.len as usize];
             file.file.read_exact_at(&mut content, file.offset).unwrap();
             content
         }
+        _ => panic!("no body of a file"),
+    }
+}
+
+pub(crate) fn content(response: &Response) -> Vec<u8> {
+    match &response.body {
+        Body::Empty => Vec::new(),
+        Body::Full(bytes) => bytes.to_vec(),
+        body @ Body::File(_) => bytes(body),
+        Body::Parts(parts) => parts.iter().flat_map(bytes).collect(),
         _ => panic!("no body of a file"),
     }
 }

@@ -2,9 +2,11 @@
 //! `deny_path` is the smallest one and the template for the rest.
 
 pub mod chain;
+pub mod charset;
 pub mod config;
 pub mod deny_path;
 pub mod edits;
+pub mod expires;
 pub mod fault;
 pub mod filter;
 pub mod replace_body;
@@ -22,6 +24,10 @@ spec::filters! {
     RequestHeaders(request_headers::Config),
     /// Changes the fields of responses.
     ResponseHeaders(response_headers::Config),
+    /// Says how long answers may be kept.
+    Expires(expires::Config),
+    /// Says which characters texts are written in.
+    Charset(charset::Config),
     /// Answers 403 under path prefixes.
     DenyPath(deny_path::Config),
     /// Delays or refuses a share of the requests.

@@ -3,7 +3,9 @@
 
 use crate::action::redirect_to;
 use crate::request::Task;
+use crate::snapshot::Action;
 use bifrons_core::{Error, Kind, Result, Side};
+use bifrons_files::Files;
 use bifrons_http::headers::list_members;
 use bifrons_http::status::reason;
 use bifrons_http::vars::host_of;
@@ -15,7 +17,11 @@ pub fn to(task: &mut Task<'_>, head: &RequestHead, err: Error) -> Response {
     tracing::debug!(status, %err, "request refused");
     let mut res = of_status(head, status);
     if err.kind() == Kind::Method {
-        res.head.headers.append_as("Allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+        let allow = match task.route.action {
+            Action::Files(_) => Files::ALLOW,
+            _ => "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH",
+        };
+        res.head.headers.append_as("Allow", allow.as_bytes());
     }
     if status == 503 {
         res.head.headers.append_as("Retry-After", b"1");
@@ -48,6 +54,15 @@ pub fn status_of(err: &Error) -> u16 {
         Kind::Busy => 503,
         Kind::TooManyReroutes | Kind::Internal => 500,
     }
+}
+
+/// Gives an answer without a body the one of its status.
+pub fn add_page(head: &RequestHead, res: &mut Response) {
+    let page = of_status(head, res.head.status);
+    for (_, name, value) in page.head.headers.iter() {
+        res.head.headers.append(name, value);
+    }
+    res.body = page.body;
 }
 
 /// A short answer of that status, HTML or JSON as the client prefers.

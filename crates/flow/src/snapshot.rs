@@ -165,6 +165,8 @@ pub struct FilesPlan {
     pub dir: Template,
     /// Bytes of the matched prefix that the directory stands for (`alias`); 0 for `root`.
     pub strip: usize,
+    /// What of file names may be reached over links although links are restricted.
+    pub trusted: Option<Template>,
     /// The rest.
     pub files: bifrons_files::Files,
 }

@@ -6,6 +6,7 @@ use crate::headers::Headers;
 use crate::name::Name;
 use bifrons_core::{Error, Kind, Result};
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub enum Body {
     H1(Box<H1Body>),
     /// A range of an open file.
     File(FileBody),
+    /// Bytes and ranges of files, one after the other (`multipart/byteranges`).
+    Parts(Box<VecDeque<Body>>),
     /// Another body, changed on its way.
     Changed(Box<Changed>),
     /// A body that was here and was given away.
@@ -108,6 +111,9 @@ impl Body {
             Self::Full(bytes) => Some(bytes.len() as u64),
             Self::H1(body) => body.left(),
             Self::File(file) => Some(file.len),
+            Self::Parts(parts) => {
+                parts.iter().try_fold(0u64, |sum, part| Some(sum.saturating_add(part.length()?)))
+            }
             Self::Changed(_) => None,
         }
     }
@@ -130,6 +136,7 @@ impl Body {
             }
             Self::H1(body) => body.poll_next(cx),
             Self::File(file) => Poll::Ready(file.next()),
+            Self::Parts(parts) => poll_parts(parts, cx),
             Self::Changed(changed) => changed.poll_next(cx),
         }
     }
@@ -150,6 +157,17 @@ impl Body {
             _ => None,
         }
     }
+}
+
+/// The next piece of the first part that has one.
+fn poll_parts(parts: &mut VecDeque<Body>, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+    while let Some(part) = parts.front_mut() {
+        if let Some(piece) = ready!(part.poll_next(cx))? {
+            return Poll::Ready(Ok(Some(piece)));
+        }
+        parts.pop_front();
+    }
+    Poll::Ready(Ok(None))
 }
 
 impl FileBody {

@@ -3,6 +3,7 @@
 
 pub mod cluster;
 mod declared;
+pub mod files;
 pub mod host;
 pub mod listener;
 pub mod route;
@@ -11,9 +12,13 @@ mod shorthand;
 
 pub use cluster::{Cluster, KeepAlive, Retry, RetryOn, UpstreamTimeouts};
 pub use declared::declared;
+pub use files::{
+    Browse, BrowseFormat, FileCache, FileLinks, IfModifiedSince, Negotiation, PrecompressedCoding,
+    StaticFiles, VaryField,
+};
 pub use host::Host;
 pub use listener::{ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, ServerField, Timeouts};
-pub use route::{ClientAbort, ForwardedField, HostField, Proxy, Redirect, Respond, Route, StaticFiles};
+pub use route::{ClientAbort, ForwardedField, HostField, Proxy, Redirect, Respond, Route};
 pub use schema::schema;
 
 use bifrons_config::units::Dur;

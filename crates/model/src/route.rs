@@ -1,9 +1,10 @@
 //! Routes and their actions.
 
 use crate::cluster::{Retry, UpstreamTimeouts};
-use crate::shorthand::string_or_map;
+use crate::files::StaticFiles;
+use crate::shorthand::{same_fields, string_or_map};
 use bifrons_config::units::Size;
-use bifrons_config::{At, OneOrMany, Template};
+use bifrons_config::{At, Template};
 use bifrons_filters::config::FieldEdits;
 use bifrons_observe::config::AccessLogs;
 use bifrons_route::condition::Condition;
@@ -142,21 +143,6 @@ struct ProxyMap {
 
 fn yes() -> bool {
     true
-}
-
-macro_rules! same_fields {
-    ($a:ident, $b:ident, { $($field:ident),* $(,)? }) => {
-        impl From<$a> for $b {
-            fn from(from: $a) -> Self {
-                Self { $($field: from.$field),* }
-            }
-        }
-        impl From<$b> for $a {
-            fn from(from: $b) -> Self {
-                Self { $($field: from.$field),* }
-            }
-        }
-    };
 }
 
 same_fields!(Proxy, ProxyMap, {
@@ -338,66 +324,5 @@ string_or_map!(
     |respond| {
         let plain = respond.status == 200 && respond.content_type.is_none() && respond.headers.is_empty();
         plain.then(|| respond.body.source().to_owned())
-    }
-);
-
-/// Answers with files of a directory. The short form is `root`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StaticFiles {
-    /// Directory below which the whole path is looked up.
-    pub root: Option<Template>,
-    /// Directory that takes the place of the matched prefix.
-    pub alias: Option<Template>,
-    /// Names tried in a directory, in order.
-    pub index: OneOrMany<String>,
-    /// File name extension to media type, besides the well-known ones.
-    pub types: IndexMap<String, String>,
-    /// Whether `types` are all there are, without the well-known ones.
-    pub only_types: bool,
-    /// Media type of other files.
-    pub default_type: Option<String>,
-}
-
-/// Answers with files of a directory. The short form is `root`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename = "StaticFiles")]
-struct StaticFilesMap {
-    /// Directory below which the whole path is looked up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    root: Option<Template>,
-    /// Directory that takes the place of the matched prefix.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    alias: Option<Template>,
-    /// Names tried in a directory, in order.
-    #[serde(default = "index_html")]
-    index: OneOrMany<String>,
-    /// File name extension to media type, besides the well-known ones.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    types: IndexMap<String, String>,
-    /// Whether `types` are all there are, without the well-known ones.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    only_types: bool,
-    /// Media type of other files; `application/octet-stream` where nothing is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    default_type: Option<String>,
-}
-
-fn index_html() -> OneOrMany<String> {
-    OneOrMany(vec!["index.html".to_owned()])
-}
-
-same_fields!(StaticFiles, StaticFilesMap, { root, alias, index, types, only_types, default_type });
-
-string_or_map!(
-    StaticFiles,
-    StaticFilesMap,
-    "a directory, or a map with `root` or `alias`",
-    |text| Template::parse(text)
-        .map(|root| StaticFiles { root: Some(root), index: index_html(), ..StaticFiles::default() })
-        .map_err(|err| err.to_string()),
-    |files| {
-        let root = files.root.as_ref()?;
-        let short = StaticFiles { root: files.root.clone(), index: index_html(), ..StaticFiles::default() };
-        (*files == short).then(|| root.source().to_owned())
     }
 );

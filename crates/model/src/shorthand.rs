@@ -112,3 +112,21 @@ macro_rules! string_or_map {
 }
 
 pub(crate) use string_or_map;
+
+/// Copies the fields of two structs that have the same.
+macro_rules! same_fields {
+    ($a:ident, $b:ident, { $($field:ident),* $(,)? }) => {
+        impl From<$a> for $b {
+            fn from(from: $a) -> Self {
+                Self { $($field: from.$field),* }
+            }
+        }
+        impl From<$b> for $a {
+            fn from(from: $b) -> Self {
+                Self { $($field: from.$field),* }
+            }
+        }
+    };
+}
+
+pub(crate) use same_fields;

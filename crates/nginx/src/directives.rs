@@ -8,6 +8,7 @@ pub(crate) mod accepted;
 pub(crate) mod connection;
 pub(crate) mod core;
 pub(crate) mod events;
+pub(crate) mod expires;
 pub(crate) mod files;
 pub(crate) mod headers;
 pub(crate) mod http;
@@ -19,6 +20,7 @@ pub(crate) mod proxy;
 pub(crate) mod proxy_pass;
 pub(crate) mod realip;
 pub(crate) mod server;
+pub(crate) mod static_files;
 pub(crate) mod upstream;
 
 use crate::directive::{Spec, Status};
@@ -38,7 +40,9 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Proxying", proxy::DIRECTIVES),
     ("Upstreams", upstream::DIRECTIVES),
     ("Fields of answers", headers::DIRECTIVES),
+    ("Fields of answers", expires::DIRECTIVES),
     ("Files", files::DIRECTIVES),
+    ("Files", static_files::DIRECTIVES),
     ("Logs", log::DIRECTIVES),
     ("Accepted", accepted::DIRECTIVES),
     ("Not yet", later::DIRECTIVES),

@@ -1,6 +1,7 @@
 //! The settings of one `http`, `server` or `location` block.
 
 use crate::directives::connection::ConnectionSettings;
+use crate::directives::expires::ExpiresSettings;
 use crate::directives::files::FileSettings;
 use crate::directives::headers::HeaderSettings;
 use crate::directives::location::{Key, Location, Matcher, Return};
@@ -8,17 +9,20 @@ use crate::directives::log::LogSettings;
 use crate::directives::proxy::ProxySettings;
 use crate::directives::proxy_pass::ProxyPass;
 use crate::directives::realip::RealIpSettings;
+use crate::directives::static_files::StaticSettings;
 use std::collections::HashSet;
 
 /// The settings of one block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Level {
     pub(crate) connection: ConnectionSettings,
+    pub(crate) expires: ExpiresSettings,
     pub(crate) files: FileSettings,
     pub(crate) headers: HeaderSettings,
     pub(crate) log: LogSettings,
     pub(crate) proxy: ProxySettings,
     pub(crate) realip: RealIpSettings,
+    pub(crate) statics: StaticSettings,
 
     // What follows is the block's own and never inherited.
     /// What the location matches; none of a `server` or `http` block.
@@ -37,10 +41,12 @@ impl Level {
     /// Takes from the enclosing block what this one does not say.
     pub(crate) fn inherit(&mut self, outer: &Self) {
         self.connection.inherit(&outer.connection);
+        self.expires.inherit(&outer.expires);
         self.files.inherit(&outer.files);
         self.headers.inherit(&outer.headers);
         self.log.inherit(&outer.log);
         self.proxy.inherit(&outer.proxy);
         self.realip.inherit(&outer.realip);
+        self.statics.inherit(&outer.statics);
     }
 }

@@ -94,7 +94,8 @@ fn ranges_are_cut_out() {
         ("beyond the end", ("bytes=8-99", String::new(), (206, "89", Some("bytes 8-9/10")))),
         ("behind the end", ("bytes=10-", String::new(), (416, "", Some("bytes */10")))),
         ("other unit", ("lines=1-2", String::new(), (200, "0123456789", None))),
-        ("nonsense", ("bytes=b-a", String::new(), (200, "0123456789", None))),
+        ("nonsense", ("bytes=b-a", String::new(), (416, "", Some("bytes */10")))),
+        ("more than there is", ("bytes=0-8,1-9", String::new(), (200, "0123456789", None))),
         ("same file", ("bytes=0-0", format!("If-Range: {etag}\r\n"), (206, "0", Some("bytes 0-0/10")))),
         ("other file", ("bytes=0-0", "If-Range: \"x\"\r\n".to_owned(), (200, "0123456789", None))),
     ];
@@ -106,13 +107,38 @@ fn ranges_are_cut_out() {
 }
 
 #[test]
+fn several_ranges_come_in_parts() {
+    let proxy = files();
+    let body = pattern(3 << 20);
+    let mut client = proxy.client();
+    let fields = "Host: test\r\nRange: bytes=0-1,1000000-2999999,-1\r\n";
+    let answer = client.ask(&format!("GET /big.bin HTTP/1.1\r\n{fields}\r\n"));
+    assert_eq!(answer.status(), 206);
+    let boundary =
+        answer.field("Content-Type").unwrap().strip_prefix("multipart/byteranges; boundary=").unwrap();
+    let mut expected = Vec::new();
+    for (first, last) in [(0, 1), (1_000_000, 2_999_999), (3_145_727, 3_145_727)] {
+        let head = format!(
+            "\r\n--{boundary}\r\nContent-Type: application/octet-stream\r\n\
+             Content-Range: bytes {first}-{last}/3145728\r\n\r\n"
+        );
+        expected.extend_from_slice(head.as_bytes());
+        expected.extend_from_slice(&body[first..=last]);
+    }
+    expected.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    assert!(answer.body == expected);
+    assert_eq!(client.get("/a.txt").text(), "0123456789", "the connection lives on");
+}
+
+#[test]
 fn head_is_get_without_the_body_and_the_rest_is_refused() {
     let proxy = files();
     let head = with(&proxy, "HEAD", "/a.txt", "");
     assert_eq!((head.status(), head.field("Content-Length")), (200, Some("10")));
     assert_eq!(head.field("ETag"), get(&proxy, "/a.txt").field("ETag"));
     let post = with(&proxy, "POST", "/a.txt", "Content-Length: 0\r\n");
-    assert_eq!((post.status(), post.field("Allow").is_some_and(|allow| allow.contains("GET"))), (405, true));
+    assert_eq!((post.status(), post.field("Allow")), (405, Some("GET, HEAD")));
+    assert_eq!(with(&proxy, "POST", "/none", "Content-Length: 0\r\n").status(), 404);
 }
 
 #[test]
@@ -161,4 +187,110 @@ fn a_changed_file_is_seen() {
     proxy.dir().write("www/a.txt", "changed and longer");
     bifrons_testkit::wait_until("the change is seen", || client.get("/a.txt").text() == "changed and longer");
     assert_ne!(client.get("/a.txt").field("ETag"), first.field("ETag"));
+}
+
+#[test]
+fn compressed_files_go_to_who_accepts_them() {
+    let proxy = Proxy::yaml(
+        r#"
+workers: 1
+listeners: { web: { bind: "@web@" } }
+hosts:
+  - routes:
+      - { path: /*, static: { root: "@dir@/www", precompressed: [br, gzip] } }
+"#,
+    )
+    .file("www/a.js", "plain")
+    .file("www/a.js.gz", "GZIP")
+    .file("www/a.js.br", "BROTLI")
+    .start();
+    let rows = [
+        ("both", ("gzip, br", ("BROTLI", Some("br")))),
+        ("one", ("gzip", ("GZIP", Some("gzip")))),
+        ("the client's order", ("br;q=0.2, gzip", ("GZIP", Some("gzip")))),
+        ("refused", ("gzip;q=0", ("plain", None))),
+    ];
+    each(rows, |(accept, (text, coding))| {
+        let answer = with(&proxy, "GET", "/a.js", &format!("Accept-Encoding: {accept}\r\n"));
+        same((answer.text(), answer.field("Content-Encoding")), (text, coding))?;
+        same(
+            (answer.field("Content-Type"), answer.field("Vary")),
+            (Some("text/javascript"), Some("Accept-Encoding")),
+        )
+    });
+}
+
+#[test]
+fn directories_are_listed_and_links_refused_where_told() {
+    let proxy = Proxy::yaml(
+        r#"
+workers: 1
+listeners: { web: { bind: "@web@" } }
+hosts:
+  - routes:
+      - { path: /*, static: { root: "@dir@/www", browse: html, links: refuse, links_trusted: "@dir@" } }
+      - { path: /json/*, static: { alias: "@dir@/www", browse: json } }
+"#,
+    )
+    .file("www/sub/a b.txt", "a")
+    .start();
+    std::os::unix::fs::symlink("sub/a b.txt", proxy.dir().path().join("www/link")).unwrap();
+    let page = get(&proxy, "/sub/");
+    assert_eq!((page.status(), page.field("Content-Type")), (200, Some("text/html; charset=utf-8")));
+    assert!(page.text().contains("<a href=\"a%20b.txt\">a b.txt</a>"), "{page:?}");
+    assert_eq!(get(&proxy, "/sub/a%20b.txt").text(), "a");
+    assert_eq!(get(&proxy, "/link").status(), 403);
+    assert_eq!(get(&proxy, "/json/link").text(), "a");
+    let json: serde_json::Value = serde_json::from_str(get(&proxy, "/json/").text()).unwrap();
+    assert_eq!((&json[0]["name"], &json[1]["name"]), (&"sub".into(), &"link".into()));
+}
+
+#[test]
+fn answers_say_how_long_they_may_be_kept_and_what_they_are_written_in() {
+    let proxy = Proxy::yaml(
+        r#"
+workers: 1
+listeners: { web: { bind: "@web@" } }
+hosts:
+  - filters: [{ charset: { charset: utf-8 } }]
+    routes:
+      - { path: /*, filters: [{ expires: { time: 1h } }], static: "@dir@/www" }
+"#,
+    )
+    .file("www/a.txt", "a")
+    .file("www/a.png", "a")
+    .start();
+    let text = get(&proxy, "/a.txt");
+    assert_eq!(text.field("Cache-Control"), Some("max-age=3600"));
+    assert!(text.field("Expires").is_some());
+    assert_eq!(text.field("Content-Type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(get(&proxy, "/a.png").field("Content-Type"), Some("image/png"));
+    assert_eq!(get(&proxy, "/none").field("Cache-Control"), None);
+}
+
+#[test]
+fn what_is_kept_open_needs_no_disk_until_it_is_old() {
+    let proxy = Proxy::yaml(
+        r#"
+workers: 1
+listeners: { web: { bind: "@web@" } }
+hosts:
+  - routes:
+      - { path: /*, static: { root: "@dir@/www", cache: { valid: 1h, inactive: 1h } } }
+"#,
+    )
+    .file("www/big.bin", pattern(1 << 20))
+    .start();
+    let name = proxy.dir().path().join("www/big.bin");
+    // Only what has not just changed is kept.
+    let old = std::fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH);
+    std::fs::File::options().write(true).open(&name).unwrap().set_times(old).unwrap();
+    bifrons_testkit::wait_until("the file has settled", || {
+        std::fs::metadata(&name).unwrap().modified().is_ok()
+            && std::os::unix::fs::MetadataExt::ctime(&std::fs::metadata(&name).unwrap()) + 3
+                < std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64
+    });
+    assert_eq!(get(&proxy, "/big.bin").status(), 200);
+    std::fs::remove_file(&name).unwrap();
+    assert!(get(&proxy, "/big.bin").body == pattern(1 << 20));
 }

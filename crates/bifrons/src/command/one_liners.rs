@@ -6,7 +6,7 @@ use crate::load::Origin;
 use crate::process::{self, Launch, Style};
 use bifrons_balance::{Address, AddressError, EndpointConfig};
 use bifrons_config::{At, OneOrMany, Template};
-use bifrons_model::{Cluster, Config, Host, Listener, Proxy, Route, StaticFiles};
+use bifrons_model::{Browse, BrowseFormat, Cluster, Config, Host, Listener, Proxy, Route, StaticFiles};
 use bifrons_route::PathPattern;
 
 /// `bifrons reverse-proxy`.
@@ -33,7 +33,7 @@ pub fn file_server(args: FileServerArgs) -> Result<(), Failure> {
     }
     let files = StaticFiles {
         root: Some(Template::text(&root.to_string_lossy())),
-        index: OneOrMany(vec!["index.html".into()]),
+        browse: args.browse.then(|| Browse::of(BrowseFormat::Html)),
         ..StaticFiles::default()
     };
     let route = Route { files: Some(files.into()), ..everything()? };

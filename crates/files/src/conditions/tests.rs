@@ -1,7 +1,7 @@
 use super::*;
 use Verdict::{Failed, NotModified, Send};
 
-const OURS: Validators<'_> = Validators { etag: "\"1-2\"", modified_s: Some(784_111_777) };
+const OURS: Validators<'_> = Validators { etag: Some("\"1-2\""), modified_s: Some(784_111_777) };
 const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
 const SAME: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
@@ -20,7 +20,7 @@ fn headers(fields: &[(&str, &str)]) -> Headers {
 #[track_caller]
 fn check(table: &[(&[(&str, &str)], Verdict)]) {
     for (fields, expected) in table {
-        assert_eq!(evaluate(&headers(fields), OURS), *expected, "{fields:?}");
+        assert_eq!(evaluate(&headers(fields), OURS, IfModifiedSince::Before), *expected, "{fields:?}");
     }
 }
 
@@ -77,7 +77,7 @@ fn lines_of_a_list_count_together_and_dates_come_once() {
 fn a_file_without_date_has_no_conditions_by_date() {
     let undated = Validators { modified_s: None, ..OURS };
     for name in ["If-Modified-Since", "If-Unmodified-Since"] {
-        assert_eq!(evaluate(&headers(&[(name, SAME)]), undated), Send);
+        assert_eq!(evaluate(&headers(&[(name, SAME)]), undated, IfModifiedSince::Before), Send);
     }
     assert!(!if_range_holds(&headers(&[("If-Range", SAME)]), undated));
     assert!(!if_range_holds(&headers(&[("If-Range", "nonsense")]), undated));
@@ -99,4 +99,30 @@ fn if_range_wants_the_very_state() {
     }
     assert!(if_range_holds(&headers(&[]), OURS));
     assert!(!if_range_holds(&headers(&[("If-Range", TAG), ("If-Range", TAG)]), OURS));
+}
+
+#[test]
+fn if_modified_since_compares_as_it_is_told() {
+    use IfModifiedSince::{Before, Exact, Off};
+    for (rule, expected) in [
+        (Before, [Send, NotModified, NotModified]),
+        (Exact, [Send, NotModified, Send]),
+        (Off, [Send, Send, Send]),
+    ] {
+        let got =
+            [BEFORE, SAME, AFTER].map(|date| evaluate(&headers(&[("If-Modified-Since", date)]), OURS, rule));
+        assert_eq!(got, expected, "{rule:?}");
+    }
+}
+
+#[test]
+fn without_a_tag_of_ours_only_a_star_matches() {
+    let untagged = Validators { etag: None, ..OURS };
+    let verdict = |name, value| evaluate(&headers(&[(name, value)]), untagged, IfModifiedSince::Exact);
+    assert_eq!(verdict("If-None-Match", TAG), Send);
+    assert_eq!(verdict("If-None-Match", "*"), NotModified);
+    assert_eq!(verdict("If-Match", TAG), Failed);
+    assert_eq!(verdict("If-Match", "*"), Send);
+    assert!(!if_range_holds(&headers(&[("If-Range", TAG)]), untagged));
+    assert!(if_range_holds(&headers(&[("If-Range", SAME)]), untagged));
 }

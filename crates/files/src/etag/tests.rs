@@ -45,7 +45,8 @@ fn what_is_no_tag_is_passed_over() {
 
 #[test]
 fn comparisons_differ_in_weakness() {
-    let covers = |value: &str, comparison| covers([value.as_bytes()].into_iter(), "\"1-2\"", comparison);
+    let covers =
+        |value: &str, comparison| covers([value.as_bytes()].into_iter(), Some("\"1-2\""), comparison);
     for (value, strong, weak) in [
         (r#""1-2""#, true, true),
         (r#"W/"1-2""#, false, true),

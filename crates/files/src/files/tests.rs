@@ -22,12 +22,54 @@ fn a_file_is_answered_with_its_content_and_name() {
 fn other_methods_are_refused_whatever_the_path() {
     let site = Site::new();
     site.write("a", "");
-    for method in ["POST", "PUT", "DELETE", "OPTIONS", "get", "PROPFIND"] {
+    for method in ["PUT", "DELETE", "OPTIONS", "get", "PROPFIND"] {
         for path in ["/a", "/none"] {
             let err = site.ask(&request(method, path, &[])).err().unwrap();
             assert_eq!(err.kind(), Kind::Method, "{method} {path}");
         }
     }
+}
+
+#[test]
+fn a_post_is_refused_where_there_is_a_file() {
+    let site = Site::with(Options { listing: Some(crate::listing::tests::PAGE), ..Options::default() });
+    site.write("a", "");
+    site.write("dir/x", "");
+    site.write("index.html", "");
+    let ask = |path| site.ask(&request("POST", path, &[]));
+    for (path, kind) in
+        [("/a", Kind::Method), ("/", Kind::Method), ("/none", Kind::NotFound), ("/dir/", Kind::Forbidden)]
+    {
+        assert_eq!(ask(path).err().unwrap().kind(), kind, "{path}");
+    }
+    assert_eq!(ask("/dir").unwrap().response.head.status, 301);
+}
+
+#[test]
+fn a_directory_without_index_is_listed() {
+    let site = Site::with(Options { listing: Some(crate::listing::tests::PAGE), ..Options::default() });
+    site.write("with/index.html", "index");
+    site.write("without/b.txt", "b");
+    assert_eq!(content(&site.get("/with/")), b"index");
+    let listing = String::from_utf8(content(&site.get("/without/"))).unwrap();
+    assert!(listing.contains("Index of /without/") && listing.contains("<a href=\"b.txt\">b.txt</a>"));
+    assert_eq!(site.fails("/none/"), Kind::NotFound);
+    assert_eq!(site.fails("/with/index.html/"), Kind::NotFound);
+}
+
+#[test]
+fn links_are_refused_where_they_are_restricted() {
+    let site = Site::with(Options { links: Links::Refuse, ..Options::default() });
+    site.write("real/a", "a");
+    symlink("real/a", site.root().join("link")).unwrap();
+    symlink("real", site.root().join("dir")).unwrap();
+    // The site's own directory may be reached over links of the system.
+    let root = std::fs::canonicalize(site.root()).unwrap();
+    let ask = |path: &str| site.ask_in(&request("GET", path, &[]), &root, path.as_bytes(), path.as_bytes());
+    assert_eq!(content(&ask("/real/a").unwrap().response), b"a");
+    assert_eq!(ask("/link").err().unwrap().kind(), Kind::Forbidden);
+    assert_eq!(ask("/dir/a").err().unwrap().kind(), Kind::NotFound);
+    assert_eq!(ask("/dir").err().unwrap().kind(), Kind::Forbidden);
 }
 
 #[test]
@@ -140,9 +182,8 @@ fn an_alias_takes_what_is_behind_the_prefix() {
     let alias = site.root().join("pictures");
     let file = site.root().join("pictures/a.png");
     let req = request("GET", "/i/a.png", &[]);
-    let ask = |dir: &Path, path: &[u8], uri: &[u8]| {
-        site.files.answer_at(&req, dir, path, uri, site.now).map(|answer| answer.response)
-    };
+    let ask =
+        |dir: &Path, path: &[u8], uri: &[u8]| site.ask_in(&req, dir, path, uri).map(|answer| answer.response);
 
     assert_eq!(content(&ask(&alias, b"a.png", b"/i/a.png").unwrap()), b"png");
     assert_eq!(content(&ask(&alias, b"", b"/i/").unwrap()), b"index");
@@ -158,7 +199,7 @@ fn an_alias_takes_what_is_behind_the_prefix() {
 fn an_empty_directory_name_is_our_own_mistake() {
     let site = Site::new();
     let req = request("GET", "/etc/passwd", &[]);
-    let err = site.files.answer(&req, Path::new(""), b"/etc/passwd", b"/etc/passwd").err().unwrap();
+    let err = site.ask_in(&req, Path::new(""), b"/etc/passwd", b"/etc/passwd").err().unwrap();
     assert_eq!(err.kind(), Kind::Internal);
 }
 
@@ -203,7 +244,7 @@ proptest! {
             let root = site.root();
             let dir = if with_slash { root.join("") } else { root.clone() };
             let req = request("GET", "/", &[]);
-            let Ok(answer) = site.files.answer_at(&req, &dir, &path, &uri, site.now) else { return Ok(()) };
+            let Ok(answer) = site.ask_in(&req, &dir, &path, &uri) else { return Ok(()) };
             let found = std::fs::canonicalize(name::as_path(&answer.filename)).unwrap();
             prop_assert!(found.starts_with(std::fs::canonicalize(&root).unwrap()), "{:?}", found);
             match answer.response.head.status {

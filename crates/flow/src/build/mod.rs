@@ -1,6 +1,7 @@
 //! From the configuration to a snapshot. All mistakes are found in one go.
 
 mod cluster;
+mod files;
 mod host;
 mod listener;
 mod route;

@@ -1,15 +1,15 @@
 //! Routes: filters, action, record.
 
-use super::Cx;
+use super::{Cx, files};
 use crate::record::RecordPlan;
-use crate::snapshot::{Action, FilesPlan, HostSent, ProxyPlan, ReplacePath, RetryPlan, RoutePlan};
+use crate::snapshot::{Action, HostSent, ProxyPlan, ReplacePath, RetryPlan, RoutePlan};
 use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Place};
 use bifrons_filters::edits::Edits;
 use bifrons_filters::{Chain, FilterConfig};
 use bifrons_http::{FieldName, Version};
 use bifrons_model::route::HttpVersion;
-use bifrons_model::{Cluster, Host, HostField, Proxy, Redirect, Respond, Retry, RetryOn, Route, StaticFiles};
+use bifrons_model::{Cluster, Host, HostField, Proxy, Redirect, Respond, Retry, RetryOn, Route};
 use bifrons_observe::CompiledFormat;
 use bifrons_observe::config::AccessLogs;
 use bifrons_observe::metrics::{RouteLabels, RouteStats};
@@ -119,7 +119,7 @@ fn action(cx: &mut Cx<'_>, route: &Route) -> Action {
         return respond_action(cx, respond);
     }
     if let Some(files) = &route.files {
-        return files_action(cx, &route.path.value, files);
+        return files::action(cx, &route.path.value, files);
     }
     match &route.reroute {
         Some(target) => Action::Reroute(target.value.clone()),
@@ -179,7 +179,7 @@ fn replace_path(
 }
 
 /// The prefix of a prefix pattern.
-fn prefix_of(pattern: &PathPattern) -> Option<&str> {
+pub(super) fn prefix_of(pattern: &PathPattern) -> Option<&str> {
     match pattern.form() {
         PatternForm::Prefix(prefix) | PatternForm::PrefixNoRegex(prefix) => Some(prefix),
         PatternForm::Exact(_) | PatternForm::Regex(_) => None,
@@ -221,32 +221,4 @@ fn respond_action(cx: &mut Cx<'_>, respond: &At<Respond>) -> Action {
     }
     let (body, content_type) = (body.clone(), content_type.clone());
     Action::Respond { status: *status, body, content_type, fields }
-}
-
-fn files_action(cx: &mut Cx<'_>, pattern: &PathPattern, files: &At<StaticFiles>) -> Action {
-    let config = &files.value;
-    let (dir, strip) = match (&config.root, &config.alias) {
-        (Some(root), None) => (root, 0),
-        (None, Some(alias)) => (alias, prefix_of(pattern).map_or(0, str::len)),
-        _ => {
-            let help = Some("name one of them".to_owned());
-            cx.problem(&files.place, "static files need either `root` or `alias`", help);
-            return Action::None;
-        }
-    };
-    let dir = match dir.as_text() {
-        Some(text) if !text.starts_with('/') => {
-            let path = cx.options.base.join(text);
-            bifrons_config::Template::text(&path.to_string_lossy())
-        }
-        _ => dir.clone(),
-    };
-    let options = bifrons_files::Options {
-        index: config.index.0.clone(),
-        types: config.types.clone().into_iter().collect(),
-        only_types: config.only_types,
-        default_type: config.default_type.clone(),
-        ..bifrons_files::Options::default()
-    };
-    Action::Files(Box::new(FilesPlan { dir, strip, files: bifrons_files::Files::new(options) }))
 }

@@ -34,10 +34,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::accepted("directio", LEVELS, Args::Exact(1), FILES),
     Spec::accepted("directio_alignment", LEVELS, Args::Exact(1), FILES),
     Spec::accepted("read_ahead", LEVELS, Args::Exact(1), FILES),
-    Spec::accepted("open_file_cache", LEVELS, Args::Range(1, 2), FILES),
-    Spec::accepted("open_file_cache_errors", LEVELS, Args::Flag, FILES),
-    Spec::accepted("open_file_cache_min_uses", LEVELS, Args::Exact(1), FILES),
-    Spec::accepted("open_file_cache_valid", LEVELS, Args::Exact(1), FILES),
     Spec::accepted(
         "resolver",
         LEVELS,

@@ -13,6 +13,7 @@ use crate::directives::server::Server;
 use crate::level::Level;
 use bifrons_config::units::Size;
 use bifrons_config::{At, Place, Template};
+use bifrons_filters::FilterConfig;
 use bifrons_model::{Redirect, Route};
 use bifrons_observe::config::AccessLogs;
 use bifrons_route::{Condition, PathPattern};
@@ -176,18 +177,27 @@ impl Emitter<'_> {
             route.proxy = Some(At::new(proxy, pass.place().clone()));
             route.filters.extend(level.proxy.hide().map(At::from));
         } else {
-            route.files = Some(level.files.emit(self.cx, level.matcher.as_ref()).into());
+            let mut files = level.files.emit(self.cx, level.matcher.as_ref());
+            level.statics.emit(level.expires.is_utf8(), &mut files);
+            route.files = Some(files.into());
         }
         self.routes.push(route);
     }
 
+    /// Filters of answers, the last one first: nginx sets `Expires`, then adds fields, then the charset.
+    fn filters(&mut self, level: &Level) -> Vec<At<FilterConfig>> {
+        let charset = level.expires.emit_charset(self.cx);
+        let filters = charset.into_iter().chain(level.headers.emit()).chain(level.expires.emit_expires());
+        filters.map(At::from).collect()
+    }
+
     /// A route without an action.
-    fn plain(&self, level: &Level, pattern: PathPattern, place: Option<Place>) -> Route {
+    fn plain(&mut self, level: &Level, pattern: PathPattern, place: Option<Place>) -> Route {
         let max_body = level.connection.max_body();
         let access_log = level.log.emit().filter(|log| Some(log) != self.access_log.as_ref());
         Route {
             path: At { value: pattern, place },
-            filters: level.headers.emit().into_iter().map(At::from).collect(),
+            filters: self.filters(level),
             max_body: (max_body != self.max_body).then_some(max_body),
             access_log,
             ..Route::default()
