@@ -11,15 +11,28 @@ use bifrons_http::status::reason;
 use bifrons_http::vars::host_of;
 use bifrons_http::{Method, Name, Request, RequestHead, Response};
 
+/// What routes may take; the value of `Allow` where no route says less.
+const ALLOW: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
+
+/// Whether nobody is to see an answer: the client has gone, or the configuration wants the connection closed
+/// without one. The status is for the record only.
+pub fn is_silent(err: &Error) -> bool {
+    match err.kind() {
+        Kind::Dropped => true,
+        Kind::Closed | Kind::Reset => err.side() == Side::Downstream,
+        _ => false,
+    }
+}
+
 /// The answer to an error; the error itself is noted for the record.
 pub fn to(task: &mut Task<'_>, head: &RequestHead, err: Error) -> Response {
     let status = status_of(&err);
     tracing::debug!(status, %err, "request refused");
     let mut res = of_status(head, status);
     if err.kind() == Kind::Method {
-        let allow = match task.route.action {
+        let allow = match &task.route.action {
             Action::Files(_) => Files::ALLOW,
-            _ => "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH",
+            _ => ALLOW,
         };
         res.head.headers.append_as("Allow", allow.as_bytes());
     }
@@ -50,9 +63,11 @@ pub fn status_of(err: &Error) -> u16 {
         Kind::Timeout => 408,
         // nginx's 499: nobody is there to read it, but the log shows it.
         Kind::Closed | Kind::Reset if !upstream => 499,
+        Kind::Dropped => 444,
         Kind::Closed | Kind::Reset | Kind::Connect | Kind::NoEndpoint => 502,
         Kind::Busy => 503,
-        Kind::TooManyReroutes | Kind::Internal => 500,
+        // A tunnel has had its answer long before.
+        Kind::TooManyReroutes | Kind::Internal | Kind::TunnelIdle => 500,
     }
 }
 
@@ -115,7 +130,7 @@ pub fn without_route(task: &Task<'_>, req: &Request) -> Result<Option<Response>>
         Method::Trace => return Err(Error::downstream(Kind::Method, "TRACE")),
         Method::Options if req.head.target() == b"*" => {
             let mut res = Response::empty(200);
-            res.head.headers.append_as("Allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+            res.head.headers.append_as("Allow", ALLOW.as_bytes());
             return Ok(Some(res));
         }
         _ => {}

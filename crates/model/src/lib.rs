@@ -17,8 +17,10 @@ pub use files::{
     StaticFiles, VaryField,
 };
 pub use host::Host;
-pub use listener::{ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, ServerField, Timeouts};
-pub use route::{ClientAbort, ForwardedField, HostField, Proxy, Redirect, Respond, Route};
+pub use listener::{
+    ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, NameRule, ServerField, Timeouts,
+};
+pub use route::{ClientAbort, ExpectContinue, ForwardedField, HostField, Proxy, Redirect, Respond, Route};
 pub use schema::schema;
 
 use bifrons_config::units::Dur;

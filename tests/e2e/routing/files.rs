@@ -294,3 +294,12 @@ hosts:
     std::fs::remove_file(&name).unwrap();
     assert!(get(&proxy, "/big.bin").body == pattern(1 << 20));
 }
+
+#[test]
+fn other_methods_are_told_the_two_there_are() {
+    let proxy = files();
+    for method in ["POST", "DELETE", "PROPFIND"] {
+        let answer = with(&proxy, method, "/a.txt", "");
+        assert_eq!((answer.status(), answer.field("Allow")), (405, Some("GET, HEAD")), "{method}");
+    }
+}

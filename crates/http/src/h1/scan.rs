@@ -6,7 +6,7 @@
 
 use crate::headers::Fields;
 use crate::name::Name;
-use bifrons_core::{Error, Kind, Limits, Result, Side};
+use bifrons_core::{Error, Kind, Limits, NameRule, NameRules, Result, Side};
 use std::ops::Range;
 
 /// What a byte may be part of.
@@ -171,7 +171,7 @@ fn field(buf: &[u8], at: usize, limits: &Limits, fields: &mut Fields, side: Side
     let rest = match rest {
         [b':', rest @ ..] if !name.is_empty() && is_token => rest,
         [] if is_token => return Ok(None),
-        _ => return Err(no_name(text, side)),
+        _ => return no_name(buf, at, limits, side),
     };
     if name_len > usize::from(u16::MAX) {
         return Err(Error::of(side, Kind::HeadTooLarge, "a field name of more than 65535 bytes"));
@@ -185,19 +185,27 @@ fn field(buf: &[u8], at: usize, limits: &Limits, fields: &mut Fields, side: Side
     let Some(next) = line_end(buf, end, limits, side, control)? else { return Ok(None) };
     let value = buf.get(start..end).unwrap_or_default();
     let trail = value.iter().rev().position(|b| !is_white(b)).unwrap_or(value.len());
+    if let Some(rules) = limits.names.filter(|_| id == Name::Other && side == Side::Downstream)
+        && !is_kept(name, rules, side)?
+    {
+        return Ok(Some(next));
+    }
     fields.push(id, at..at + name_len, start..end - trail);
     Ok(Some(next))
 }
 
+/// A line that has no name: left out whole where the rules say so, else refused.
 #[cold]
-fn no_name(line: &[u8], side: Side) -> Error {
-    malformed(
-        side,
-        match line.first() {
-            Some(b' ' | b'\t') => "a folded line (obs-fold)",
-            _ => "a byte in a field's name that no token has, or no colon behind it",
-        },
-    )
+fn no_name(buf: &[u8], at: usize, limits: &Limits, side: Side) -> Result<Option<usize>> {
+    let text = buf.get(at..).unwrap_or_default();
+    if limits.names.is_some_and(|rules| rules.irregular == NameRule::Drop) && has_visible_name(text) {
+        return Ok(line(buf, at, limits, side)?.map(|line| line.next));
+    }
+    let reason = match text.first() {
+        Some(b' ' | b'\t') => "a folded line (obs-fold)",
+        _ => "a byte in a field's name that no token has, or no colon behind it",
+    };
+    Err(malformed(side, reason))
 }
 
 /// Where the next line starts if one ends at `at`; `None` while that is not known. `otherwise` says what
@@ -215,6 +223,31 @@ fn line_end(
         [b'\n', ..] if limits.lone_lf => Ok(Some(at + 1)),
         [b'\n', ..] => Err(malformed(side, "a lone LF ends a line")),
         _ => Err(malformed(side, otherwise)),
+    }
+}
+
+/// Whether a colon ends a name of bytes that can be seen, or are not ASCII: what may be left out whole. A
+/// control character or white space in it is a matter of framing and never passes.
+fn has_visible_name(text: &[u8]) -> bool {
+    let len = memchr::memchr(b':', text).unwrap_or_default();
+    len > 0 && text.iter().take(len).all(|&b| b > 0x20 && b != 0x7f)
+}
+
+/// Whether a field of that name, a token, stays.
+fn is_kept(name: &[u8], rules: NameRules, side: Side) -> Result<bool> {
+    let has_underscore = memchr::memchr(b'_', name).is_some();
+    let is_irregular = || name.iter().any(|&b| !b.is_ascii_alphanumeric() && b != b'-' && b != b'_');
+    let of_underscore = if has_underscore { rules.underscores } else { NameRule::Allow };
+    let of_rest = match rules.irregular {
+        NameRule::Allow => NameRule::Allow,
+        rule if is_irregular() => rule,
+        _ => NameRule::Allow,
+    };
+    match (of_underscore, of_rest) {
+        (NameRule::Refuse, _) => Err(malformed(side, "an underscore in a field's name")),
+        (_, NameRule::Refuse) => Err(malformed(side, "an unusual byte in a field's name")),
+        (NameRule::Allow, NameRule::Allow) => Ok(true),
+        _ => Ok(false),
     }
 }
 
