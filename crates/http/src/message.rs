@@ -4,6 +4,7 @@ use crate::h1::{Conn, H1Body};
 use crate::head::{RequestHead, ResponseHead};
 use crate::headers::Headers;
 use crate::name::Name;
+use crate::pacer::Paced;
 use bifrons_core::{Error, Kind, Result};
 use bytes::Bytes;
 use std::future::poll_fn;
@@ -55,6 +56,8 @@ pub enum Body {
     File(FileBody),
     /// Another body, changed on its way.
     Changed(Box<Changed>),
+    /// Another body, read no faster than it may be.
+    Paced(Box<Paced>),
     /// A body that was here and was given away.
     Spent,
     /// Not a body: the connection has become a tunnel (101, CONNECT).
@@ -109,6 +112,7 @@ impl Body {
             Self::H1(body) => body.left(),
             Self::File(file) => Some(file.len),
             Self::Changed(_) => None,
+            Self::Paced(paced) => paced.length(),
         }
     }
 
@@ -131,6 +135,7 @@ impl Body {
             Self::H1(body) => body.poll_next(cx),
             Self::File(file) => Poll::Ready(file.next()),
             Self::Changed(changed) => changed.poll_next(cx),
+            Self::Paced(paced) => paced.poll_next(cx),
         }
     }
 
@@ -147,6 +152,7 @@ impl Body {
         match self {
             Self::H1(body) => body.take_trailers(),
             Self::Changed(changed) => changed.inner.take_trailers(),
+            Self::Paced(paced) => paced.inner.take_trailers(),
             _ => None,
         }
     }
