@@ -17,6 +17,12 @@ mod http1 {
     mod interim;
     mod upgrade;
 }
+mod buffering {
+    mod answers;
+    mod rates;
+    mod requests;
+    mod sent;
+}
 mod framing {
     mod requests;
     mod responses;

@@ -1,5 +1,6 @@
 //! The settings of one `http`, `server` or `location` block.
 
+use crate::directives::buffering::BodySettings;
 use crate::directives::connection::ConnectionSettings;
 use crate::directives::files::FileSettings;
 use crate::directives::headers::HeaderSettings;
@@ -13,6 +14,7 @@ use std::collections::HashSet;
 /// The settings of one block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Level {
+    pub(crate) body: BodySettings,
     pub(crate) connection: ConnectionSettings,
     pub(crate) files: FileSettings,
     pub(crate) headers: HeaderSettings,
@@ -36,6 +38,7 @@ pub(crate) struct Level {
 impl Level {
     /// Takes from the enclosing block what this one does not say.
     pub(crate) fn inherit(&mut self, outer: &Self) {
+        self.body.inherit(&outer.body);
         self.connection.inherit(&outer.connection);
         self.files.inherit(&outer.files);
         self.headers.inherit(&outer.headers);

@@ -1,5 +1,6 @@
 //! From the configuration to a snapshot. All mistakes are found in one go.
 
+mod bodies;
 mod cluster;
 mod host;
 mod listener;

@@ -32,6 +32,7 @@ pub(super) fn build(
         chain: chain(cx, &host.filters, &route.filters),
         action: action(cx, route),
         body_max: route.max_body.map_or(body_max, |size| size.0),
+        bandwidth: super::bodies::bandwidth(cx, route.bandwidth.as_ref()),
         record: record(cx, (listener, host_name, &name, cluster), &logs),
         name: name.into(),
     }
@@ -136,6 +137,7 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
     let default = Cluster::default();
     let cluster = cx.config.clusters.get(&name.value).unwrap_or(&default);
     let timeouts = proxy.timeouts.as_ref().unwrap_or(&cluster.timeouts);
+    let limits = cx.plans.get(at).map(|plan| plan.limits).unwrap_or_default();
     Action::Proxy(Box::new(ProxyPlan {
         cluster: at,
         host: match &proxy.host {
@@ -160,6 +162,7 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
         send_timeout: timeouts.send.0,
         read_timeout: timeouts.read.0,
         retry: retry(proxy.retry.as_ref().unwrap_or(&cluster.retry)),
+        bodies: super::bodies::plan(cx, proxy, &place, limits),
     }))
 }
 
