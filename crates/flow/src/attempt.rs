@@ -95,7 +95,8 @@ async fn exchange(
     (endpoint, freshness): (&Arc<Endpoint>, Freshness),
 ) -> Result<Response> {
     let key = key_of(endpoint);
-    let is_repeatable = req.head.method().is_idempotent() && matches!(req.body, Body::Empty | Body::Full(_) | Body::File(_));
+    let is_repeatable =
+        req.head.method().is_idempotent() && matches!(req.body, Body::Empty | Body::Full(_) | Body::File(_));
     let line = connect(plan, cluster, task, endpoint, (key, freshness, is_repeatable)).await?;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.connect_us = line.connect_us;

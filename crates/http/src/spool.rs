@@ -81,9 +81,11 @@ impl SpoolDir {
     pub fn create(&self, keep: Keep) -> io::Result<TempFile> {
         let made = match keep {
             Keep::Anonymous => self.anonymous(),
-            Keep::Clean | Keep::Forever => self
-                .named()
-                .map(|(file, path)| TempFile { file, path: Some(path), removes: keep == Keep::Clean }),
+            Keep::Clean | Keep::Forever => self.named().map(|(file, path)| TempFile {
+                file,
+                path: Some(path),
+                removes: keep == Keep::Clean,
+            }),
         };
         made.map_err(|err| {
             io::Error::new(err.kind(), format!("a temporary file in {}: {err}", self.path.display()))

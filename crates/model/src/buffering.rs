@@ -178,7 +178,8 @@ string_or_map!(
     RequestBufferingMap,
     "`on`, `off`, or a map with `memory`",
     |text| switch(text, |mode| RequestBuffering { mode, ..RequestBuffering::default() }),
-    |own| (*own == RequestBuffering { mode: own.mode, ..RequestBuffering::default() }).then(|| word(own.mode))
+    |own| (*own == RequestBuffering { mode: own.mode, ..RequestBuffering::default() })
+        .then(|| word(own.mode))
 );
 
 crate::route::same_fields!(ResponseBuffering, ResponseBufferingMap, { mode, memory, file, write, path, rate });
@@ -188,7 +189,8 @@ string_or_map!(
     ResponseBufferingMap,
     "`on`, `off`, or a map with `memory`",
     |text| switch(text, |mode| ResponseBuffering { mode, ..ResponseBuffering::default() }),
-    |own| (*own == ResponseBuffering { mode: own.mode, ..ResponseBuffering::default() }).then(|| word(own.mode))
+    |own| (*own == ResponseBuffering { mode: own.mode, ..ResponseBuffering::default() })
+        .then(|| word(own.mode))
 );
 
 impl RequestBuffering {

@@ -18,7 +18,8 @@ fn nginx(origin: &Origin, directives: &str) -> Proxy {
 fn files(proxy: &Proxy) -> (Vec<PathBuf>, Vec<String>) {
     let spool = proxy.dir().path().join("spool");
     let fds = std::fs::read_dir(format!("/proc/{}/fd", proxy.pid())).unwrap();
-    let open = fds.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok()).filter(|at| at.starts_with(&spool));
+    let open =
+        fds.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok()).filter(|at| at.starts_with(&spool));
     let names = std::fs::read_dir(&spool).unwrap().map(|file| file.unwrap().file_name());
     let names = names.map(|name| name.into_string().unwrap()).filter(|name| name != ".keep");
     (open.collect(), names.collect())

@@ -95,7 +95,12 @@ impl Keeper {
     }
 
     /// Moves the pipe's bytes to the client; false once that takes too long.
-    pub(super) async fn drain(&mut self, task: &Task<'_>, pipe: &mut Pipe, more: bool) -> Result<Option<usize>> {
+    pub(super) async fn drain(
+        &mut self,
+        task: &Task<'_>,
+        pipe: &mut Pipe,
+        more: bool,
+    ) -> Result<Option<usize>> {
         let http = &task.conn.http;
         let grace = &mut self.grace;
         let moved = poll_fn(|cx| match pipe.poll_drain(cx, http.stream(), more) {
@@ -234,12 +239,12 @@ impl<'p> Hold<'p> {
                 Turn::Moved
             }
             Poll::Ready(Ok(None)) => {
-                self.end(task);
                 if let (Frame::Chunked, Some(_)) = (self.frame, &self.pacer) {
                     let mut end = Vec::new();
                     super::end_chunked(task, body, &mut end);
                     self.backlog.push(&end);
                 }
+                self.end(task);
                 Turn::Moved
             }
             Poll::Ready(Err(err)) => {
@@ -254,6 +259,7 @@ impl<'p> Hold<'p> {
     /// Nothing more comes: the endpoint counts as free.
     fn end(&mut self, task: &mut Task<'_>) {
         self.ended = true;
+        self.backlog.seal();
         super::endpoint_done(task);
     }
 
@@ -273,7 +279,9 @@ impl<'p> Hold<'p> {
         }
         let most = match self.backlog.front() {
             Front::Memory(bytes) => bytes.len(),
-            Front::File { len, .. } => usize::try_from(len).unwrap_or(usize::MAX).min(super::splice::TURN_BYTES),
+            Front::File { len, .. } => {
+                usize::try_from(len).unwrap_or(usize::MAX).min(super::splice::TURN_BYTES)
+            }
             Front::Empty | Front::Writing => return Ok(Turn::Waits),
         };
         let most = match &mut self.pacer {

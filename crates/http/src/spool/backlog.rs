@@ -62,6 +62,8 @@ pub struct Backlog {
     writing: Option<(Write, usize)>,
     /// The disk has failed, or there is to be no file.
     is_memory_only: bool,
+    /// Nothing more comes.
+    is_sealed: bool,
 }
 
 impl Backlog {
@@ -77,6 +79,7 @@ impl Backlog {
             end: 0,
             writing: None,
             is_memory_only,
+            is_sealed: false,
         }
     }
 
@@ -118,6 +121,23 @@ impl Backlog {
         self.back.extend_from_slice(bytes);
         if !self.is_memory_only && self.writing.is_none() && self.back.len() >= self.rules.write {
             self.begin_write();
+        }
+    }
+
+    /// Says that nothing more comes: while the client takes its time, only the file and `front` are held.
+    pub fn seal(&mut self) {
+        self.is_sealed = true;
+        self.write_last();
+    }
+
+    fn write_last(&mut self) {
+        if !self.is_sealed || self.is_memory_only || self.writing.is_some() {
+            return;
+        }
+        match self.back.is_empty() {
+            true => self.back = BytesMut::new(),
+            false if self.taken < self.end => self.begin_write(),
+            false => {}
         }
     }
 
@@ -170,7 +190,8 @@ impl Backlog {
             Err(_) => self.is_memory_only = true,
         }
         self.settle();
-        Poll::Ready(())
+        self.write_last();
+        if self.writing.is_some() { self.poll_written(cx) } else { Poll::Ready(()) }
     }
 
     /// Whether nothing lies behind `front`.

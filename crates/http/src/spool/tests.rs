@@ -77,7 +77,8 @@ fn a_named_file_holds_even_a_small_body_and_goes_with_the_request_or_stays() {
     run(async || {
         let dir = Dir::new("named");
         for (keep, left) in [(Keep::Clean, 0), (Keep::Forever, 1)] {
-            let got = collect(&rules(&dir, 100, keep), Body::Full(Bytes::from_static(b"small"))).await.unwrap();
+            let got =
+                collect(&rules(&dir, 100, keep), Body::Full(Bytes::from_static(b"small"))).await.unwrap();
             let path = got.file.as_ref().unwrap().path().unwrap().to_owned();
             let mut text = String::new();
             File::open(&path).unwrap().read_to_string(&mut text).unwrap();

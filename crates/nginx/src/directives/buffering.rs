@@ -317,13 +317,11 @@ impl BodySettings {
         proxy.max_head = Some(self.head.unwrap_or(PAGE));
         proxy.trailers = self.trailers.unwrap_or(false);
         let heeds = |name: &str| !self.ignored.iter().flatten().any(|ignored| ignored == name);
-        proxy.accel = [
-            ("X-Accel-Buffering", AccelField::Buffering),
-            ("X-Accel-Limit-Rate", AccelField::LimitRate),
-        ]
-        .into_iter()
-        .filter_map(|(name, field)| heeds(name).then_some(field))
-        .collect();
+        proxy.accel =
+            [("X-Accel-Buffering", AccelField::Buffering), ("X-Accel-Limit-Rate", AccelField::LimitRate)]
+                .into_iter()
+                .filter_map(|(name, field)| heeds(name).then_some(field))
+                .collect();
         proxy.request = SentRequest {
             method: self.method.clone(),
             body: self.body.clone(),

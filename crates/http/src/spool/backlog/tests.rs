@@ -50,6 +50,9 @@ fn bytes_come_out_as_they_went_in_however_reads_and_writes_alternate() {
                 most = most.max(backlog.len());
                 assert_eq!(backlog.len(), (sent.len() - got.len()) as u64);
             }
+            if random.bool() {
+                backlog.seal();
+            }
             // Bounded: each turn takes something or waits for the write under way.
             while !backlog.is_empty() {
                 take(&mut backlog, 1000, &mut got).await;
