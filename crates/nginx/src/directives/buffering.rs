@@ -13,12 +13,14 @@ use bifrons_model::{
 
 const LEVELS: Contexts = Contexts::LEVELS;
 
+/// A directory and its levels.
+type TempPath = (At<String>, Vec<u8>);
+
 settings! {
     /// How bodies go.
     BodySettings {
         client_buffer: Size,
-        /// Directory and levels.
-        client_path: (At<String>, Vec<u8>),
+        client_path: TempPath,
         client_files: BodyFiles,
         collects: bool,
         holds: bool,
@@ -29,7 +31,7 @@ settings! {
         busy: Size,
         file: Size,
         write: Size,
-        path: (At<String>, Vec<u8>),
+        path: TempPath,
         ignored: Vec<String>,
         upstream_rate: Template,
         method: Template,
@@ -225,7 +227,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
 ];
 
 /// A directory and its levels, each one or two digits.
-fn temp_path(cx: &mut Ctx, directive: &Directive, field: fn(&mut Ctx) -> &mut Option<(At<String>, Vec<u8>)>) {
+fn temp_path(cx: &mut Ctx, directive: &Directive, field: fn(&mut Ctx) -> &mut Option<TempPath>) {
     let mut levels = Vec::new();
     for word in directive.args.iter().skip(1) {
         match values::number(word) {
