@@ -109,6 +109,7 @@ fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     }
     if let Some(identity) = &identity {
         privileges::give_files(identity, &log_files(config), pid.as_ref());
+        privileges::give_dirs(identity, &load::temp_dirs(config, &loaded.base));
     }
     privileges::become_user(identity.as_ref())?;
     Ok(Prepared { loaded, sockets, pid, log, ready: inherited.ready, program })

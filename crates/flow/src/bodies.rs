@@ -82,7 +82,7 @@ pub(crate) fn is_in_hand(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Reques
     if rules.keep != Keep::Anonymous {
         return false;
     }
-    task.cx.body = (bytes.len() <= rules.memory).then(|| bytes.clone());
+    task.cx.body = Some(bytes.clone());
     req.head.headers.remove(Name::Expect);
     true
 }
@@ -102,7 +102,7 @@ pub(crate) async fn collect_body(plan: &ProxyPlan, task: &mut Task<'_>, req: &mu
     let rules = &plan.bodies.collect;
     let collected = collect(rules, std::mem::take(&mut req.body)).await?;
     task.cx.body = match &collected.body {
-        Body::Full(bytes) if bytes.len() <= rules.memory => Some(bytes.clone()),
+        Body::Full(bytes) => Some(bytes.clone()),
         _ => None,
     };
     task.cx.body_file = collected.file;
@@ -187,12 +187,13 @@ pub(crate) fn heed(plan: &ProxyPlan, task: &mut Task<'_>, req: &RequestHead, res
 }
 
 fn heed_fields(bodies: &BodyPlan, task: &mut Task<'_>, res: &mut Response) {
-    let (mut holds, mut rate) = (None, None);
+    let (mut holds, mut rate, mut is_there) = (None, None, false);
     for (id, name, value) in res.head.headers.iter() {
         // One look at most fields: names that begin so are rare.
         if id != Name::Other || !name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"x-accel-")) {
             continue;
         }
+        is_there = true;
         match name.get(8..).unwrap_or_default() {
             rest if bodies.heeds_buffering && rest.eq_ignore_ascii_case(b"buffering") => {
                 holds = match value {
@@ -213,11 +214,11 @@ fn heed_fields(bodies: &BodyPlan, task: &mut Task<'_>, res: &mut Response) {
     if rate.is_some() {
         task.cx.rate = rate;
     }
-    if bodies.heeds_buffering {
-        res.head.headers.remove("X-Accel-Buffering");
-    }
-    if bodies.heeds_rate {
-        res.head.headers.remove("X-Accel-Limit-Rate");
+    if is_there {
+        // As nginx does, whether heeded or not. A redirect is somebody else's business.
+        for name in ["X-Accel-Buffering", "X-Accel-Limit-Rate", "X-Accel-Expires", "X-Accel-Charset"] {
+            res.head.headers.remove(name);
+        }
     }
 }
 
@@ -229,7 +230,7 @@ fn bytes_of(template: &Template, task: &Task<'_>, req: &RequestHead) -> Option<u
 }
 
 /// The pace of an answer with such a body; `None` where it goes at full speed.
-pub(crate) fn pacer(task: &Task<'_>, req: &RequestHead, body: &Body) -> Option<Pacer> {
+pub(crate) fn pacer(task: &mut Task<'_>, req: &RequestHead, body: &Body) -> Option<Pacer> {
     let bandwidth = task.route.bandwidth.as_deref();
     if bandwidth.is_none() && task.cx.rate.is_none() {
         return None;
@@ -237,6 +238,7 @@ pub(crate) fn pacer(task: &Task<'_>, req: &RequestHead, body: &Body) -> Option<P
     let of_route = || bandwidth.and_then(|own| bytes_of(&own.rate, task, req));
     let rate = task.cx.rate.or_else(of_route).filter(|rate| *rate > 0)?;
     let after = bandwidth.and_then(|own| bytes_of(&own.after, task, req)).unwrap_or(0);
+    task.cx.rate = Some(rate);
     let pacer = Pacer::new(rate, after);
     (!body.length().is_some_and(|len| pacer.is_free(len))).then_some(pacer)
 }

@@ -9,10 +9,13 @@ use tokio::time::Instant;
 
 /// 8 steps a second: smooth for whoever waits, few enough wake-ups for whoever serves thousands.
 const STEPS: u64 = 8;
+/// A quarter of a second's worth goes at once, so that small answers don't wait. nginx, which counts in whole
+/// seconds, lets a whole one go.
+const HEAD_START: f64 = 0.25;
 /// 64 KiB: a step is never more, so that fast limits are smooth too.
 const STEP_BYTES_MAX: u64 = 64 * 1024;
 
-/// How fast bytes may go. As in nginx, the first second's worth goes at once.
+/// How fast bytes may go.
 pub struct Pacer {
     rate: u64,
     after: u64,
@@ -29,7 +32,7 @@ impl Pacer {
 
     /// Whether a body of that many bytes would pass at once.
     pub fn is_free(&self, len: u64) -> bool {
-        len <= self.after.saturating_add(self.rate)
+        len <= self.after.saturating_add((self.rate as f64 * HEAD_START) as u64)
     }
 
     /// Ready when some of `want` bytes (more than 0) may pass, with their number.
@@ -52,7 +55,7 @@ impl Pacer {
     fn grant(&mut self, now: Instant, want: usize) -> Result<usize, Duration> {
         let began = *self.began.get_or_insert(now);
         let step = (self.rate / STEPS).clamp(1, STEP_BYTES_MAX).min(want as u64);
-        let earned = (self.rate as f64 * (1.0 + (now - began).as_secs_f64())) as u64;
+        let earned = (self.rate as f64 * (HEAD_START + (now - began).as_secs_f64())) as u64;
         let allowed = self.after.saturating_add(earned).saturating_sub(self.passed);
         if allowed >= step {
             return Ok(usize::try_from(allowed).unwrap_or(usize::MAX).min(want));

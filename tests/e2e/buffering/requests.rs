@@ -149,3 +149,11 @@ fn a_file_with_a_name_is_there_for_the_endpoint_and_then_gone_or_kept() {
         bifrons_testkit::wait_until("the file is dealt with", || count() == left);
     }
 }
+
+#[test]
+fn a_directory_of_no_use_is_told_at_the_start() {
+    let config = "http { server { listen @web@; location / { proxy_pass http://127.0.0.1:1; \
+                  client_body_temp_path @dir@/no/such; } } }";
+    let (status, log) = Proxy::nginx(config).fail();
+    assert!(!status.success() && log.contains("/no/such: No such file"), "{log}");
+}

@@ -5,9 +5,9 @@ use crate::bodies::{BandwidthPlan, BodyPlan, SentPlan, keep_of};
 use bifrons_config::units::Size;
 use bifrons_config::{At, Place, Template};
 use bifrons_core::Limits;
-use bifrons_http::spool::{HoldRules, Rules, SpoolDir, make_dir};
+use bifrons_http::spool::{HoldRules, Keep, Rules, SpoolDir, make_dir};
 use bifrons_model::{AccelField, Bandwidth, Proxy, Switch};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Where temporary files go where nothing is said: on a disk, everywhere there, and everybody's.
@@ -77,17 +77,20 @@ fn check_size(cx: &mut Cx<'_>, place: &Option<Place>, key: &str, template: &Temp
     }
 }
 
-/// The directory, made if it is missing: that it can't be is told now and not with the first large body.
+/// The directory, made if it is missing. That it is of no use is told now and not with the first large body.
 fn dir(cx: &mut Cx<'_>, path: Option<&At<String>>) -> PathBuf {
     let Some(At { value, place }) = path else { return PathBuf::from(TEMP_DIR) };
-    let path = match Path::new(value) {
-        path if path.is_absolute() => path.to_owned(),
-        path => cx.options.base.join(path),
-    };
-    if !cx.options.dry_run
-        && let Err(err) = make_dir(&path)
-    {
-        cx.problem(place, format!("cannot make the directory {}: {err}", path.display()), None);
+    let path = cx.options.base.join(value);
+    if !cx.dirs.insert(path.clone()) {
+        return path;
+    }
+    if !cx.options.dry_run {
+        if let Err(err) = make_dir(&path) {
+            cx.problem(place, format!("cannot make the directory {}: {err}", path.display()), None);
+        } else if let Err(err) = (SpoolDir { path: path.clone(), levels: Vec::new() }).create(Keep::Anonymous)
+        {
+            cx.problem(place, format!("cannot make {err}"), None);
+        }
     } else if path.exists() && !path.is_dir() {
         cx.problem(place, format!("{} is no directory", path.display()), None);
     }

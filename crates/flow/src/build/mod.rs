@@ -12,7 +12,7 @@ use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Place, Problem, Problems};
 use bifrons_model::Config;
 use bifrons_observe::CompiledFormat;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,6 +34,8 @@ struct Cx<'a> {
     clusters: HashMap<&'a str, usize>,
     plans: Vec<Arc<ClusterPlan>>,
     formats: HashMap<String, Arc<CompiledFormat>>,
+    /// Directories of temporary files that have been looked at.
+    dirs: HashSet<PathBuf>,
 }
 
 /// Builds the snapshot of a configuration.
@@ -49,6 +51,7 @@ pub fn build(config: Arc<Config>, shared: &Shared, options: &Options) -> Result<
         clusters: HashMap::new(),
         plans: Vec::new(),
         formats: HashMap::new(),
+        dirs: HashSet::new(),
     };
     cx.formats();
     cluster::build(&mut cx);

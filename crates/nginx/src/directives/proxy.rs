@@ -227,6 +227,11 @@ fn pass_header(cx: &mut Ctx, directive: &Directive) {
         let what = "\"proxy_pass_header Server\" in a location";
         return cx.later(directive.place.clone(), what, "write it in \"server\" or \"http\"");
     }
+    let heeded = ["X-Accel-Buffering", "X-Accel-Limit-Rate", "X-Accel-Expires", "X-Accel-Charset"];
+    if heeded.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        let what = format!("\"proxy_pass_header {name}\"");
+        return cx.later(directive.place.clone(), &what, "");
+    }
     if !is_server {
         cx.accept(directive, "the field is passed on anyway");
     }
