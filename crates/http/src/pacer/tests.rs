@@ -34,7 +34,7 @@ fn what_goes_before_the_limit_is_free() {
 #[test]
 fn the_slowest_rate_still_moves_and_no_rate_overflows() {
     let took = time_for(&mut Pacer::new(1, 0), 4);
-    assert!((3.74..3.8).contains(&took), "{took}");
+    assert!((3.74..4.1).contains(&took), "{took}");
     assert!(time_for(&mut Pacer::new(u64::MAX, u64::MAX), usize::MAX) == 0.0);
 }
 
