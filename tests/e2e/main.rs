@@ -19,6 +19,12 @@ mod http1 {
     mod leaving;
     mod upgrade;
 }
+mod buffering {
+    mod answers;
+    mod rates;
+    mod requests;
+    mod sent;
+}
 mod framing {
     mod names;
     mod requests;

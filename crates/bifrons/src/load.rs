@@ -165,6 +165,17 @@ pub fn access_log_files(config: &Config) -> Vec<PathBuf> {
     files
 }
 
+/// Directories of temporary files that the configuration names, each once; relative ones begin at `base`.
+pub fn temp_dirs(config: &Config, base: &Path) -> Vec<PathBuf> {
+    let proxies = config.hosts.iter().flat_map(|host| &host.routes).filter_map(|route| route.proxy.as_ref());
+    let paths =
+        proxies.flat_map(|proxy| [&proxy.value.request_buffering.path, &proxy.value.response_buffering.path]);
+    let mut dirs: Vec<PathBuf> = paths.flatten().map(|path| base.join(&path.value)).collect();
+    dirs.sort_unstable();
+    dirs.dedup();
+    dirs
+}
+
 /// Where the admin server listens, in a configuration that [`dry_run`] has found good.
 pub fn admin_addr(config: &Config) -> Option<Addr> {
     config.admin.as_ref()?.bind.parse().ok()

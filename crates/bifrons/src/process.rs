@@ -151,6 +151,7 @@ fn give_up_root(
     }
     if let Some(identity) = &identity {
         privileges::give_files(identity, &log_files(config), pid);
+        privileges::give_dirs(identity, &load::temp_dirs(config, &loaded.base));
     }
     Ok(privileges::become_user(identity.as_ref())?)
 }

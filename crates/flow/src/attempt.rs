@@ -1,5 +1,6 @@
 //! Step 6. One try: take or dial a connection, send, wait for the head.
 
+use crate::bodies;
 use crate::forward;
 use crate::record::Share;
 use crate::request::Task;
@@ -96,7 +97,8 @@ async fn exchange(
     (endpoint, freshness): (&Arc<Endpoint>, Freshness),
 ) -> Result<Response> {
     let key = key_of(endpoint);
-    let is_repeatable = req.head.method().is_idempotent() && matches!(req.body, Body::Empty | Body::Full(_));
+    let is_repeatable =
+        req.head.method().is_idempotent() && matches!(req.body, Body::Empty | Body::Full(_) | Body::File(_));
     let line = connect(plan, cluster, task, endpoint, (key, freshness, is_repeatable)).await?;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.connect_us = line.connect_us;
@@ -105,7 +107,7 @@ async fn exchange(
     let upgrade = plan.upgrade && plan.version == Version::Http11 && framing::asks_upgrade(&req.head);
     let keeps = plan.keep_alive && cluster.keep.idle_max > 0;
     let pump = send(plan, task, req, &line, (endpoint, upgrade, keeps)).await?;
-    let outcome = wait_for_head(plan, cluster, task, req, (&line, pump)).await;
+    let outcome = wait_for_head(plan, task, req, (&line, pump)).await;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.sent = line.conn.sent() - sent_before;
         attempt.received = line.conn.consumed() - received_before;
@@ -140,6 +142,8 @@ fn note_body(task: &mut Task<'_>, len: u64) {
     attempt.body_received += len;
     attempt.received += len;
     attempt.response_us = attempt.header_us;
+    // The endpoint is free for others, however long the client takes.
+    task.active = None;
 }
 
 /// The answer's body, with what is still being sent polled along with it.
@@ -260,8 +264,12 @@ async fn send(
     if matches!(req.body, Body::Empty | Body::Full(_) | Body::Spent) {
         return Ok(None);
     }
-    let body = std::mem::replace(&mut req.body, Body::Spent);
     line.conn.set_sending(true);
+    if let Body::File(file) = &req.body {
+        // It stays at hand for another attempt.
+        return Ok(Some(Box::pin(bodies::send_file(line.conn.clone(), file.clone(), plan.send_timeout))));
+    }
+    let body = std::mem::replace(&mut req.body, Body::Spent);
     Ok(Some(Box::pin(pump(
         body,
         line.conn.clone(),
@@ -292,7 +300,6 @@ async fn pump(mut body: Body, conn: Rc<Conn>, is_chunked: bool, limit: Duration)
 /// Waits for the final head, relaying interim ones, while the body is pumped and the client watched.
 async fn wait_for_head(
     plan: &ProxyPlan,
-    cluster: &ClusterPlan,
     task: &mut Task<'_>,
     req: &Request,
     (line, mut pump): (&Line, Option<Pump>),
@@ -308,7 +315,7 @@ async fn wait_for_head(
             // The client's timer, since it is always this task that waits on it: one of the endpoint's
             // connection would have to learn of another task with every request.
             let timer = task.conn.http.write_timer();
-            let polled = line.conn.poll_response(cx, &cluster.limits, (timer, limit), &mut progress);
+            let polled = line.conn.poll_response(cx, &plan.bodies.limits, (timer, limit), &mut progress);
             if polled.is_pending()
                 && let Some(err) = client_left(cx, plan.client_abort, &task.conn.http)
             {

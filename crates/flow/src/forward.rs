@@ -1,6 +1,7 @@
 //! Step 5. Attempt after attempt: what goes upstream, retries, budgets.
 
 use crate::attempt::{self, Freshness, Sent};
+use crate::bodies;
 use crate::forwarded;
 use crate::request::Task;
 use crate::snapshot::{ClusterPlan, HostSent, ProxyPlan, ReplacePath};
@@ -8,16 +9,14 @@ use bifrons_balance::{NoEndpoint, Outcome, PickCx, Picked, TriedSet, policies};
 use bifrons_config::Template;
 use bifrons_core::{Error, Kind, Result, Retry, Side};
 use bifrons_http::h1::write;
+use bifrons_http::head::OwnMethod;
 use bifrons_http::name::is_field_value;
 use bifrons_http::vars::Scope;
-use bifrons_http::{Body, Method, Request, RequestHead, Response, Version};
+use bifrons_http::{Body, Method, Request, RequestHead, Response};
 use bifrons_net::clock;
-use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// 1 MiB: a body without length for an HTTP/1.0 endpoint is held back up to here to count it.
-const COUNTED_BYTES_MAX: usize = 1024 * 1024;
 /// 3: kept connections that may turn out dead in one request; after that a fresh one is asked for.
 const STALE_MAX: u32 = 3;
 /// 1,000: attempts where the configuration sets no bound and a cluster is that large.
@@ -32,7 +31,27 @@ pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -
     let missing = || Error::local(Kind::Internal, "invariant: a plan's cluster is in its snapshot");
     let cluster = local.snapshot.clusters.get(plan.cluster).ok_or_else(missing)?;
     task.cx.cluster = Some(cluster.name.clone());
-    prepare(plan, task, req).await?;
+    let own_method = prepare(plan, task, req).await?;
+    let mut outcome = try_endpoints(plan, task, req, cluster).await;
+    if let Some(own) = own_method {
+        let sent = req.head.method();
+        req.head.restore_method(own);
+        if let Ok(res) = &mut outcome {
+            bodies::settle_head(sent, req.head.method(), res);
+        }
+    }
+    if let Ok(res) = &mut outcome {
+        bodies::heed(plan, task, &req.head, res);
+    }
+    outcome
+}
+
+async fn try_endpoints(
+    plan: &ProxyPlan,
+    task: &mut Task<'_>,
+    req: &mut Request,
+    cluster: &Arc<ClusterPlan>,
+) -> Result<Response> {
     let mut tries = Tries::new(plan, task, &req.head, cluster);
     loop {
         let picked = tries.pick(task)?;
@@ -48,9 +67,14 @@ pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -
     }
 }
 
-/// Changes the head once for all attempts: path, fields, marks.
-async fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<()> {
+/// Collects the body where that is asked for, and changes the head once for all attempts: path, fields,
+/// marks. Gives back the client's method where another is sent.
+async fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<Option<OwnMethod>> {
     task.cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
+    if bodies::is_collected(plan, &req.body) && !bodies::is_in_hand(plan, task, req) {
+        Box::pin(bodies::collect_body(plan, task, req)).await?;
+    }
+    let own_method = plan.bodies.sent.as_ref().and_then(|sent| bodies::replace(sent, task, req));
     plan.edits.apply_request(&task.cx, &mut req.head);
     write::strip_connection_named(&mut req.head.headers);
     forwarded::write_fields(&plan.forwarded, &task.cx, &mut req.head);
@@ -58,10 +82,7 @@ async fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Re
     if let Some(replace) = &plan.replace_path {
         replace_path(replace, task, &mut req.head);
     }
-    if plan.version == Version::Http10 && req.body.length().is_none() {
-        req.body = Body::Full(Box::pin(count(std::mem::take(&mut req.body))).await?);
-    }
-    Ok(())
+    Ok(own_method)
 }
 
 /// The new path: what replaces the matched part, the rest, the query.
@@ -79,19 +100,6 @@ fn replace_path(replace: &ReplacePath, task: &Task<'_>, head: &mut RequestHead) 
         target.extend_from_slice(query);
     }
     head.set_target(&target);
-}
-
-/// Reads a whole body, for an endpoint that must be told its length.
-async fn count(mut body: Body) -> Result<Bytes> {
-    let mut whole = BytesMut::new();
-    while let Some(piece) = body.next().await? {
-        if whole.len() + piece.len() > COUNTED_BYTES_MAX {
-            let reason = "a chunked body larger than 1 MiB for an endpoint that speaks HTTP/1.0";
-            return Err(Error::downstream(Kind::BodyTooLarge, reason));
-        }
-        whole.extend_from_slice(&piece);
-    }
-    Ok(whole.freeze())
 }
 
 /// What one attempt's outcome means for the next.
@@ -130,7 +138,8 @@ impl<'a> Tries<'a> {
             tried: TriedSet::default(),
             key,
             made: 0,
-            began: task.cx.started,
+            // The time of a body that was collected is the client's.
+            began: if plan.bodies.collects { clock::recent() } else { task.cx.started },
             stale: 0,
         }
     }

@@ -16,6 +16,7 @@
 
 pub mod action;
 pub mod attempt;
+pub mod bodies;
 pub mod build;
 pub mod conn;
 pub mod forward;

@@ -1,6 +1,7 @@
 //! Step 7. Bytes both ways: the answer's head and body to the client, tunnels after an upgrade.
 
 use crate::attempt::client_left;
+use crate::bodies;
 use crate::conn::Lease;
 use crate::request::{After, Task};
 use crate::serve::http1::is_discardable;
@@ -18,6 +19,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Poll, ready};
 
+mod hold;
 mod splice;
 mod tunnel;
 
@@ -41,7 +43,7 @@ pub async fn answer(task: &mut Task<'_>, req: &RequestHead, mut res: Response, l
             res.body = Body::Empty;
         }
         task.conn.http.begin_send(task.listener.send_pace);
-        match send(task, &mut res, delimit, persist).await {
+        match send(task, req, &mut res, (delimit, persist)).await {
             Ok(()) => after,
             Err(err) => abort(task, err, delimit),
         }
@@ -85,7 +87,12 @@ fn abort(task: &mut Task<'_>, err: Error, delimit: Delimit) -> After {
 }
 
 /// Head and body, in as few writes as the body's arrival allows.
-async fn send(task: &mut Task<'_>, res: &mut Response, delimit: Delimit, persist: Persist) -> Result<()> {
+async fn send(
+    task: &mut Task<'_>,
+    req: &RequestHead,
+    res: &mut Response,
+    (delimit, persist): (Delimit, Persist),
+) -> Result<()> {
     let own_server = !res.head.headers.has(Name::Server);
     let to = ToDownstream {
         delimit,
@@ -100,6 +107,11 @@ async fn send(task: &mut Task<'_>, res: &mut Response, delimit: Delimit, persist
     let mut out = Scratch::new();
     write::response(&mut out, &res.head, &to);
     let frame = if delimit == Delimit::Chunked { Frame::Chunked } else { Frame::Plain };
+    if !matches!(res.body, Body::Empty | Body::Spent | Body::Tunnel(_))
+        && let Some(pacer) = bodies::pacer(task, req, &res.body)
+    {
+        return Box::pin(hold::paced(task, &mut res.body, &mut out, frame, pacer)).await;
+    }
     match &mut res.body {
         Body::Empty | Body::Spent | Body::Tunnel(_) => flush(task, &mut out).await,
         Body::Full(bytes) if frame == Frame::Plain => {
@@ -128,6 +140,7 @@ enum Frame {
 /// and what is big and plain on both sides goes through the kernel.
 async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Scratch, frame: Frame) -> Result<()> {
     let http = task.conn.http.clone();
+    let mut keeper = hold::Keeper::of(task);
     let abort = client_abort(task);
     loop {
         let piece = poll_fn(|cx| match body.poll_next(cx) {
@@ -152,18 +165,18 @@ async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Scratch, fram
                     out.extend_from_slice(tail);
                     buffers::give_bytes(piece);
                 } else {
-                    write_piece(task, body, &mut out, (&piece, tail)).await?;
+                    write_held(task, body, (&mut keeper, frame), &mut out, [&piece, tail]).await?;
                 }
             }
             Ok(Next::Later) => {
-                write_along(task, body, [&out, b"", b""]).await?;
+                keeper.write(task, body, [&out, b"", b""], frame).await?;
                 out.clear();
             }
             Ok(Next::End) => {
                 if frame == Frame::Chunked {
-                    write::chunked_end(&mut out, body.take_trailers().as_ref());
+                    end_chunked(task, body, &mut out);
                 }
-                note_response_time(task);
+                endpoint_done(task);
                 return flush(task, &mut out).await;
             }
             Err(err) => {
@@ -173,7 +186,7 @@ async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Scratch, fram
             }
         }
         if out.is_empty() {
-            splice::rest(task, body, frame == Frame::Plain).await?;
+            splice::rest(task, body, frame == Frame::Plain, &mut keeper).await?;
         }
     }
 }
@@ -201,8 +214,25 @@ fn count_body(task: &mut Task<'_>, len: u64) {
     }
 }
 
+/// The last chunk, with trailer fields where they are passed on.
+fn end_chunked(task: &Task<'_>, body: &mut Body, out: &mut Vec<u8>) {
+    let passes = match &task.route.action {
+        Action::Proxy(plan) => plan.bodies.trailers,
+        _ => true,
+    };
+    write::chunked_end(out, body.take_trailers().filter(|_| passes).as_ref());
+}
+
+/// The endpoint has sent everything: it is free for others, however long the client takes.
+fn endpoint_done(task: &mut Task<'_>) {
+    note_response_time(task);
+    task.active = None;
+}
+
 fn note_response_time(task: &mut Task<'_>) {
-    if let Some(attempt) = task.cx.attempts.last_mut() {
+    if let Some(attempt) = task.cx.attempts.last_mut()
+        && attempt.response_us.is_none()
+    {
         // A body that came with its head needs no other reading of the clock.
         let took = (clock::recent() - attempt.began).as_micros();
         attempt.response_us = Some(u32::try_from(took).unwrap_or(u32::MAX));
@@ -244,6 +274,25 @@ async fn write_along(task: &Task<'_>, body: &mut Body, parts: [&[u8]; 3]) -> Res
         written
     })
     .await
+}
+
+/// The same for a client that may be slower than the endpoint.
+async fn write_held(
+    task: &mut Task<'_>,
+    body: &mut Body,
+    (keeper, frame): (&mut hold::Keeper, Frame),
+    out: &mut Vec<u8>,
+    [piece, tail]: [&[u8]; 2],
+) -> Result<()> {
+    if piece.len() <= write::SMALL_BYTES {
+        out.extend_from_slice(piece);
+        out.extend_from_slice(tail);
+        keeper.write(task, body, [out, b"", b""], frame).await?;
+    } else {
+        keeper.write(task, body, [out, piece, tail], frame).await?;
+    }
+    out.clear();
+    Ok(())
 }
 
 async fn flush(task: &Task<'_>, out: &mut Vec<u8>) -> Result<()> {

@@ -1,5 +1,6 @@
 //! What a request is decided by: immutable, built from the configuration, swapped as a whole.
 
+use crate::bodies::{BandwidthPlan, BodyPlan};
 use crate::forwarded::ClientRules;
 use crate::shared::ListenerState;
 use bifrons_balance::{Balance, SharedEndpoints};
@@ -127,6 +128,8 @@ pub struct RoutePlan {
     pub action: Action,
     /// Body bytes; `u64::MAX`: any.
     pub body_max: u64,
+    /// How fast answers go; `None`: at full speed.
+    pub bandwidth: Option<Box<BandwidthPlan>>,
     /// What is written down about its requests.
     pub record: crate::record::RecordPlan,
 }
@@ -205,6 +208,8 @@ pub struct ProxyPlan {
     pub tunnel_timeout: Duration,
     /// Trying again.
     pub retry: RetryPlan,
+    /// How bodies go.
+    pub bodies: BodyPlan,
 }
 
 /// The `Host` that is sent upstream.

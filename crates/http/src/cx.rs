@@ -1,7 +1,9 @@
 //! What is known about a request besides its messages: filled in on the way, read by filters,
 //! templates, metrics and the access log.
 
+use crate::spool::TempFile;
 use bifrons_core::{Error, Kind};
+use bytes::Bytes;
 use smallvec::SmallVec;
 use std::cell::{Cell, OnceCell};
 use std::net::{IpAddr, SocketAddr};
@@ -94,6 +96,14 @@ pub struct ReqCx {
     pub variables: Vec<(Box<str>, Vec<u8>)>,
     /// Tries upstream.
     pub attempts: SmallVec<[Attempt; 1]>,
+    /// The request's body, where it was collected and lies in memory.
+    pub body: Option<Bytes>,
+    /// The file that the request's body was collected in, for as long as the request lasts.
+    pub body_file: Option<Arc<TempFile>>,
+    /// Bytes a second that the answer may have; goes before the route's. 0: any.
+    pub rate: Option<u64>,
+    /// Whether the answer is held back for a slow client; goes before the route's.
+    pub holds: Option<bool>,
     /// `$request_id`, made when it is first needed.
     pub request_id: OnceCell<[u8; 32]>,
     /// `traceparent` as it goes upstream.
@@ -133,6 +143,10 @@ impl ReqCx {
             captures: SmallVec::new(),
             variables: Vec::new(),
             attempts: SmallVec::new(),
+            body: None,
+            body_file: None,
+            rate: None,
+            holds: None,
             request_id: OnceCell::new(),
             traceparent: OnceCell::new(),
             reroutes: 0,

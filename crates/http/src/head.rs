@@ -81,6 +81,10 @@ pub struct RequestHead {
     pub version: Version,
 }
 
+/// The method that a request came with.
+#[derive(Clone, Debug)]
+pub struct OwnMethod(Method, Range<u32>);
+
 impl RequestHead {
     /// A request of our own making.
     pub fn new(method: &str, target: &[u8], authority: &[u8]) -> Self {
@@ -117,6 +121,19 @@ impl RequestHead {
     pub fn set_method(&mut self, method: &str) {
         self.method = Method::of(method.as_bytes());
         self.method_range = stash(&mut self.headers, method.as_bytes());
+    }
+
+    /// Replaces the method by another for as long as it is not put back.
+    pub fn swap_method(&mut self, method: &[u8]) -> OwnMethod {
+        let own = OwnMethod(self.method, self.method_range.clone());
+        self.method = Method::of(method);
+        self.method_range = stash(&mut self.headers, method);
+        own
+    }
+
+    /// Puts the method back.
+    pub fn restore_method(&mut self, own: OwnMethod) {
+        (self.method, self.method_range) = (own.0, own.1);
     }
 
     /// Path and query as they will be forwarded (origin-form, RFC 9112 3.2.1), or `*`, or the

@@ -10,7 +10,9 @@ pub mod head;
 pub mod headers;
 pub mod message;
 pub mod name;
+pub mod pacer;
 pub mod pool;
+pub mod spool;
 pub mod status;
 pub mod termination;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::h1::{Conn, H1Body};
 use crate::head::{RequestHead, ResponseHead};
 use crate::headers::Headers;
 use crate::name::Name;
+use crate::pacer::Paced;
 use bifrons_core::{Error, Kind, Result};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -58,6 +59,8 @@ pub enum Body {
     Parts(Box<VecDeque<Body>>),
     /// Another body, changed on its way.
     Changed(Box<Changed>),
+    /// Another body, read no faster than it may be.
+    Paced(Box<Paced>),
     /// A body that was here and was given away.
     Spent,
     /// Not a body: the connection has become a tunnel (101, CONNECT).
@@ -115,6 +118,7 @@ impl Body {
                 parts.iter().try_fold(0u64, |sum, part| Some(sum.saturating_add(part.length()?)))
             }
             Self::Changed(_) => None,
+            Self::Paced(paced) => paced.length(),
         }
     }
 
@@ -138,6 +142,7 @@ impl Body {
             Self::File(file) => Poll::Ready(file.next()),
             Self::Parts(parts) => poll_parts(parts, cx),
             Self::Changed(changed) => changed.poll_next(cx),
+            Self::Paced(paced) => paced.poll_next(cx),
         }
     }
 
@@ -172,6 +177,7 @@ impl Body {
         match self {
             Self::H1(body) => body.take_trailers(),
             Self::Changed(changed) => changed.inner.take_trailers(),
+            Self::Paced(paced) => paced.inner.take_trailers(),
             _ => None,
         }
     }

@@ -9,6 +9,7 @@ use bifrons_config::{Lookup, Var};
 use bifrons_core::time::{msec, seconds, time_iso8601, time_local};
 use std::io::Write;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
@@ -95,6 +96,12 @@ impl Scope<'_> {
                 let found = cx.variables.iter().rev().find(|(declared, _)| declared == name);
                 return some(found.map(|(_, value)| value.as_slice()), out);
             }
+            Var::RequestBody => return some(cx.body.as_deref(), out),
+            Var::RequestBodyFile => {
+                let path = cx.body_file.as_ref().and_then(|file| file.path());
+                return some(path.map(|path| path.as_os_str().as_bytes()), out);
+            }
+            Var::LimitRate => return number(Some(cx.rate.unwrap_or(0)), out),
             _ => return process(var, out),
         }
         true
@@ -240,7 +247,6 @@ fn process(var: &Var, out: &mut Vec<u8>) -> bool {
         Var::Msec => msec(SystemTime::now(), out),
         Var::TimeLocal => time_local(date::now(), out),
         Var::TimeIso8601 => time_iso8601(date::now(), out),
-        Var::LimitRate => out.push(b'0'),
         _ => return false,
     }
     true

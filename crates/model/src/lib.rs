@@ -1,6 +1,7 @@
 //! The configuration model: what every front end (YAML, nginx.conf, the command line, the admin API)
 //! produces, and the only thing a snapshot is built from. Field comments are the manual.
 
+pub mod buffering;
 pub mod cluster;
 mod declared;
 pub mod files;
@@ -10,6 +11,9 @@ pub mod route;
 mod schema;
 mod shorthand;
 
+pub use buffering::{
+    AccelField, Bandwidth, BodyFiles, RequestBuffering, ResponseBuffering, SentRequest, Switch,
+};
 pub use cluster::{Cluster, KeepAlive, Retry, RetryOn, UpstreamTimeouts};
 pub use declared::declared;
 pub use files::{

@@ -1,5 +1,6 @@
 //! Routes and their actions.
 
+use crate::buffering::{AccelField, Bandwidth, RequestBuffering, ResponseBuffering, SentRequest};
 use crate::cluster::{Retry, UpstreamTimeouts};
 use crate::files::StaticFiles;
 use crate::shorthand::{same_fields, string_or_map};
@@ -47,6 +48,9 @@ pub struct Route {
     /// Bytes of a body; the host's limit where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_body: Option<Size>,
+    /// How fast answers go to a client: bytes a second such as `100k`, or `{ rate: …, after: … }`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<At<Bandwidth>>,
     /// Access log of this route; `[]` writes none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_log: Option<AccessLogs>,
@@ -78,6 +82,18 @@ pub struct Proxy {
     pub expect_continue: ExpectContinue,
     /// What happens upstream when the client goes away.
     pub client_abort: ClientAbort,
+    /// What is sent in place of the client's.
+    pub request: SentRequest,
+    /// Whether a request's body is collected before an endpoint is picked.
+    pub request_buffering: RequestBuffering,
+    /// Whether an answer is held back for a slow client.
+    pub response_buffering: ResponseBuffering,
+    /// Fields of answers that tell the proxy what to do, and are not passed on.
+    pub accel: Vec<AccelField>,
+    /// Whether trailer fields of answers are passed on.
+    pub trailers: bool,
+    /// Bytes of an answer's head; the cluster's where nothing is said.
+    pub max_head: Option<Size>,
     /// The cluster's where nothing is said.
     pub timeouts: Option<UpstreamTimeouts>,
     /// The cluster's where nothing is said.
@@ -98,6 +114,12 @@ impl Proxy {
             upgrade: true,
             expect_continue: ExpectContinue::default(),
             client_abort: ClientAbort::default(),
+            request: SentRequest::default(),
+            request_buffering: RequestBuffering::default(),
+            response_buffering: ResponseBuffering::default(),
+            accel: Vec::new(),
+            trailers: true,
+            max_head: None,
             timeouts: None,
             retry: None,
         }
@@ -139,6 +161,24 @@ struct ProxyMap {
     /// What happens upstream when the client goes away.
     #[serde(default, skip_serializing_if = "ClientAbort::is_default")]
     client_abort: ClientAbort,
+    /// What is sent in place of the client's.
+    #[serde(default, skip_serializing_if = "SentRequest::is_default")]
+    request: SentRequest,
+    /// Whether a request's body is collected before an endpoint is picked: `on`, `off` (it streams), or a map.
+    #[serde(default, skip_serializing_if = "RequestBuffering::is_default")]
+    request_buffering: RequestBuffering,
+    /// Whether an answer is held back for a slow client, so that the endpoint is free: `on`, `off`, or a map.
+    #[serde(default, skip_serializing_if = "ResponseBuffering::is_default")]
+    response_buffering: ResponseBuffering,
+    /// Fields of answers that tell the proxy what to do, and are not passed on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    accel: Vec<AccelField>,
+    /// Whether trailer fields of answers are passed on.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    trailers: bool,
+    /// Bytes of an answer's head; the cluster's where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_head: Option<Size>,
     /// The cluster's where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeouts: Option<UpstreamTimeouts>,
@@ -153,7 +193,7 @@ fn yes() -> bool {
 
 same_fields!(Proxy, ProxyMap, {
     cluster, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade, expect_continue, client_abort,
-    timeouts, retry
+    request, request_buffering, response_buffering, accel, trailers, max_head, timeouts, retry
 });
 
 string_or_map!(

@@ -5,6 +5,7 @@
 //! read where the family writes the model. A new family is a file and a line in [`LISTS`].
 
 pub(crate) mod accepted;
+pub(crate) mod buffering;
 pub(crate) mod connection;
 pub(crate) mod core;
 pub(crate) mod events;
@@ -38,6 +39,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Real address of the client", realip::DIRECTIVES),
     ("Proxying", proxy_pass::DIRECTIVES),
     ("Proxying", proxy::DIRECTIVES),
+    ("Bodies", buffering::DIRECTIVES),
     ("Upstreams", upstream::DIRECTIVES),
     ("Fields of answers", headers::DIRECTIVES),
     ("Fields of answers", expires::DIRECTIVES),

@@ -1,5 +1,6 @@
 //! The settings of one `http`, `server` or `location` block.
 
+use crate::directives::buffering::BodySettings;
 use crate::directives::connection::ConnectionSettings;
 use crate::directives::expires::ExpiresSettings;
 use crate::directives::files::FileSettings;
@@ -15,6 +16,7 @@ use std::collections::HashSet;
 /// The settings of one block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Level {
+    pub(crate) body: BodySettings,
     pub(crate) connection: ConnectionSettings,
     pub(crate) expires: ExpiresSettings,
     pub(crate) files: FileSettings,
@@ -40,6 +42,7 @@ pub(crate) struct Level {
 impl Level {
     /// Takes from the enclosing block what this one does not say.
     pub(crate) fn inherit(&mut self, outer: &Self) {
+        self.body.inherit(&outer.body);
         self.connection.inherit(&outer.connection);
         self.expires.inherit(&outer.expires);
         self.files.inherit(&outer.files);

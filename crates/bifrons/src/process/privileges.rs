@@ -122,6 +122,24 @@ pub fn give_files(identity: &Identity, logs: &[PathBuf], pid: Option<&PidFile>) 
     }
 }
 
+/// Makes directories of temporary files that are missing and gives them to the user. Those that are there keep
+/// their owner: whether he can use them shows when the configuration is built.
+pub fn give_dirs(identity: &Identity, dirs: &[PathBuf]) {
+    for path in dirs {
+        let made = match rustix::fs::mkdir(path, Mode::RWXU) {
+            Err(rustix::io::Errno::EXIST) => continue,
+            made => made,
+        };
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let given = made
+            .and_then(|()| rustix::fs::open(path, flags, Mode::empty()))
+            .and_then(|dir| change_owner(&dir, identity));
+        if let Err(error) = given {
+            tracing::warn!(path = %path.display(), %error, "cannot give the directory to the user");
+        }
+    }
+}
+
 /// Without following links, and only a plain file of root under one name: a directory that somebody else may
 /// write must not make us give away `/etc/shadow`.
 fn give(path: &Path, identity: &Identity) -> rustix::io::Result<()> {

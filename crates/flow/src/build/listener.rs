@@ -129,7 +129,14 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
 pub(super) fn fallback(cx: &mut Cx<'_>, listener: &str, host: &str, body_max: u64) -> Arc<RoutePlan> {
     let logs = cx.config.access_log.clone();
     let record = super::route::record(cx, (listener, host, "", ""), &[logs.as_ref()]);
-    Arc::new(RoutePlan { name: "".into(), chain: Chain::default(), action: Action::None, body_max, record })
+    Arc::new(RoutePlan {
+        name: "".into(),
+        chain: Chain::default(),
+        action: Action::None,
+        body_max,
+        bandwidth: None,
+        record,
+    })
 }
 
 fn limits(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> Limits {

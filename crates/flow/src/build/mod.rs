@@ -1,5 +1,6 @@
 //! From the configuration to a snapshot. All mistakes are found in one go.
 
+mod bodies;
 mod cluster;
 mod files;
 mod host;
@@ -12,7 +13,7 @@ use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Place, Problem, Problems};
 use bifrons_model::Config;
 use bifrons_observe::CompiledFormat;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ struct Cx<'a> {
     clusters: HashMap<&'a str, usize>,
     plans: Vec<Arc<ClusterPlan>>,
     formats: HashMap<String, Arc<CompiledFormat>>,
+    /// Directories of temporary files that have been looked at.
+    dirs: HashSet<PathBuf>,
 }
 
 /// Builds the snapshot of a configuration.
@@ -51,6 +54,7 @@ pub fn build(config: Arc<Config>, shared: &Shared, options: &Options) -> Result<
         clusters: HashMap::new(),
         plans: Vec::new(),
         formats: HashMap::new(),
+        dirs: HashSet::new(),
     };
     cx.formats();
     cluster::build(&mut cx);

@@ -34,6 +34,7 @@ pub(super) fn build(
         chain: chain(cx, &host.filters, &route.filters),
         action: action(cx, route),
         body_max: route.max_body.map_or(body_max, |size| size.0),
+        bandwidth: super::bodies::bandwidth(cx, route.bandwidth.as_ref()),
         record: record(cx, (listener, host_name, &name, cluster), &logs),
         name: name.into(),
     }
@@ -138,6 +139,7 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
     let default = Cluster::default();
     let cluster = cx.config.clusters.get(&name.value).unwrap_or(&default);
     let timeouts = proxy.timeouts.as_ref().unwrap_or(&cluster.timeouts);
+    let limits = cx.plans.get(at).map(|plan| plan.limits).unwrap_or_default();
     Action::Proxy(Box::new(ProxyPlan {
         cluster: at,
         host: match &proxy.host {
@@ -165,6 +167,7 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
         read_timeout: timeouts.read.0,
         tunnel_timeout: timeouts.tunnel.0,
         retry: retry(proxy.retry.as_ref().unwrap_or(&cluster.retry)),
+        bodies: super::bodies::plan(cx, proxy, &place, limits),
     }))
 }
 

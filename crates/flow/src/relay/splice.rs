@@ -1,6 +1,7 @@
 //! Big plain bodies through the kernel: `splice(2)` from socket to pipe to socket.
 
-use super::note_response_time;
+use super::endpoint_done;
+use super::hold::Keeper;
 use crate::attempt::client_left;
 use crate::request::Task;
 use bifrons_core::{Error, Kind, Result, Side};
@@ -18,27 +19,43 @@ const SPLICE_BYTES_MIN: u64 = 32 * 1024;
 /// 1 MiB: the most one system call moves before other connections of the worker get their turn.
 pub(super) const TURN_BYTES: usize = 1024 * 1024;
 
-/// Moves the rest of a body that is big, plain on both sides and of known length; does nothing for
-/// any other.
-pub(super) async fn rest(task: &mut Task<'_>, body: &mut Body, is_plain: bool) -> Result<()> {
-    let Body::H1(upstream) = body else { return Ok(()) };
+/// Moves the rest of a body that is big, plain on both sides and of known length, or as much of it as the
+/// client keeps up with; does nothing for any other.
+pub(super) async fn rest(
+    task: &mut Task<'_>,
+    body: &mut Body,
+    is_plain: bool,
+    keeper: &mut Keeper,
+) -> Result<()> {
+    let Body::H1(upstream) = &*body else { return Ok(()) };
     let left = upstream.left().unwrap_or(0);
     if !is_plain || left < SPLICE_BYTES_MIN || upstream.conn().has_buffered() || upstream.is_pumping() {
         return Ok(());
     }
     let Ok(mut pipe) = task.conn.worker.take_pipe() else { return Ok(()) };
     let from = upstream.conn().clone();
-    let moved = Box::pin(run(task, &from, &mut pipe, left)).await;
+    let moved = Box::pin(run(task, body, (&from, &mut pipe), keeper)).await;
     task.conn.worker.put_pipe(pipe);
     moved?;
-    upstream.finish();
-    note_response_time(task);
+    if let Body::H1(upstream) = body
+        && upstream.left() == Some(0)
+        && !upstream.is_ended()
+    {
+        upstream.finish();
+        endpoint_done(task);
+    }
     Ok(())
 }
 
-async fn run(task: &mut Task<'_>, from: &Conn, pipe: &mut Pipe, mut left: u64) -> Result<()> {
+async fn run(
+    task: &mut Task<'_>,
+    body: &mut Body,
+    (from, pipe): (&Conn, &mut Pipe),
+    keeper: &mut Keeper,
+) -> Result<()> {
     let to = task.conn.http.clone();
     let abort = super::client_abort(task);
+    let mut left = body.length().unwrap_or(0);
     while left > 0 {
         let want = usize::try_from(left).unwrap_or(usize::MAX).min(TURN_BYTES);
         let len = fill(from, pipe, want, (&to, abort)).await?;
@@ -48,7 +65,20 @@ async fn run(task: &mut Task<'_>, from: &Conn, pipe: &mut Pipe, mut left: u64) -
         left -= len as u64;
         from.pass_body(len as u64);
         while !pipe.is_empty() {
-            let len = drain(&to, pipe, left > 0, task.listener.send_timeout).await?;
+            let len = match keeper.holds() {
+                false => drain(&to, pipe, left > 0, task.listener.send_timeout).await?,
+                true => match keeper.drain(task, pipe, left > 0).await? {
+                    Some(len) => len,
+                    None => {
+                        keeper.hold_behind(task, body, pipe).await?;
+                        left = body.length().unwrap_or(0);
+                        if from.has_buffered() {
+                            return Ok(());
+                        }
+                        continue;
+                    }
+                },
+            };
             to.count_sent(len as u64);
             super::count_body(task, len as u64);
         }

@@ -80,6 +80,11 @@ impl H1Body {
         self.trailers.take()
     }
 
+    /// Whether its end was seen.
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
     /// Whether the request is still being sent.
     pub fn is_pumping(&self) -> bool {
         self.pump.is_some()

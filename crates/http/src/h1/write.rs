@@ -269,10 +269,12 @@ pub fn chunked_end(out: &mut Vec<u8>, trailers: Option<&Headers>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// 4 KiB: about where a copy costs as much as the kernel's handling of another iovec.
+pub const SMALL_BYTES: usize = 4 * 1024;
+
 /// Whether a piece is so small that copying it behind the head is cheaper than a second slice.
-/// 4 KiB: about where the copy costs as much as the kernel's handling of another iovec.
 pub fn is_small(piece: &Bytes) -> bool {
-    piece.len() <= 4 * 1024
+    piece.len() <= SMALL_BYTES
 }
 
 #[cfg(test)]

@@ -165,9 +165,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::Exact(1),
         "a buffer grows with the head it holds",
     ),
-    Spec::accepted("client_body_buffer_size", LEVELS, Args::Exact(1), "bodies are streamed"),
-    Spec::accepted("client_body_in_single_buffer", LEVELS, Args::Flag, "bodies are streamed"),
-    Spec::accepted("client_body_temp_path", LEVELS, Args::Range(1, 4), "bodies are streamed"),
     Spec::accepted("lingering_time", LEVELS, Args::Exact(1), "`lingering_timeout` bounds it"),
     Spec::accepted("keepalive_disable", LEVELS, Args::AtLeast(1), "the browsers it was made for are gone"),
     Spec::accepted(

@@ -153,19 +153,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "The address that connections to servers come from, or `off`.",
         bind,
     ),
-    Spec::accepted(
-        "proxy_buffering",
-        LEVELS,
-        Args::Flag,
-        "answers are streamed as fast as the client takes them",
-    ),
-    Spec::accepted("proxy_request_buffering", LEVELS, Args::Flag, "bodies are streamed"),
-    Spec::accepted("proxy_buffers", LEVELS, Args::Exact(2), "buffers grow with what they hold"),
-    Spec::accepted("proxy_buffer_size", LEVELS, Args::Exact(1), "the head of an answer may have 64 KiB"),
-    Spec::accepted("proxy_busy_buffers_size", LEVELS, Args::Exact(1), "answers are streamed"),
-    Spec::accepted("proxy_max_temp_file_size", LEVELS, Args::Exact(1), "answers are streamed"),
-    Spec::accepted("proxy_temp_file_write_size", LEVELS, Args::Exact(1), "answers are streamed"),
-    Spec::accepted("proxy_temp_path", LEVELS, Args::Range(1, 4), "answers are streamed"),
     Spec::accepted("proxy_send_lowat", LEVELS, Args::Exact(1), "nginx itself ignores it on Linux"),
     Spec::accepted("proxy_headers_hash_max_size", LEVELS, Args::Exact(1), "there is no such table"),
     Spec::accepted("proxy_headers_hash_bucket_size", LEVELS, Args::Exact(1), "there is no such table"),
@@ -177,6 +164,11 @@ fn set_header(cx: &mut Ctx, directive: &Directive) {
     let word = &directive.args[0];
     if !is_field_name(&name) {
         return cx.problem(word, format!("\"{name}\" is no field name"));
+    }
+    if is_framing(&name) && directive.text(1).is_empty() {
+        // The list is this block's own all the same.
+        cx.level.proxy.set_header.get_or_insert_default();
+        return cx.accept(directive, "the proxy itself says where a body ends");
     }
     if is_framing(&name) {
         let what = format!("\"proxy_set_header {name}\"");
@@ -235,6 +227,11 @@ fn pass_header(cx: &mut Ctx, directive: &Directive) {
     if is_server && cx.context == Contexts::LOCATION {
         let what = "\"proxy_pass_header Server\" in a location";
         return cx.later(directive.place.clone(), what, "write it in \"server\" or \"http\"");
+    }
+    let heeded = ["X-Accel-Buffering", "X-Accel-Limit-Rate", "X-Accel-Expires", "X-Accel-Charset"];
+    if heeded.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        let what = format!("\"proxy_pass_header {name}\"");
+        return cx.later(directive.place.clone(), &what, "");
     }
     if !is_server {
         cx.accept(directive, "the field is passed on anyway");

@@ -173,7 +173,8 @@ impl Emitter<'_> {
             answer.emit(level.files.media_type(level.matcher.as_ref()), &mut route);
         } else if let Some(pass) = &level.pass {
             let Some(target) = self.clusters.target(self.cx, pass, level.proxy.bind()) else { return };
-            let proxy = level.proxy.emit(pass, target.name, target.keeps_alive);
+            let mut proxy = level.proxy.emit(pass, target.name, target.keeps_alive);
+            level.body.emit(self.cx, &mut proxy, pass.place());
             route.proxy = Some(At::new(proxy, pass.place().clone()));
             route.filters.extend(level.proxy.hide().map(At::from));
         } else {
@@ -200,6 +201,7 @@ impl Emitter<'_> {
             filters: self.filters(level),
             max_body: (max_body != self.max_body).then_some(max_body),
             access_log,
+            bandwidth: level.body.bandwidth().map(At::from),
             ..Route::default()
         }
     }

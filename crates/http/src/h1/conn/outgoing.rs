@@ -122,6 +122,19 @@ impl Conn {
         .await
     }
 
+    /// Writes some of `slices`, for callers that wait for several things at once.
+    ///
+    /// # Errors
+    /// As [`Conn::write`].
+    pub fn poll_write(
+        &self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+        limit: Duration,
+    ) -> Poll<Result<usize>> {
+        self.poll_write_some(cx, slices, limit)
+    }
+
     /// Writes bytes behind which more follow at once: the kernel may hold them back (`MSG_MORE`).
     ///
     /// # Errors
