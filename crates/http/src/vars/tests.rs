@@ -4,7 +4,7 @@ use crate::testing::{get, request, response};
 use bifrons_config::Template;
 use bifrons_core::{Error, Kind};
 use std::cell::{Cell, OnceCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 fn facts(peer: Option<&str>) -> Rc<ConnFacts> {
@@ -13,6 +13,7 @@ fn facts(peer: Option<&str>) -> Rc<ConnFacts> {
         peer: peer.map(|addr| addr.parse().unwrap()),
         peer_text: peer_text(peer),
         local: OnceCell::from(Some("192.0.2.1:80".parse().unwrap())),
+        socket: Weak::new(),
         is_tls: false,
         serial: 7,
         accepted: Instant::now(),
@@ -149,7 +150,8 @@ fn the_answer() {
 
 #[test]
 fn cookies_that_the_endpoint_sets() {
-    let res = response("HTTP/1.1 200 x", "Set-Cookie: a=1; Path=/\r\nSet-Cookie: B=two=2\r\nSet-Cookie: c\r\n");
+    let res =
+        response("HTTP/1.1 200 x", "Set-Cookie: a=1; Path=/\r\nSet-Cookie: B=two=2\r\nSet-Cookie: c\r\n");
     let template = "$upstream_cookie_a|$upstream_cookie_b|$upstream_cookie_c|$upstream_cookie_path";
     assert_eq!(rendered(template, &cx(), &get(""), Some(&res)), "1|two=2||");
 }
@@ -167,7 +169,9 @@ fn what_has_no_value_is_told_from_what_is_empty() {
     for name in ["$https", "$is_args", "$request_completion", "$pipe"] {
         assert!(has(name, &request("GET / HTTP/1.1", "")), "{name}");
     }
-    for name in ["$http_none", "$remote_user", "$content_length", "$proxy_port", "$upstream_addr", "$arg_none"] {
+    for name in
+        ["$http_none", "$remote_user", "$content_length", "$proxy_port", "$upstream_addr", "$arg_none"]
+    {
         assert!(!has(name, &plain), "{name}");
     }
     assert!(!has("$args", &request("GET /? HTTP/1.1", "")) && has("$args", &request("GET /?a HTTP/1.1", "")));
