@@ -124,6 +124,9 @@ fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     sockets.forget_inherited();
 
     let identity = privileges::identity(config.user.as_deref(), config.group.as_deref())?;
+    if let Some(identity) = &identity {
+        privileges::give_dirs(identity, &load::temp_dirs(config, &loaded.base));
+    }
     let mut seat = Seat { identity: None, process: config.process.clone() };
     let pid = match launch.style {
         Style::Own => {
@@ -151,7 +154,6 @@ fn give_up_root(
     }
     if let Some(identity) = &identity {
         privileges::give_files(identity, &log_files(config), pid);
-        privileges::give_dirs(identity, &load::temp_dirs(config, &loaded.base));
     }
     Ok(privileges::become_user(identity.as_ref())?)
 }

@@ -70,6 +70,7 @@ async fn try_endpoints(
 /// Collects the body where that is asked for, and changes the head once for all attempts: path, fields,
 /// marks. Gives back the client's method where another is sent.
 async fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<Option<OwnMethod>> {
+    task.cx.begin_attempts();
     task.cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
     if bodies::is_collected(plan, &req.body) && !bodies::is_in_hand(plan, task, req) {
         Box::pin(bodies::collect_body(plan, task, req)).await?;

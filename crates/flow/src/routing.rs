@@ -29,13 +29,16 @@ impl<'a> Task<'a> {
     /// At the beginning of a request.
     pub(crate) fn new(conn: &'a ConnCx, plans: &'a (Rc<Local>, Arc<ListenerPlan>)) -> Self {
         let (local, listener) = plans;
+        let mut cx = ReqCx::new(conn.facts.clone(), clock::read());
+        cx.is_pipelined = conn.pipelined.get();
+        cx.computed.clone_from(&local.variables);
         Self {
             conn,
             local,
             listener,
             host: None,
             route: listener.fallback.clone(),
-            cx: ReqCx::new(conn.facts.clone(), clock::read()),
+            cx,
             res: None,
             active: None,
             counted: Share::of(&conn.worker, listener.stats.requests_active),

@@ -5,6 +5,7 @@
 //! read where the family writes the model. A new family is a file and a line in [`LISTS`].
 
 pub(crate) mod accepted;
+pub(crate) mod access;
 pub(crate) mod buffering;
 pub(crate) mod connection;
 pub(crate) mod core;
@@ -23,6 +24,7 @@ pub(crate) mod realip;
 pub(crate) mod server;
 pub(crate) mod static_files;
 pub(crate) mod upstream;
+pub(crate) mod variables;
 
 use crate::directive::{Spec, Status};
 use std::collections::HashMap;
@@ -37,6 +39,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Locations", location::DIRECTIVES),
     ("Connections of clients", connection::DIRECTIVES),
     ("Real address of the client", realip::DIRECTIVES),
+    ("Access", access::DIRECTIVES),
     ("Proxying", proxy_pass::DIRECTIVES),
     ("Proxying", proxy::DIRECTIVES),
     ("Bodies", buffering::DIRECTIVES),
@@ -45,6 +48,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Fields of answers", expires::DIRECTIVES),
     ("Files", files::DIRECTIVES),
     ("Files", static_files::DIRECTIVES),
+    ("Variables", variables::DIRECTIVES),
     ("Logs", log::DIRECTIVES),
     ("Accepted", accepted::DIRECTIVES),
     ("Not yet", later::DIRECTIVES),

@@ -1,5 +1,6 @@
 //! The settings of one `http`, `server` or `location` block.
 
+use crate::directives::access::{AccessSettings, LimitExcept};
 use crate::directives::buffering::BodySettings;
 use crate::directives::connection::ConnectionSettings;
 use crate::directives::expires::ExpiresSettings;
@@ -16,6 +17,7 @@ use std::collections::HashSet;
 /// The settings of one block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Level {
+    pub(crate) access: AccessSettings,
     pub(crate) body: BodySettings,
     pub(crate) connection: ConnectionSettings,
     pub(crate) expires: ExpiresSettings,
@@ -35,6 +37,8 @@ pub(crate) struct Level {
     pub(crate) locations: Vec<Location>,
     /// The first `return`.
     pub(crate) answer: Option<Return>,
+    /// `limit_except`.
+    pub(crate) limit_except: Option<LimitExcept>,
     /// `proxy_pass`.
     pub(crate) pass: Option<ProxyPass>,
 }
@@ -42,6 +46,7 @@ pub(crate) struct Level {
 impl Level {
     /// Takes from the enclosing block what this one does not say.
     pub(crate) fn inherit(&mut self, outer: &Self) {
+        self.access.inherit(&outer.access);
         self.body.inherit(&outer.body);
         self.connection.inherit(&outer.connection);
         self.expires.inherit(&outer.expires);

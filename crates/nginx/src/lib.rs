@@ -160,6 +160,7 @@ pub fn parse(source: Arc<Source>, defaults: &Defaults) -> Result<Loaded, Problem
         let block = parser::parse(source, &mut notes);
         tree.extend(Includer::new(defaults.includes, &directory).expand(block, &mut notes));
     }
+    let defaults = &Defaults { conf_dir: Some(directory), ..defaults.clone() };
     let mut declared = HashSet::new();
     context::declared(&tree, &mut declared);
     let mut cx = Ctx::new(defaults.clone(), notes, declared);
