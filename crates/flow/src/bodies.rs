@@ -87,17 +87,12 @@ pub(crate) fn is_in_hand(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Reques
     true
 }
 
-/// Collects the request's body. A client that waits for 100 (RFC 9110 10.1.1) is told to go on.
+/// Collects the request's body. A client that waits for 100 (RFC 9110 10.1.1) is told to go on by the first
+/// reading of it.
 ///
 /// # Errors
 /// The body's own; `Internal` where the disk fails.
 pub(crate) async fn collect_body(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<()> {
-    let http = &task.conn.http;
-    let awaits = http.body_open() && req.head.headers.has(Name::Expect);
-    if awaits && req.head.version == Version::Http11 && !http.has_buffered() {
-        let limit = task.listener.send_timeout;
-        http.write([b"HTTP/1.1 100 Continue\r\n\r\n", b"", b""], limit).await?;
-    }
     req.head.headers.remove(Name::Expect);
     let rules = &plan.bodies.collect;
     let collected = collect(rules, std::mem::take(&mut req.body)).await?;
