@@ -167,14 +167,17 @@ fn what_has_no_value_is_told_from_what_is_empty() {
     };
     let plain = get("");
     for name in ["$https", "$is_args", "$request_completion", "$pipe"] {
-        assert!(has(name, &request("GET / HTTP/1.1", "")), "{name}");
+        assert!(has(name, &request("GET / HTTP/1.1", "Host: a\r\n")), "{name}");
     }
     for name in
         ["$http_none", "$remote_user", "$content_length", "$proxy_port", "$upstream_addr", "$arg_none"]
     {
         assert!(!has(name, &plain), "{name}");
     }
-    assert!(!has("$args", &request("GET /? HTTP/1.1", "")) && has("$args", &request("GET /?a HTTP/1.1", "")));
+    assert!(
+        !has("$args", &request("GET /? HTTP/1.1", "Host: a\r\n"))
+            && has("$args", &request("GET /?a HTTP/1.1", "Host: a\r\n"))
+    );
 }
 
 #[test]
