@@ -29,6 +29,7 @@ mod limits {
 mod routing {
     mod actions;
     mod files;
+    mod files_beside;
     mod hosts;
     mod paths;
 }
@@ -52,6 +53,6 @@ mod operations {
     mod upgrade;
 }
 mod vars {
-    mod beside;
+    pub(crate) mod beside;
     mod regex;
 }

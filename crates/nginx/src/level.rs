@@ -10,6 +10,7 @@ use crate::directives::proxy::ProxySettings;
 use crate::directives::proxy_pass::ProxyPass;
 use crate::directives::realip::RealIpSettings;
 use crate::directives::static_files::StaticSettings;
+use bifrons_model::Builtin;
 use std::collections::HashSet;
 
 /// The settings of one block.
@@ -33,6 +34,8 @@ pub(crate) struct Level {
     pub(crate) locations: Vec<Location>,
     /// The first `return`.
     pub(crate) answer: Option<Return>,
+    /// `empty_gif` or `stub_status`.
+    pub(crate) builtin: Option<Builtin>,
     /// `proxy_pass`.
     pub(crate) pass: Option<ProxyPass>,
 }
