@@ -14,9 +14,6 @@ const GIF: &[u8] =
 /// When that picture was last changed, as nginx has it.
 const GIF_MODIFIED: &str = "Mon, 28 Sep 1970 06:00:00 GMT";
 
-/// The value of `Allow` that belongs to an answer 405.
-pub const ALLOW: &str = "GET, HEAD";
-
 /// The answer.
 ///
 /// # Errors
