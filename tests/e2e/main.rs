@@ -53,6 +53,9 @@ mod operations {
     mod upgrade;
 }
 mod vars {
+    mod access;
     pub(crate) mod beside;
+    mod logs;
+    mod maps;
     mod regex;
 }

@@ -37,6 +37,8 @@ pub struct ConnCx {
     pub facts: Rc<ConnFacts>,
     /// The connection.
     pub http: Rc<Conn>,
+    /// Whether the head at hand came before the answer to the request before it was over.
+    pub pipelined: Cell<bool>,
     addr: Addr,
     /// What earlier requests have consumed.
     counted: Cell<u64>,
@@ -117,6 +119,7 @@ pub async fn serve(
         worker,
         facts: Rc::new(facts),
         http,
+        pipelined: Cell::new(false),
         addr: accepted.addr,
         counted: Cell::new(0),
         _admitted: accepted.admitted,

@@ -29,13 +29,20 @@ impl<'a> Task<'a> {
     /// At the beginning of a request.
     pub(crate) fn new(conn: &'a ConnCx, plans: &'a (Rc<Local>, Arc<ListenerPlan>)) -> Self {
         let (local, listener) = plans;
+        let mut cx = ReqCx::new(conn.facts.clone(), clock::read());
+        cx.is_pipelined = conn.pipelined.get();
+        if local.variables.is_some() {
+            cx.computed.clone_from(&local.variables);
+            // One of them may ask for our end's address, at any time.
+            conn.facts.local.get_or_init(|| conn.http.stream().local_addr());
+        }
         Self {
             conn,
             local,
             listener,
             host: None,
             route: listener.fallback.clone(),
-            cx: ReqCx::new(conn.facts.clone(), clock::read()),
+            cx,
             res: None,
             active: None,
             counted: Share::of(&conn.worker, listener.stats.requests_active),

@@ -15,6 +15,7 @@ use bifrons_model::{Builtin, ClientAbort, Config, ForwardedField};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
 use bifrons_route::{HostTable, PathRules, RouteTable};
+use bifrons_variables::VariableSet;
 use smallvec::SmallVec;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Snapshot {
     pub listeners: Vec<Arc<ListenerPlan>>,
     /// The clusters; routes name them by their place here.
     pub clusters: Vec<Arc<ClusterPlan>>,
+    /// Variables that it computes; `None` where it has none.
+    pub variables: Option<Arc<VariableSet>>,
 }
 
 impl Snapshot {

@@ -1,9 +1,10 @@
 //! What is known about a request besides its messages: filled in on the way, read by filters,
 //! templates, metrics and the access log.
 
+use crate::vars::Computed;
 use bifrons_core::{Error, Kind};
 use smallvec::SmallVec;
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -62,6 +63,15 @@ pub struct Attempt {
     pub error: Option<Kind>,
 }
 
+/// Values of computed variables.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// By their places in the set.
+    pub(crate) values: Vec<(usize, Vec<u8>)>,
+    /// Named groups of the regexes that computing has matched.
+    pub(crate) named: Vec<(Box<str>, Vec<u8>)>,
+}
+
 /// What is known about one request.
 pub struct ReqCx {
     /// Its connection.
@@ -92,8 +102,16 @@ pub struct ReqCx {
     pub captures: SmallVec<[Vec<u8>; 0]>,
     /// Variables that the configuration declares, and their values.
     pub variables: Vec<(Box<str>, Vec<u8>)>,
+    /// Variables that the configuration computes; `None` where it has none.
+    pub computed: Option<Rc<dyn Computed>>,
+    /// What was computed of them so far.
+    pub(crate) kept: RefCell<Kept>,
     /// Tries upstream.
     pub attempts: SmallVec<[Attempt; 1]>,
+    /// Where among them those of another route begin, after a reroute.
+    pub attempt_groups: SmallVec<[usize; 0]>,
+    /// Whether its head had come before the answer to the request before it was over.
+    pub is_pipelined: bool,
     /// `$request_id`, made when it is first needed.
     pub request_id: OnceCell<[u8; 32]>,
     /// `traceparent` as it goes upstream.
@@ -132,7 +150,11 @@ impl ReqCx {
             filename: None,
             captures: SmallVec::new(),
             variables: Vec::new(),
+            computed: None,
+            kept: RefCell::default(),
             attempts: SmallVec::new(),
+            attempt_groups: SmallVec::new(),
+            is_pipelined: false,
             request_id: OnceCell::new(),
             traceparent: OnceCell::new(),
             reroutes: 0,
@@ -159,6 +181,22 @@ impl ReqCx {
             }
             id
         })
+    }
+
+    /// Notes a named group that matched while a variable was computed; it is a variable from then on.
+    pub fn note_named(&self, name: &str, value: &[u8]) {
+        let mut kept = self.kept.borrow_mut();
+        match kept.named.iter_mut().find(|(known, _)| **known == *name) {
+            Some((_, old)) => value.clone_into(old),
+            None => kept.named.push((name.into(), value.to_vec())),
+        }
+    }
+
+    /// Notes that what follows is sent upstream by a route of its own.
+    pub fn begin_attempts(&mut self) {
+        if !self.attempts.is_empty() {
+            self.attempt_groups.push(self.attempts.len());
+        }
     }
 
     /// Notes an error that did not become an answer, the first one only.

@@ -1,4 +1,5 @@
-//! The variables that a YAML configuration declares itself: the named groups of its regular expressions.
+//! The variables that a YAML configuration declares itself: those under `variables:`, and the named groups of
+//! its regular expressions.
 
 use bifrons_config::yaml::Node;
 use std::collections::HashSet;
@@ -12,21 +13,35 @@ pub fn declared(root: &Node) -> HashSet<String> {
         let routes = host.entry("routes").map(Node::items).unwrap_or_default();
         routes.iter().filter_map(|route| route.entry("path")).for_each(|path| take(path, &mut names));
     }
+    for entry in root.entry("variables").map(Node::entries).unwrap_or_default() {
+        names.extend(Some(entry.name()).filter(|name| is_name(name)).map(str::to_ascii_lowercase));
+        let values = entry.value.entry("map").and_then(|map| map.entry("values"));
+        for value in values.map(Node::entries).unwrap_or_default() {
+            take_groups(value.name(), &mut names);
+        }
+    }
     names
 }
 
 /// The named groups of all patterns of a tree that are regular expressions.
 fn take(patterns: &Node, names: &mut HashSet<String>) {
     patterns.walk(&mut |node| {
-        let Some(pattern) = node.text().filter(|text| text.starts_with('~')) else { return };
-        // `(?<name>…)` and `(?P<name>…)`. What is no regular expression is told when the value is read.
-        for (at, _) in pattern.match_indices("(?") {
-            let rest = pattern.get(at + 2..).unwrap_or_default();
-            let rest = rest.strip_prefix('P').unwrap_or(rest);
-            let name = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).map(|(name, _)| name);
-            names.extend(name.filter(|name| is_name(name)).map(str::to_ascii_lowercase));
-        }
+        node.text().into_iter().for_each(|text| take_groups(text, names));
     });
+}
+
+/// The named groups of a text that is a regular expression: one that begins with `~`.
+fn take_groups(pattern: &str, names: &mut HashSet<String>) {
+    if !pattern.starts_with('~') {
+        return;
+    }
+    // `(?<name>…)` and `(?P<name>…)`. What is no regular expression is told when the value is read.
+    for (at, _) in pattern.match_indices("(?") {
+        let rest = pattern.get(at + 2..).unwrap_or_default();
+        let rest = rest.strip_prefix('P').unwrap_or(rest);
+        let name = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).map(|(name, _)| name);
+        names.extend(name.filter(|name| is_name(name)).map(str::to_ascii_lowercase));
+    }
 }
 
 fn is_name(name: &str) -> bool {

@@ -8,6 +8,7 @@ use crate::directives::core::Main;
 use crate::directives::http::Http;
 use crate::directives::server::Server;
 use crate::directives::upstream::Upstream;
+use crate::directives::variables;
 use crate::level::Level;
 use crate::notes::Notes;
 use crate::tree::{Directive, Word};
@@ -265,7 +266,8 @@ fn missing_semicolon(directive: &Directive) -> Option<String> {
 /// The variables that a tree declares by named groups of regular expressions, without `$`.
 pub(crate) fn declared(block: &[Directive], names: &mut HashSet<String>) {
     for directive in block {
-        for word in &directive.args {
+        names.extend(variables::defines(directive).map(str::to_ascii_lowercase));
+        for word in std::iter::once(&directive.name).chain(&directive.args) {
             // `(?<name>…)`, `(?P<name>…)`, `(?'name'…)`; `(?<=` and `(?<!` look behind.
             for (at, _) in word.text.match_indices("(?") {
                 let rest = &word.text[at + 2..];

@@ -5,6 +5,7 @@
 //! read where the family writes the model. A new family is a file and a line in [`LISTS`].
 
 pub(crate) mod accepted;
+pub(crate) mod access;
 pub(crate) mod connection;
 pub(crate) mod core;
 pub(crate) mod events;
@@ -22,6 +23,7 @@ pub(crate) mod realip;
 pub(crate) mod server;
 pub(crate) mod static_files;
 pub(crate) mod upstream;
+pub(crate) mod variables;
 
 use crate::directive::Spec;
 use std::collections::HashMap;
@@ -36,6 +38,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Locations", location::DIRECTIVES),
     ("Connections of clients", connection::DIRECTIVES),
     ("Real address of the client", realip::DIRECTIVES),
+    ("Access", access::DIRECTIVES),
     ("Proxying", proxy_pass::DIRECTIVES),
     ("Proxying", proxy::DIRECTIVES),
     ("Upstreams", upstream::DIRECTIVES),
@@ -43,6 +46,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Fields of answers", expires::DIRECTIVES),
     ("Files", files::DIRECTIVES),
     ("Files", static_files::DIRECTIVES),
+    ("Variables", variables::DIRECTIVES),
     ("Logs", log::DIRECTIVES),
     ("Accepted", accepted::DIRECTIVES),
     ("Not yet", later::DIRECTIVES),

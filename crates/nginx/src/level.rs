@@ -1,5 +1,6 @@
 //! The settings of one `http`, `server` or `location` block.
 
+use crate::directives::access::{AccessSettings, LimitExcept};
 use crate::directives::connection::ConnectionSettings;
 use crate::directives::expires::ExpiresSettings;
 use crate::directives::files::FileSettings;
@@ -16,6 +17,7 @@ use std::collections::HashSet;
 /// The settings of one block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Level {
+    pub(crate) access: AccessSettings,
     pub(crate) connection: ConnectionSettings,
     pub(crate) expires: ExpiresSettings,
     pub(crate) files: FileSettings,
@@ -36,6 +38,8 @@ pub(crate) struct Level {
     pub(crate) answer: Option<Return>,
     /// `empty_gif` or `stub_status`.
     pub(crate) builtin: Option<Builtin>,
+    /// `limit_except`.
+    pub(crate) limit_except: Option<LimitExcept>,
     /// `proxy_pass`.
     pub(crate) pass: Option<ProxyPass>,
 }
@@ -43,6 +47,7 @@ pub(crate) struct Level {
 impl Level {
     /// Takes from the enclosing block what this one does not say.
     pub(crate) fn inherit(&mut self, outer: &Self) {
+        self.access.inherit(&outer.access);
         self.connection.inherit(&outer.connection);
         self.expires.inherit(&outer.expires);
         self.files.inherit(&outer.files);

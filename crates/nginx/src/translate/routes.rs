@@ -154,9 +154,15 @@ impl Emitter<'_> {
     }
 
     fn location(&mut self, location: &Location, matcher: &Matcher, condition: Option<Condition>) {
-        if let Ok(pattern) = matcher.pattern() {
-            self.route(&location.level, pattern, condition, Some(location.place.clone()));
+        let Ok(pattern) = matcher.pattern() else { return };
+        let place = Some(location.place.clone());
+        // A `return` comes before anybody is asked who he is.
+        if let Some(limit) = location.level.limit_except.as_ref().filter(|_| location.level.answer.is_none())
+        {
+            let others = limit.condition(condition.as_ref());
+            self.route(&limit.level, pattern.clone(), Some(others), place.clone());
         }
+        self.route(&location.level, pattern, condition, place);
     }
 
     /// One route with the action that the block has.
@@ -169,6 +175,9 @@ impl Emitter<'_> {
     ) {
         let mut route = self.plain(level, pattern, place);
         route.condition = condition;
+        if level.answer.is_none() {
+            route.filters.splice(..0, level.access.emit().into_iter().map(At::from));
+        }
         if let Some(answer) = &level.answer {
             answer.emit(level.files.media_type(level.matcher.as_ref()), &mut route);
         } else if let Some(pass) = &level.pass {
