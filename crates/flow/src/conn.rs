@@ -102,17 +102,18 @@ pub async fn serve(
         // A wildcard listener: the kernel knows, and is asked when somebody wants it.
         Addr::Inet(_) => OnceCell::new(),
     };
+    let http = Rc::new(Conn::new(stream, Side::Downstream));
     let facts = ConnFacts {
         listener: listener.name.clone(),
         peer: accepted.peer,
         peer_text: peer_text(accepted.peer),
         local: local_addr,
+        socket: Rc::downgrade(&http),
         is_tls: false,
         serial: accepted.serial,
         accepted: accepted.at,
         requests: Cell::new(0),
     };
-    let http = Rc::new(Conn::new(stream, Side::Downstream));
     worker.register(accepted.serial, &http);
     let cx = ConnCx {
         _active: Share::of(&worker, listener.stats.active),

@@ -31,11 +31,7 @@ impl<'a> Task<'a> {
         let (local, listener) = plans;
         let mut cx = ReqCx::new(conn.facts.clone(), clock::read());
         cx.is_pipelined = conn.pipelined.get();
-        if local.variables.is_some() {
-            cx.computed.clone_from(&local.variables);
-            // One of them may ask for our end's address, at any time.
-            conn.facts.local.get_or_init(|| conn.http.stream().local_addr());
-        }
+        cx.computed.clone_from(&local.variables);
         Self {
             conn,
             local,

@@ -1,12 +1,13 @@
 //! What is known about a request besides its messages: filled in on the way, read by filters,
 //! templates, metrics and the access log.
 
+use crate::h1::Conn;
 use crate::vars::Computed;
 use bifrons_core::{Error, Kind};
 use smallvec::SmallVec;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::Instant;
@@ -21,6 +22,8 @@ pub struct ConnFacts {
     pub peer_text: Box<str>,
     /// Our end, asked of the kernel when it is first needed.
     pub local: OnceCell<Option<SocketAddr>>,
+    /// The connection itself; none in tests.
+    pub socket: Weak<Conn>,
     /// Whether the connection is encrypted.
     pub is_tls: bool,
     /// Serial number in the process.

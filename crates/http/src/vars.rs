@@ -56,6 +56,10 @@ impl Lookup for Scope<'_> {
             | Var::Connection
             | Var::ConnectionRequests
             | Var::ConnectionTime
+            | Var::TcpinfoRtt
+            | Var::TcpinfoRttvar
+            | Var::TcpinfoSndCwnd
+            | Var::TcpinfoRcvSpace
             | Var::Listener => self.connection(var, out),
             Var::Status
             | Var::BodyBytesSent
@@ -129,7 +133,8 @@ impl Scope<'_> {
     fn connection(&self, var: &Var, out: &mut Vec<u8>) -> bool {
         let cx = self.cx;
         let conn = &cx.conn;
-        let local = || *conn.local.get_or_init(|| None);
+        let local = || *conn.local.get_or_init(|| conn.socket.upgrade()?.stream().local_addr());
+        let tcp = || conn.socket.upgrade()?.stream().tcp_info();
         match var {
             Var::RemoteAddr => return address(cx.client.map(|addr| addr.ip()), out),
             Var::RemotePort => return number(cx.client.map(|addr| addr.port()), out),
@@ -148,6 +153,10 @@ impl Scope<'_> {
             Var::Connection => return number(Some(conn.serial), out),
             Var::ConnectionRequests => return number(Some(conn.requests.get()), out),
             Var::ConnectionTime => seconds(conn.accepted.elapsed(), out),
+            Var::TcpinfoRtt => return number(tcp().map(|info| info.rtt_us), out),
+            Var::TcpinfoRttvar => return number(tcp().map(|info| info.rtt_var_us), out),
+            Var::TcpinfoSndCwnd => return number(tcp().map(|info| info.send_window), out),
+            Var::TcpinfoRcvSpace => return number(tcp().map(|info| info.receive_space), out),
             Var::Listener => out.extend_from_slice(conn.listener.as_bytes()),
             _ => return false,
         }

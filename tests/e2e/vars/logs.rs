@@ -153,6 +153,23 @@ fn pipelined_requests_are_marked() {
 }
 
 #[test]
+fn the_kernels_numbers_are_told() {
+    let proxy = bifrons_testkit::Proxy::nginx(
+        r#"
+        http {
+            map $server_port $known { default "port $server_port"; "" none; }
+            server { listen @web@; return 200 "$tcpinfo_rtt $tcpinfo_rttvar $tcpinfo_snd_cwnd $tcpinfo_rcv_space $known"; }
+        }
+        "#,
+    )
+    .start();
+    let text = proxy.client().get("/").text().to_owned();
+    let mut words = text.split(' ');
+    assert!(words.by_ref().take(4).all(|word| word.parse::<u32>().is_ok()), "{text}");
+    assert!(text.ends_with(&format!("port {}", proxy.addr("web").port())), "{text}");
+}
+
+#[test]
 fn a_name_from_a_client_leads_nowhere_else() {
     let origin = origin();
     let both = both(&origin);

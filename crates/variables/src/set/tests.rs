@@ -5,7 +5,7 @@ use bifrons_core::Limits;
 use bifrons_http::h1::parse::{self, Parsed};
 use bifrons_http::{ConnFacts, ReqCx, RequestHead};
 use std::cell::{Cell, OnceCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use tokio::time::Instant;
 
 fn cx(set: VariableSet) -> ReqCx {
@@ -14,6 +14,7 @@ fn cx(set: VariableSet) -> ReqCx {
         peer: Some("203.0.113.5:4711".parse().unwrap()),
         peer_text: "203.0.113.5".into(),
         local: OnceCell::from(None),
+        socket: Weak::new(),
         is_tls: false,
         serial: 1,
         accepted: Instant::now(),
