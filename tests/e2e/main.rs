@@ -38,6 +38,7 @@ mod limits {
 mod routing {
     mod actions;
     mod files;
+    mod files_beside;
     mod hosts;
     mod paths;
 }
@@ -63,7 +64,7 @@ mod operations {
 }
 mod vars {
     mod access;
-    mod beside;
+    pub(crate) mod beside;
     mod logs;
     mod maps;
     mod regex;

@@ -80,6 +80,14 @@ impl Edits {
         }
     }
 
+    /// Adds to `out` what is to be added to that response.
+    pub fn render_response(&self, cx: &ReqCx, req: &RequestHead, res: &ResponseHead, out: &mut Headers) {
+        SCRATCH.with_borrow_mut(|(values, ends)| {
+            self.render(&Scope { cx, req, res: Some(res) }, values, ends);
+            self.apply(out, values, ends);
+        });
+    }
+
     /// All values first, so that they see the message as it came.
     fn render(&self, scope: &Scope<'_>, values: &mut Vec<u8>, ends: &mut Vec<usize>) {
         values.clear();

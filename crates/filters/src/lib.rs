@@ -14,6 +14,7 @@ pub mod filter;
 pub mod replace_body;
 pub mod request_headers;
 pub mod response_headers;
+pub mod response_trailers;
 pub mod satisfy_any;
 pub mod spec;
 #[cfg(test)]
@@ -27,6 +28,8 @@ spec::filters! {
     RequestHeaders(request_headers::Config),
     /// Changes the fields of responses.
     ResponseHeaders(response_headers::Config),
+    /// Adds fields behind the body of responses.
+    ResponseTrailers(response_trailers::Config),
     /// Says how long answers may be kept.
     Expires(expires::Config),
     /// Says which characters texts are written in.

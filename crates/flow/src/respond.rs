@@ -31,7 +31,7 @@ pub fn to(task: &mut Task<'_>, head: &RequestHead, err: Error) -> Response {
     let mut res = of_status(head, status);
     if err.kind() == Kind::Method {
         let allow = match &task.route.action {
-            Action::Files(_) => Files::ALLOW,
+            Action::Files(_) | Action::Builtin(_) => Files::ALLOW,
             _ => ALLOW,
         };
         res.head.headers.append_as("Allow", allow.as_bytes());

@@ -12,7 +12,7 @@ use bifrons_http::h1::Pace;
 use bifrons_http::h1::conn::HeadPace;
 use bifrons_http::pool::Keep;
 use bifrons_http::{FieldName, Version};
-use bifrons_model::{ClientAbort, Config, ForwardedField};
+use bifrons_model::{Builtin, ClientAbort, Config, ForwardedField};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
 use bifrons_route::{HostTable, PathRules, RouteTable};
@@ -163,6 +163,8 @@ pub enum Action {
     },
     /// Answers with files.
     Files(Box<FilesPlan>),
+    /// Answers itself.
+    Builtin(Builtin),
     /// Routes again with this path and query.
     Reroute(Template),
 }

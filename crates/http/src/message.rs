@@ -91,6 +91,11 @@ pub trait Transform {
     /// # Errors
     /// As for a piece.
     fn end(&mut self) -> Result<Bytes>;
+
+    /// Fields behind the body, besides those it has; asked once, at its end.
+    fn trailers(&mut self) -> Option<Headers> {
+        None
+    }
 }
 
 /// A body under a transform.
@@ -176,7 +181,7 @@ impl Body {
     pub fn take_trailers(&mut self) -> Option<Headers> {
         match self {
             Self::H1(body) => body.take_trailers(),
-            Self::Changed(changed) => changed.inner.take_trailers(),
+            Self::Changed(changed) => changed.take_trailers(),
             Self::Paced(paced) => paced.inner.take_trailers(),
             _ => None,
         }
@@ -219,6 +224,15 @@ impl FileBody {
 }
 
 impl Changed {
+    fn take_trailers(&mut self) -> Option<Headers> {
+        let Some(added) = self.transform.trailers() else { return self.inner.take_trailers() };
+        let Some(mut all) = self.inner.take_trailers() else { return Some(added) };
+        for (_, name, value) in added.iter() {
+            all.append(name, value);
+        }
+        Some(all)
+    }
+
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         // Bounded: every turn takes a piece of the inner body, which ends.
         while !self.ended {

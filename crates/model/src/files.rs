@@ -333,6 +333,16 @@ impl FileLinks {
     }
 }
 
+/// An answer that the proxy makes itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Builtin {
+    /// A transparent GIF of one pixel.
+    EmptyGif,
+    /// Counts of connections and requests, in the form of nginx's `stub_status`.
+    Status,
+}
+
 /// Open files, directories and errors that each worker keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -17,7 +17,7 @@ pub use buffering::{
 pub use cluster::{Cluster, KeepAlive, Retry, RetryOn, UpstreamTimeouts};
 pub use declared::declared;
 pub use files::{
-    Browse, BrowseFormat, FileCache, FileLinks, IfModifiedSince, Negotiation, PrecompressedCoding,
+    Browse, BrowseFormat, Builtin, FileCache, FileLinks, IfModifiedSince, Negotiation, PrecompressedCoding,
     StaticFiles, VaryField,
 };
 pub use host::Host;

@@ -2,7 +2,7 @@
 
 use crate::buffering::{AccelField, Bandwidth, RequestBuffering, ResponseBuffering, SentRequest};
 use crate::cluster::{Retry, UpstreamTimeouts};
-use crate::files::StaticFiles;
+use crate::files::{Builtin, StaticFiles};
 use crate::shorthand::{same_fields, string_or_map};
 use bifrons_config::units::Size;
 use bifrons_config::{At, Template};
@@ -42,6 +42,10 @@ pub struct Route {
     /// Action: answer with files.
     #[serde(rename = "static", skip_serializing_if = "Option::is_none")]
     pub files: Option<At<StaticFiles>>,
+    /// Action: an answer that the proxy makes itself: `empty_gif` (a transparent picture of one pixel) or
+    /// `status` (counts of connections and requests, in the form of nginx's `stub_status`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub builtin: Option<At<Builtin>>,
     /// Action: route again with this path and query, at most ten times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reroute: Option<At<Template>>,

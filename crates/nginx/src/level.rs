@@ -12,6 +12,7 @@ use crate::directives::proxy::ProxySettings;
 use crate::directives::proxy_pass::ProxyPass;
 use crate::directives::realip::RealIpSettings;
 use crate::directives::static_files::StaticSettings;
+use bifrons_model::Builtin;
 use std::collections::HashSet;
 
 /// The settings of one block.
@@ -37,6 +38,8 @@ pub(crate) struct Level {
     pub(crate) locations: Vec<Location>,
     /// The first `return`.
     pub(crate) answer: Option<Return>,
+    /// `empty_gif` or `stub_status`.
+    pub(crate) builtin: Option<Builtin>,
     /// `limit_except`.
     pub(crate) limit_except: Option<LimitExcept>,
     /// `proxy_pass`.

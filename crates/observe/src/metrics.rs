@@ -148,6 +148,19 @@ impl Registry {
         self.set(self.process.reload_successful, 0);
     }
 
+    /// What all series of a family count together; of a counter or gauge.
+    pub fn total(&self, metric: Metric) -> i64 {
+        debug_assert_ne!(metric.family().kind, Type::Histogram);
+        let slots: Vec<u32> = match lock(&self.state).series.get(metric as usize) {
+            Some(series) => series.values().copied().collect(),
+            None => Vec::new(),
+        };
+        let mut shards: Vec<Arc<Slots>> = lock(&self.shards).clone();
+        shards.push(Arc::clone(&self.control));
+        let values = shards.iter().flat_map(|shard| slots.iter().filter_map(|slot| shard.read(*slot)));
+        values.fold(0_u64, u64::wrapping_add).cast_signed()
+    }
+
     /// Has `collect` add families of its own to every [`Registry::render`].
     pub fn on_render(&self, collect: impl Fn(&mut Exposition) + Send + Sync + 'static) {
         lock(&self.collectors).push(Box::new(collect));

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 /// The proxy, and an nginx where one is installed.
-pub(super) struct Beside {
-    pub(super) ours: Proxy,
+pub(crate) struct Beside {
+    pub(crate) ours: Proxy,
     nginx: Option<Nginx>,
 }
 
@@ -25,7 +25,7 @@ const FIELDS: [&str; 6] = ["Location", "WWW-Authenticate", "X-A", "X-B", "X-C", 
 impl Beside {
     /// With that `http` block, in which `@web@` is where it listens and `@dir@` a directory with `files`.
     #[track_caller]
-    pub(super) fn with(http: &str, files: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(http: &str, files: &[(&str, &str)]) -> Self {
         let mut setup = Proxy::nginx(&format!("events {{ }}\nhttp {{\n{http}\n}}\n"));
         for (name, content) in files {
             setup = setup.file(name, content);
@@ -35,14 +35,14 @@ impl Beside {
 
     /// Without files.
     #[track_caller]
-    pub(super) fn start(http: &str) -> Self {
+    pub(crate) fn start(http: &str) -> Self {
         Self::with(http, &[])
     }
 
     /// The proxy's answer to a request on a connection of its own, once it was compared with nginx's: status,
     /// fields that a configuration sets, and the body where it is none of an error page.
     #[track_caller]
-    pub(super) fn ask(&self, request: &str) -> Message {
+    pub(crate) fn ask(&self, request: &str) -> Message {
         let ours = self.ours.client().ask(request);
         if let Some(nginx) = &self.nginx {
             let theirs = Wire::connect(nginx.addr).ask(request);
@@ -51,9 +51,16 @@ impl Beside {
         ours
     }
 
+    /// The answers of both to a request, each on a connection of its own; nginx's where one is installed.
+    #[track_caller]
+    pub(crate) fn both(&self, request: &str) -> (Message, Option<Message>) {
+        let nginx = self.nginx.as_ref().map(|nginx| Wire::connect(nginx.addr).ask(request));
+        (self.ours.client().ask(request), nginx)
+    }
+
     /// As [`Self::ask`] for a GET to the host `a.example`: the body.
     #[track_caller]
-    pub(super) fn get(&self, path: &str) -> String {
+    pub(crate) fn get(&self, path: &str) -> String {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: a.example\r\n\r\n")).text().to_owned()
     }
 }

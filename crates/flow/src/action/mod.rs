@@ -1,5 +1,6 @@
 //! What a route does: proxy, redirect, a fixed answer, files, or routing again.
 
+mod builtin;
 mod files;
 
 use crate::forward;
@@ -34,6 +35,7 @@ pub async fn answer(action: &Action, task: &mut Task<'_>, req: &mut Request) -> 
         Action::Respond { status, body, content_type, fields } => {
             respond(task, &req.head, *status, (body, content_type.as_ref()), fields)
         }
+        Action::Builtin(builtin) => builtin::answer(*builtin, task, &req.head)?,
         Action::Files(plan) => files::answer(plan, task, &req.head)?,
         Action::Reroute(target) => return Ok(Outcome::Reroute(render(task, &req.head, target))),
     };

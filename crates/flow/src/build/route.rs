@@ -96,9 +96,10 @@ fn action(cx: &mut Cx<'_>, route: &Route) -> Action {
         route.redirect.is_some(),
         route.respond.is_some(),
         route.files.is_some(),
+        route.builtin.is_some(),
         route.reroute.is_some(),
     ];
-    let words = "`proxy`, `redirect`, `respond`, `static` or `reroute`";
+    let words = "`proxy`, `redirect`, `respond`, `static`, `builtin` or `reroute`";
     match actions.iter().filter(|there| **there).count() {
         0 => cx.problem(
             &route.path.place,
@@ -123,6 +124,9 @@ fn action(cx: &mut Cx<'_>, route: &Route) -> Action {
     }
     if let Some(files) = &route.files {
         return files::action(cx, &route.path.value, files);
+    }
+    if let Some(builtin) = &route.builtin {
+        return Action::Builtin(builtin.value);
     }
     match &route.reroute {
         Some(target) => Action::Reroute(target.value.clone()),

@@ -5,12 +5,13 @@ use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::Directive;
 use bifrons_config::Template;
-use bifrons_filters::{FilterConfig, response_headers};
+use bifrons_filters::{FilterConfig, response_headers, response_trailers};
 
 settings! {
     /// Fields that answers get.
     HeaderSettings {
         add: Vec<AddHeader>,
+        trailers: Vec<AddHeader>,
     }
 }
 
@@ -29,7 +30,15 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::Range(2, 3),
         "Adds a field to answers of status 200, 201, 204, 206, 301, 302, 303, 304, 307 and 308; with `always` \
          to all. A block that has any takes none from the enclosing one.",
-        add_header,
+        |cx, d| add(cx, d, |cx| &mut cx.level.headers.add),
+    ),
+    Spec::new(
+        "add_trailer",
+        Contexts::LEVELS,
+        Args::Range(2, 3),
+        "Adds a field behind the body of answers of those statuses, which are sent in chunks then; with `always` \
+         of all. Variables are those that are known when the answer begins.",
+        |cx, d| add(cx, d, |cx| &mut cx.level.headers.trailers),
     ),
     Spec::new(
         "server_tokens",
@@ -44,7 +53,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     .default("on"),
 ];
 
-fn add_header(cx: &mut Ctx, directive: &Directive) {
+fn add(cx: &mut Ctx, directive: &Directive, list: fn(&mut Ctx) -> &mut Option<Vec<AddHeader>>) {
     let always = match directive.arg(2) {
         None => false,
         Some(word) if word.text == "always" => true,
@@ -58,10 +67,10 @@ fn add_header(cx: &mut Ctx, directive: &Directive) {
         return cx.problem(&directive.args[0], format!("\"{name}\" is no field name"));
     }
     if is_framing(&name) {
-        let what = format!("\"add_header {name}\"");
+        let what = format!("\"{} {name}\"", directive.name.text);
         return cx.later(directive.args[0].place.clone(), &what, "");
     }
-    cx.level.headers.add.get_or_insert_default().push(AddHeader { name, value, always });
+    list(cx).get_or_insert_default().push(AddHeader { name, value, always });
 }
 
 /// Whether it is a token (RFC 9110 5.6.2).
@@ -76,6 +85,25 @@ pub(crate) fn is_framing(name: &str) -> bool {
 }
 
 impl HeaderSettings {
+    /// The filters that add fields behind bodies.
+    pub(crate) fn emit_trailers(&self) -> Vec<FilterConfig> {
+        let mut filters: Vec<response_trailers::Config> = Vec::new();
+        for field in self.trailers.iter().flatten() {
+            let statuses =
+                if field.always { Vec::new() } else { response_headers::Config::NGINX_STATUSES.to_vec() };
+            match filters.iter_mut().find(|filter| filter.statuses == statuses) {
+                Some(filter) => {
+                    filter.add.insert(field.name.clone(), field.value.clone());
+                }
+                None => filters.push(response_trailers::Config {
+                    add: [(field.name.clone(), field.value.clone())].into(),
+                    statuses,
+                }),
+            }
+        }
+        filters.into_iter().map(FilterConfig::ResponseTrailers).collect()
+    }
+
     /// The filters that do it. Answers pass filters from the last to the first, so what was written first
     /// comes last.
     pub(crate) fn emit(&self) -> Vec<FilterConfig> {

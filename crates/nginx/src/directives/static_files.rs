@@ -8,7 +8,7 @@ use crate::values::{self, Invalid, param};
 use bifrons_config::Template;
 use bifrons_config::units::Dur;
 use bifrons_model::{
-    Browse, BrowseFormat, FileCache, FileLinks, IfModifiedSince, Negotiation, PrecompressedCoding,
+    Browse, BrowseFormat, Builtin, FileCache, FileLinks, IfModifiedSince, Negotiation, PrecompressedCoding,
     StaticFiles, VaryField,
 };
 use std::time::Duration;
@@ -49,6 +49,20 @@ pub(crate) enum Precompressed {
 }
 
 pub(crate) const DIRECTIVES: &[Spec] = &[
+    Spec::new(
+        "empty_gif",
+        Contexts::LOCATION,
+        Args::Exact(0),
+        "Answers with a transparent picture of one pixel.",
+        |cx, _| cx.level.builtin = Some(Builtin::EmptyGif),
+    ),
+    Spec::new(
+        "stub_status",
+        Contexts::SERVER.or(Contexts::LOCATION),
+        Args::Range(0, 1),
+        "Answers with counts of connections and requests. Heads that are being read count as waiting.",
+        |cx, _| cx.level.builtin = Some(Builtin::Status),
+    ),
     Spec::new("etag", LEVELS, Args::Flag, "Whether answers with files have an `ETag`.", |cx, d| {
         cx.once(d, values::flag, |cx| &mut cx.level.statics.etag);
     })

@@ -186,6 +186,8 @@ impl Emitter<'_> {
             level.body.emit(self.cx, &mut proxy, pass.place());
             route.proxy = Some(At::new(proxy, pass.place().clone()));
             route.filters.extend(level.proxy.hide().map(At::from));
+        } else if let Some(builtin) = level.builtin {
+            route.builtin = Some(builtin.into());
         } else {
             let mut files = level.files.emit(self.cx, level.matcher.as_ref());
             level.statics.emit(level.expires.is_utf8(), &mut files);
@@ -197,7 +199,8 @@ impl Emitter<'_> {
     /// Filters of answers, the last one first: nginx sets `Expires`, then adds fields, then the charset.
     fn filters(&mut self, level: &Level) -> Vec<At<FilterConfig>> {
         let charset = level.expires.emit_charset(self.cx);
-        let filters = charset.into_iter().chain(level.headers.emit()).chain(level.expires.emit_expires());
+        let filters = charset.into_iter().chain(level.headers.emit_trailers());
+        let filters = filters.chain(level.headers.emit()).chain(level.expires.emit_expires());
         filters.map(At::from).collect()
     }
 
