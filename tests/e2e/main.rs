@@ -13,11 +13,14 @@ mod traffic;
 mod http1 {
     mod bodies;
     mod connections;
+    mod endings;
     mod fields;
     mod interim;
+    mod leaving;
     mod upgrade;
 }
 mod framing {
+    mod names;
     mod requests;
     mod responses;
 }

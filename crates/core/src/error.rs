@@ -44,6 +44,10 @@ pub enum Kind {
     NoEndpoint,
     /// All endpoints are at their `max_conns`: 503.
     Busy,
+    /// The configuration wants the connection closed without an answer: 444 in the log, as nginx has it.
+    Dropped,
+    /// Nothing has moved in a tunnel for as long as one may rest.
+    TunnelIdle,
     /// Our own disk, configuration or code failed: 500.
     Internal,
 }

@@ -6,7 +6,7 @@ pub mod limits;
 pub mod time;
 
 pub use error::{Error, Kind, Retry, Side};
-pub use limits::Limits;
+pub use limits::{Limits, NameRule, NameRules};
 
 /// What most fallible functions of the way return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -13,6 +13,28 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Whether a lone LF ends a line of the head (RFC 9112 2.2 allows it, nginx does it).
     pub lone_lf: bool,
+    /// What becomes of fields with unusual names; `None`: every token is a name (RFC 9110 5.1).
+    pub names: Option<NameRules>,
+}
+
+/// What becomes of fields whose names some servers take for others, or don't take at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameRules {
+    /// Names with `_`, which CGI and its kin can't tell from `-`: `X_Real_IP`.
+    pub underscores: NameRule,
+    /// Names with other bytes than letters, digits, `-` and `_`.
+    pub irregular: NameRule,
+}
+
+/// What becomes of a field because of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameRule {
+    /// It passes; what is no token is refused.
+    Allow,
+    /// It is left out, also where the name is no token.
+    Drop,
+    /// The message is refused.
+    Refuse,
 }
 
 impl Limits {
@@ -33,6 +55,7 @@ impl Default for Limits {
             fields: Self::FIELDS,
             head_bytes: Self::HEAD_BYTES,
             lone_lf: false,
+            names: None,
         }
     }
 }

@@ -7,15 +7,16 @@ use crate::snapshot::{ClusterPlan, ProxyPlan};
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
 use bifrons_core::{Error, Kind, Result, Retry, Side};
 use bifrons_http::h1::body::Pump;
+use bifrons_http::h1::conn::Progress;
 use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::h1::write::{self, Persist, ToUpstream};
 use bifrons_http::h1::{Conn, H1Body, Pace};
 use bifrons_http::pool::{EndpointKey, Home};
-use bifrons_http::{Attempt, Body, Method, Request, RequestHead, Response, ResponseHead, Version};
+use bifrons_http::{Attempt, Body, Method, Name, Request, RequestHead, Response, ResponseHead, Version};
 use bifrons_model::ClientAbort;
 use bifrons_net::{Addr, clock, dial};
 use bytes::Bytes;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -182,7 +183,15 @@ async fn connect(
         EndpointAddr::Unix(path) => Addr::Unix(path.clone()),
     };
     worker.shard.inc(cluster.stats.connects);
-    let stream = Box::pin(dial::dial(&addr, cluster.bind, plan.connect_timeout)).await.map_err(|err| {
+    let mut dialled = Box::pin(dial::dial(&addr, cluster.bind, plan.connect_timeout));
+    let stream = poll_fn(|cx| match dialled.as_mut().poll(cx) {
+        Poll::Pending => match client_left(cx, plan.client_abort, &task.conn.http) {
+            Some(err) => Poll::Ready(Err(err)),
+            None => Poll::Pending,
+        },
+        Poll::Ready(stream) => Poll::Ready(Ok(stream)),
+    });
+    let stream = stream.await?.map_err(|err| {
         worker.shard.inc(cluster.stats.connect_failures);
         let kind = if err.kind() == std::io::ErrorKind::TimedOut { Kind::Timeout } else { Kind::Connect };
         Error::upstream(kind, format!("connecting to {}: {err}", endpoint.spec().name)).retry(Retry::Safe)
@@ -200,7 +209,7 @@ async fn send(
     (endpoint, upgrade, keeps): (&Endpoint, bool, bool),
 ) -> Result<Option<Pump>> {
     let mut scratch = Vec::new();
-    let announced = req.head.headers.has(bifrons_http::Name::ContentLength);
+    let announced = req.head.headers.has(Name::ContentLength);
     let body_len = req.body.length();
     let sent = Sent { method: req.head.method(), body_len, announced };
     let to = ToUpstream {
@@ -213,7 +222,12 @@ async fn send(
             (_, true, Version::Http10) => Persist::KeepAlive,
             (_, false, _) => Persist::Close,
         },
+        expect: plan.passes_expect,
     };
+    if plan.passes_expect && req.head.headers.has(Name::Expect) {
+        // The endpoint says whether the body may come.
+        task.conn.http.set_expecting(false);
+    }
     let mut out = Vec::with_capacity(1024);
     write::request(&mut out, &req.head, &to);
     let body = match &req.body {
@@ -263,16 +277,16 @@ async fn wait_for_head(
     (line, mut pump): (&Line, Option<Pump>),
 ) -> Result<(ResponseHead, Option<Pump>)> {
     for _ in 0..INTERIM_MAX {
-        let mut looked_at = 0;
+        let mut progress = Progress::default();
         let head = poll_fn(|cx| {
             if let Poll::Ready(Err(err)) = poll_pump(cx, &mut pump) {
                 return Poll::Ready(Err(err));
             }
             // The endpoint's time runs from the end of the request.
             let limit = if pump.is_some() { Duration::MAX } else { plan.read_timeout };
-            let polled = line.conn.poll_response(cx, &cluster.limits, limit, &mut looked_at);
+            let polled = line.conn.poll_response(cx, &cluster.limits, limit, &mut progress);
             if polled.is_pending()
-                && let Some(err) = client_left(cx, plan.client_abort, &task.conn.http, pump.is_some())
+                && let Some(err) = client_left(cx, plan.client_abort, &task.conn.http)
             {
                 return Poll::Ready(Err(err));
             }
@@ -285,7 +299,7 @@ async fn wait_for_head(
                 let err = Error::upstream(Kind::Closed, "closed before the head of an answer");
                 return Err(if line.is_reused { err.retry(Retry::Reused) } else { err });
             }
-            Err(err) if line.is_reused && err.kind() == Kind::Reset && looked_at == 0 => {
+            Err(err) if line.is_reused && err.kind() == Kind::Reset && progress.is_none() => {
                 return Err(err.retry(Retry::Reused));
             }
             Err(err) => return Err(err),
@@ -313,28 +327,25 @@ fn poll_pump(cx: &mut Context<'_>, pump: &mut Option<Pump>) -> Poll<Result<()>> 
 }
 
 /// An error once the client is gone in the sense of the policy.
-pub(crate) fn client_left(
-    cx: &mut Context<'_>,
-    policy: ClientAbort,
-    http: &Conn,
-    is_read: bool,
-) -> Option<Error> {
+pub(crate) fn client_left(cx: &mut Context<'_>, policy: ClientAbort, http: &Conn) -> Option<Error> {
     let stream = http.stream();
-    // Registers for news of the client; whoever reads its body does that already.
-    if policy == ClientAbort::Ignore || is_read || stream.poll_readable(cx).is_pending() {
+    // Registers for news of the client.
+    if policy == ClientAbort::Ignore || stream.poll_readable(cx).is_pending() {
         return None;
     }
-    let gone = match policy {
-        ClientAbort::CancelOnHalfClose => stream.is_read_closed(),
-        _ => stream.is_hung_up(),
-    };
+    let is_ended = stream.is_read_closed();
     // A connection whose first bytes were read without the reactor counts as readable until somebody looks:
-    // nothing is there, so the next news is waited for. A pipelined request stays where it is.
-    if !gone && stream.is_alive() {
+    // nothing is there, so the next news is waited for.
+    if !is_ended && !http.body_open() && stream.is_alive() {
         stream.clear_readable();
-        let _ = stream.poll_readable(cx);
+        if stream.poll_readable(cx).is_pending() {
+            return None;
+        }
     }
-    gone.then(|| Error::downstream(Kind::Closed, "the client left before the answer"))
+    // A pipelined request, a body that nobody reads now and a half-close stay where they are and keep the
+    // stream readable: news shows on its other side.
+    let is_gone = stream.poll_hung_up(cx).is_ready() || is_ended && policy == ClientAbort::CancelOnHalfClose;
+    is_gone.then(|| Error::downstream(Kind::Closed, "the client left before the answer"))
 }
 
 /// Passes an interim answer on to an HTTP/1.1 client (RFC 9110 15.2).

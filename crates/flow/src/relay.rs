@@ -7,16 +7,16 @@ use crate::serve::http1::is_discardable;
 use crate::snapshot::{Action, ServerPlan};
 use bifrons_core::{Error, Kind, Result, Side};
 use bifrons_http::buffers;
+use bifrons_http::h1::chunked;
 use bifrons_http::h1::framing;
 use bifrons_http::h1::write::{self, Delimit, Persist, Server, ToDownstream};
-use bifrons_http::h1::{Conn, chunked};
 use bifrons_http::{Body, FileBody, Method, Name, RequestHead, Response, Version};
 use bifrons_model::ClientAbort;
 use bifrons_net::clock;
 use bytes::Bytes;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::task::{Poll, ready};
-use std::time::Duration;
 
 mod splice;
 mod tunnel;
@@ -28,6 +28,8 @@ const GATHER_BYTES: usize = 16 * 1024;
 pub async fn answer(task: &mut Task<'_>, req: &RequestHead, mut res: Response, lease: Lease) -> After {
     let sent_before = task.conn.http.sent();
     task.cx.status = res.head.status;
+    // Whoever has not been told to send a body until now won't be.
+    task.conn.http.set_expecting(false);
     let after = if matches!(res.body, Body::Tunnel(_)) {
         Box::pin(tunnel::run(task, req, &mut res)).await
     } else {
@@ -38,6 +40,7 @@ pub async fn answer(task: &mut Task<'_>, req: &RequestHead, mut res: Response, l
         if req.method() == Method::Head || delimit == Delimit::Nothing {
             res.body = Body::Empty;
         }
+        task.conn.http.begin_send(task.listener.send_pace);
         match send(task, &mut res, delimit, persist).await {
             Ok(()) => after,
             Err(err) => abort(task, err, delimit),
@@ -53,7 +56,7 @@ pub async fn answer(task: &mut Task<'_>, req: &RequestHead, mut res: Response, l
 fn persistence(task: &Task<'_>, req: &RequestHead, lease: Lease) -> (Persist, After) {
     let http = &task.conn.http;
     // A client that was told to wait for 100 and never was may or may not send its body now.
-    let is_unclear = http.body_open() && req.headers.has(Name::Expect);
+    let is_unclear = http.body_open() && req.headers.originals(Name::Expect).next().is_some();
     let is_readable = !http.body_open() || is_discardable(http) && !is_unclear;
     let is_refused = task.cx.error.as_ref().is_some_and(|err| {
         err.side() == Side::Downstream
@@ -102,7 +105,7 @@ async fn send(task: &mut Task<'_>, res: &mut Response, delimit: Delimit, persist
         Body::Full(bytes) if frame == Frame::Plain => {
             task.cx.body_sent += bytes.len() as u64;
             let bytes = std::mem::take(bytes);
-            write_piece(&task.conn.http, &mut out, &bytes, b"", task.listener.send_timeout).await
+            write_piece(task, &mut Body::Empty, &mut out, (&bytes, b"")).await
         }
         Body::File(file) if frame == Frame::Plain => {
             let file = file.clone();
@@ -123,16 +126,12 @@ enum Frame {
 /// and what is big and plain on both sides goes through the kernel.
 async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Vec<u8>, frame: Frame) -> Result<()> {
     let http = task.conn.http.clone();
-    let limit = task.listener.send_timeout;
-    let abort = match &task.route.action {
-        Action::Proxy(plan) => plan.client_abort,
-        _ => ClientAbort::Ignore,
-    };
+    let abort = client_abort(task);
     loop {
         let piece = poll_fn(|cx| match body.poll_next(cx) {
             // Nothing there yet: what is gathered must not wait for it.
             Poll::Pending if !out.is_empty() => Poll::Ready(Ok(Next::Later)),
-            Poll::Pending => match client_left(cx, abort, &http, http.body_open()) {
+            Poll::Pending => match client_left(cx, abort, &http) {
                 Some(err) => Poll::Ready(Err(err)),
                 None => Poll::Pending,
             },
@@ -151,11 +150,11 @@ async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Vec<u8>, fram
                     out.extend_from_slice(tail);
                     buffers::give_bytes(piece);
                 } else {
-                    write_piece(&http, &mut out, &piece, tail, limit).await?;
+                    write_piece(task, body, &mut out, (&piece, tail)).await?;
                 }
             }
             Ok(Next::Later) => {
-                http.write([&out, b"", b""], limit).await?;
+                write_along(task, body, [&out, b"", b""]).await?;
                 out.clear();
             }
             Ok(Next::End) => {
@@ -174,6 +173,14 @@ async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Vec<u8>, fram
         if out.is_empty() {
             splice::rest(task, body, frame == Frame::Plain).await?;
         }
+    }
+}
+
+/// What the route says about clients that go away.
+fn client_abort(task: &Task<'_>) -> ClientAbort {
+    match &task.route.action {
+        Action::Proxy(plan) => plan.client_abort,
+        _ => ClientAbort::Ignore,
     }
 }
 
@@ -203,21 +210,38 @@ fn note_response_time(task: &mut Task<'_>) {
 /// Writes what is gathered and a piece; a small piece is copied behind the rest, so that one plain
 /// `send(2)` does.
 async fn write_piece(
-    http: &Conn,
+    task: &Task<'_>,
+    body: &mut Body,
     out: &mut Vec<u8>,
-    piece: &Bytes,
-    tail: &[u8],
-    limit: Duration,
+    (piece, tail): (&Bytes, &[u8]),
 ) -> Result<()> {
     if write::is_small(piece) {
         out.extend_from_slice(piece);
         out.extend_from_slice(tail);
-        http.write([out, b"", b""], limit).await?;
+        write_along(task, body, [out, b"", b""]).await?;
     } else {
-        http.write([out, piece, tail], limit).await?;
+        write_along(task, body, [out, piece, tail]).await?;
     }
     out.clear();
     Ok(())
+}
+
+/// Writes to the client while the rest of its request goes on to the endpoint: a client that sends all before
+/// it reads, and an endpoint that answers meanwhile, would else wait for each other.
+async fn write_along(task: &Task<'_>, body: &mut Body, parts: [&[u8]; 3]) -> Result<()> {
+    let write = task.conn.http.write(parts, task.listener.send_timeout);
+    if !body.is_pumping() {
+        return write.await;
+    }
+    let mut write = pin!(write);
+    poll_fn(|cx| {
+        let written = write.as_mut().poll(cx);
+        if written.is_pending() {
+            body.poll_pump(cx);
+        }
+        written
+    })
+    .await
 }
 
 async fn flush(task: &Task<'_>, out: &mut Vec<u8>) -> Result<()> {

@@ -58,6 +58,7 @@ pub async fn handle(
     let mut req = Request { head, body: Body::Empty };
     let res = match task.run(&mut req).await {
         Ok(res) => res,
+        Err(err) if respond::is_silent(&err) => return leave(task, &req.head, err),
         Err(err) => respond::to(&mut task, &req.head, err),
     };
     let after = relay::answer(&mut task, &req.head, res, lease).await;
@@ -69,9 +70,23 @@ pub async fn handle(
 pub async fn refuse(conn: &ConnCx, plans: &(Rc<Local>, Arc<ListenerPlan>), err: Error) {
     let mut task = Task::new(conn, plans);
     let head = RequestHead::new("-", b"-", b"");
+    if respond::is_silent(&err) {
+        leave(task, &head, err);
+        return;
+    }
     let res = respond::to(&mut task, &head, err);
     relay::answer(&mut task, &head, res, Lease::Last).await;
     record::finish(&mut task, &head);
+}
+
+/// Ends a request to which nobody gets an answer.
+#[cold]
+fn leave(mut task: Task<'_>, head: &RequestHead, err: Error) -> After {
+    task.cx.status = respond::status_of(&err);
+    task.cx.note_error(err);
+    task.cx.received = task.conn.take_consumed();
+    record::finish(&mut task, head);
+    After::Abort
 }
 
 impl Task<'_> {

@@ -3,11 +3,26 @@
 
 use crate::action::redirect_to;
 use crate::request::Task;
+use crate::snapshot::Action;
 use bifrons_core::{Error, Kind, Result, Side};
+use bifrons_files::Files;
 use bifrons_http::headers::list_members;
 use bifrons_http::status::reason;
 use bifrons_http::vars::host_of;
 use bifrons_http::{Method, Name, Request, RequestHead, Response};
+
+/// What routes may take; the value of `Allow` where no route says less.
+const ALLOW: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
+
+/// Whether nobody is to see an answer: the client has gone, or the configuration wants the connection closed
+/// without one. The status is for the record only.
+pub fn is_silent(err: &Error) -> bool {
+    match err.kind() {
+        Kind::Dropped => true,
+        Kind::Closed | Kind::Reset => err.side() == Side::Downstream,
+        _ => false,
+    }
+}
 
 /// The answer to an error; the error itself is noted for the record.
 pub fn to(task: &mut Task<'_>, head: &RequestHead, err: Error) -> Response {
@@ -15,7 +30,11 @@ pub fn to(task: &mut Task<'_>, head: &RequestHead, err: Error) -> Response {
     tracing::debug!(status, %err, "request refused");
     let mut res = of_status(head, status);
     if err.kind() == Kind::Method {
-        res.head.headers.append_as("Allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+        let allow = match &task.route.action {
+            Action::Files(_) => Files::ALLOW,
+            _ => ALLOW,
+        };
+        res.head.headers.append_as("Allow", allow.as_bytes());
     }
     if status == 503 {
         res.head.headers.append_as("Retry-After", b"1");
@@ -44,9 +63,11 @@ pub fn status_of(err: &Error) -> u16 {
         Kind::Timeout => 408,
         // nginx's 499: nobody is there to read it, but the log shows it.
         Kind::Closed | Kind::Reset if !upstream => 499,
+        Kind::Dropped => 444,
         Kind::Closed | Kind::Reset | Kind::Connect | Kind::NoEndpoint => 502,
         Kind::Busy => 503,
-        Kind::TooManyReroutes | Kind::Internal => 500,
+        // A tunnel has had its answer long before.
+        Kind::TooManyReroutes | Kind::Internal | Kind::TunnelIdle => 500,
     }
 }
 
@@ -100,7 +121,7 @@ pub fn without_route(task: &Task<'_>, req: &Request) -> Result<Option<Response>>
         Method::Trace => return Err(Error::downstream(Kind::Method, "TRACE")),
         Method::Options if req.head.target() == b"*" => {
             let mut res = Response::empty(200);
-            res.head.headers.append_as("Allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+            res.head.headers.append_as("Allow", ALLOW.as_bytes());
             return Ok(Some(res));
         }
         _ => {}

@@ -9,7 +9,7 @@ use bifrons_core::{Error, Kind, Result};
 use bifrons_http::h1::H1Body;
 use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::vars::host_of;
-use bifrons_http::{Body, ReqCx, Request, RequestHead};
+use bifrons_http::{Body, Name, ReqCx, Request, RequestHead, Version};
 use bifrons_net::clock;
 use bifrons_route::{Captures, Facts};
 use std::cell::RefCell;
@@ -55,10 +55,21 @@ impl<'a> Task<'a> {
         http.begin_body(framing, &self.listener.limits, self.listener.body_pace, u64::MAX);
         req.body = match http.take_whole_body() {
             Some(bytes) => Body::Full(bytes),
+            None if expects_continue(&req.head) => {
+                // A client that has begun to send waits for nothing.
+                http.set_expecting(!http.has_buffered());
+                Body::H1(Box::new(H1Body::new(http.clone(), None)))
+            }
             None => Body::H1(Box::new(H1Body::new(http.clone(), None))),
         };
         Ok(())
     }
+}
+
+/// Whether the client waits to be told before it sends the body (RFC 9110 10.1.1), which none of HTTP/1.0 does.
+fn expects_continue(head: &RequestHead) -> bool {
+    head.version == Version::Http11
+        && head.headers.get(Name::Expect).is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// The host that the request names, by nginx's order.

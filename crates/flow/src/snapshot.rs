@@ -58,6 +58,8 @@ pub struct ListenerPlan {
     pub body_pace: Pace,
     /// How long the client may take no bytes.
     pub send_timeout: Duration,
+    /// How slowly it may take an answer.
+    pub send_pace: Pace,
     /// How long unread bytes are read over at the end.
     pub linger: Duration,
     /// Requests on one connection.
@@ -190,6 +192,8 @@ pub struct ProxyPlan {
     pub keep_alive: bool,
     /// Whether a client's `Upgrade` is passed on.
     pub upgrade: bool,
+    /// Whether `Expect: 100-continue` is left for the endpoint to answer.
+    pub passes_expect: bool,
     /// When the client goes away.
     pub client_abort: ClientAbort,
     /// How long connecting may take.
@@ -198,6 +202,8 @@ pub struct ProxyPlan {
     pub send_timeout: Duration,
     /// How long the endpoint may send no bytes.
     pub read_timeout: Duration,
+    /// How long nothing may move in a tunnel.
+    pub tunnel_timeout: Duration,
     /// Trying again.
     pub retry: RetryPlan,
 }

@@ -134,6 +134,24 @@ impl Body {
         }
     }
 
+    /// Whether a request is still being sent on the connection that this answer comes from.
+    pub fn is_pumping(&self) -> bool {
+        match self {
+            Self::H1(body) => body.is_pumping(),
+            Self::Changed(changed) => changed.inner.is_pumping(),
+            _ => false,
+        }
+    }
+
+    /// Goes on sending it: to be called by whoever waits for something else than the next piece.
+    pub fn poll_pump(&mut self, cx: &mut Context<'_>) {
+        match self {
+            Self::H1(body) => body.poll_pump(cx),
+            Self::Changed(changed) => changed.inner.poll_pump(cx),
+            _ => {}
+        }
+    }
+
     /// As [`Body::poll_next`].
     ///
     /// # Errors

@@ -30,6 +30,8 @@ pub fn word(err: &Error) -> &'static str {
         Kind::Connect => "upstream_connect",
         Kind::NoEndpoint => "no_endpoint",
         Kind::Busy => "upstream_busy",
+        Kind::Dropped => "dropped",
+        Kind::TunnelIdle => "tunnel_idle",
         Kind::Internal => "internal",
     }
 }
@@ -59,6 +61,8 @@ pub const WORDS: &[&str] = &[
     "upstream_connect",
     "no_endpoint",
     "upstream_busy",
+    "dropped",
+    "tunnel_idle",
     "internal",
 ];
 

@@ -86,6 +86,9 @@ pub struct UpstreamTimeouts {
     pub send: Dur,
     /// Between two reads of an answer (nginx's `proxy_read_timeout`).
     pub read: Dur,
+    /// Between any two pieces of a tunnel (WebSocket and other upgrades), whichever side sends them
+    /// (HAProxy's `timeout tunnel`).
+    pub tunnel: Dur,
 }
 
 impl Default for UpstreamTimeouts {
@@ -95,6 +98,8 @@ impl Default for UpstreamTimeouts {
             connect: Dur(Duration::from_secs(5)),
             send: Dur(Duration::from_secs(60)),
             read: Dur(Duration::from_secs(60)),
+            // What HAProxy's manual has in its examples: quiet WebSockets are many, dead ones few.
+            tunnel: Dur(Duration::from_secs(3600)),
         }
     }
 }

@@ -12,8 +12,12 @@ mod shorthand;
 pub use cluster::{Cluster, KeepAlive, Retry, RetryOn, UpstreamTimeouts};
 pub use declared::declared;
 pub use host::Host;
-pub use listener::{ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, ServerField, Timeouts};
-pub use route::{ClientAbort, ForwardedField, HostField, Proxy, Redirect, Respond, Route, StaticFiles};
+pub use listener::{
+    ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, NameRule, ServerField, Timeouts,
+};
+pub use route::{
+    ClientAbort, ExpectContinue, ForwardedField, HostField, Proxy, Redirect, Respond, Route, StaticFiles,
+};
 pub use schema::schema;
 
 use bifrons_config::At;

@@ -22,6 +22,12 @@ pub struct Listener {
     /// Whether a lone LF ends a line of a head (RFC 9112 2.2 allows it, nginx does it). What is forwarded
     /// always has CRLF, and chunked framing never takes it.
     pub lone_lf: LoneLf,
+    /// What becomes of fields with `_` in their name. CGI and its kin can't tell them from such with `-`, so
+    /// that `X_Real_IP` passes for `X-Real-IP`; nginx drops them.
+    pub underscores_in_headers: NameRule,
+    /// What becomes of fields whose name has other bytes than letters, digits, `-` and `_`. A name that is no
+    /// token (RFC 9110 5.6.2) is refused unless it is dropped; nginx drops all of them.
+    pub irregular_headers: NameRule,
     /// How the client's real address is found.
     pub client: ClientAddress,
     /// The `Server` field of answers.
@@ -44,6 +50,8 @@ impl Default for Listener {
             backlog: 4096,
             ipv6_only: true,
             lone_lf: LoneLf::Refuse,
+            underscores_in_headers: NameRule::Allow,
+            irregular_headers: NameRule::Allow,
             client: ClientAddress::default(),
             server: ServerField::default(),
             via: true,
@@ -71,6 +79,19 @@ pub enum LoneLf {
     Refuse,
     /// It ends the line.
     Accept,
+}
+
+/// What becomes of a field because of its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NameRule {
+    /// It is passed on.
+    #[default]
+    Allow,
+    /// It is left out.
+    Drop,
+    /// 400 and close.
+    Refuse,
 }
 
 /// How the client's real address is found behind other proxies.
@@ -174,7 +195,12 @@ pub struct Timeouts {
     pub body: Dur,
     /// Between two writes of an answer (nginx's `send_timeout`).
     pub send: Dur,
-    /// Between two requests of a connection (nginx's `keepalive_timeout`).
+    /// Bytes a second of an answer that the client must take on average over the time it was waited for;
+    /// slower ones are cut off. Time in which there is nothing to send does not count. 0: any.
+    pub send_rate: Size,
+    /// For how long an answer may be taken slower than `send_rate`.
+    pub send_grace: Dur,
+    /// Between two requests of a connection (nginx's `keepalive_timeout`); 0 closes it after each.
     pub keep_alive: Dur,
     /// How long unread bytes of a refused request are read over, so that the client sees the answer
     /// and not a reset (nginx's `lingering_timeout`).
@@ -193,6 +219,9 @@ impl Default for Timeouts {
             head: seconds(15),
             body: seconds(60),
             send: seconds(60),
+            // Kestrel's least rate of answers; the grace is that of bodies.
+            send_rate: Size(240),
+            send_grace: seconds(20),
             keep_alive: seconds(75),
             linger: seconds(5),
             // Apache's mod_reqtimeout: 500 bytes a second after 20 s.

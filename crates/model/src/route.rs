@@ -73,6 +73,8 @@ pub struct Proxy {
     /// Whether a client's `Upgrade` (WebSocket and others) is passed on; without, it is removed and the
     /// request goes on as an ordinary one.
     pub upgrade: bool,
+    /// What becomes of a client's `Expect: 100-continue`.
+    pub expect_continue: ExpectContinue,
     /// What happens upstream when the client goes away.
     pub client_abort: ClientAbort,
     /// The cluster's where nothing is said.
@@ -93,6 +95,7 @@ impl Proxy {
             http_version: HttpVersion::V1_1,
             keep_alive: true,
             upgrade: true,
+            expect_continue: ExpectContinue::default(),
             client_abort: ClientAbort::default(),
             timeouts: None,
             retry: None,
@@ -129,6 +132,9 @@ struct ProxyMap {
     /// request goes on as an ordinary one.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     upgrade: bool,
+    /// What becomes of a client's `Expect: 100-continue` (RFC 9110 10.1.1).
+    #[serde(default, skip_serializing_if = "ExpectContinue::is_default")]
+    expect_continue: ExpectContinue,
     /// What happens upstream when the client goes away.
     #[serde(default, skip_serializing_if = "ClientAbort::is_default")]
     client_abort: ClientAbort,
@@ -160,7 +166,8 @@ macro_rules! same_fields {
 }
 
 same_fields!(Proxy, ProxyMap, {
-    cluster, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade, client_abort, timeouts, retry
+    cluster, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade, expect_continue, client_abort,
+    timeouts, retry
 });
 
 string_or_map!(
@@ -237,6 +244,24 @@ impl HttpVersion {
     }
 }
 
+/// What becomes of a client's `Expect: 100-continue` (RFC 9110 10.1.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpectContinue {
+    /// It is passed on, and the endpoint says whether the body may come. An endpoint that speaks HTTP/1.0
+    /// can't say so: there it is as with `answer`.
+    #[default]
+    Pass,
+    /// The proxy says that the body may come once it is needed; the endpoint sees no `Expect` (as in nginx).
+    Answer,
+}
+
+impl ExpectContinue {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What happens upstream when the client goes away before its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -308,7 +333,7 @@ pub struct Respond {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Respond")]
 struct RespondMap {
-    /// The status, 200 to 599.
+    /// The status, 200 to 599; 444 closes the connection without an answer, as in nginx.
     #[serde(default = "ok")]
     status: u16,
     /// The body.

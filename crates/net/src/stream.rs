@@ -99,6 +99,31 @@ impl Stream {
         }
     }
 
+    /// Ready when the peer has gone entirely (reset, or both directions closed), and else to be woken by any
+    /// news of it: for a stream that stays readable because nobody reads it, or since its peer has finished
+    /// sending. Costs no system call. A write is tried at once, whatever is noted here, and one that has to
+    /// wait is reported anew; so what is forgotten here is missed by nobody.
+    pub fn poll_hung_up(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // Bounded: the second turn finds nothing noted, or something new.
+        loop {
+            match self.fd.poll_write_ready(cx) {
+                Poll::Ready(Ok(guard)) if guard.ready().is_write_closed() => return Poll::Ready(()),
+                Poll::Ready(Ok(mut guard)) => guard.clear_ready(),
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Whether bytes lie in the kernel that nobody has read: one `recv(2)` that takes nothing, and only where
+    /// the reactor has seen something.
+    pub fn has_unread(&self) -> bool {
+        let mut byte = [0u8; 1];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        self.has_stirred()
+            && matches!(rustix::net::recv(self.fd.as_fd(), &mut byte, flags), Ok((_, len)) if len > 0)
+    }
+
     /// Whether the peer has finished sending or gone entirely, seen without reading.
     pub fn is_read_closed(&self) -> bool {
         match self.fd.poll_read_ready(&mut noop()) {

@@ -145,6 +145,28 @@ impl Wire {
         self.stream.set_read_timeout(Some(patience)).unwrap();
     }
 
+    /// How long a write waits from now on.
+    pub fn set_write_patience(&mut self, patience: Duration) {
+        self.stream.set_write_timeout(Some(patience)).unwrap();
+    }
+
+    /// The same connection once more, for a thread of its own that writes.
+    pub fn twin(&self) -> Self {
+        Self { stream: self.stream.clone(), ahead: Vec::new(), received: self.received.clone() }
+    }
+
+    /// Up to that many bytes, as many as one read gives.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` at the end, else the socket's.
+    pub fn read_some(&mut self, len: usize) -> std::io::Result<Vec<u8>> {
+        let mut piece = vec![0; len];
+        match (&*self.stream).read(&mut piece)? {
+            0 => Err(ErrorKind::UnexpectedEof.into()),
+            len => Ok(piece[..len].to_vec()),
+        }
+    }
+
     /// Whether a byte can be read within the patience; without it nothing has come and nothing ended.
     pub fn is_quiet(&mut self) -> bool {
         if !self.ahead.is_empty() {

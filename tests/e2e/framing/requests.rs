@@ -61,7 +61,6 @@ fn lengths_and_codings() {
         ("empty length", b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length:\r\n\r\nhello"),
         ("more than 64 bits", b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 18446744073709551621\r\n\r\nhello"),
         ("not ASCII", b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: \xc2\xb25\r\n\r\nhello"),
-        ("gzip, chunked", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
         ("chunked, gzip", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n"),
         ("chunked, chunked", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
         ("identity", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: identity\r\n\r\n"),
@@ -302,4 +301,22 @@ fn what_is_legal_though_odd_passes() {
         crate::support::same(answer.echoed().text(), "hi")?;
         crate::support::same(client.get("/next").echoed().target(), "/next")
     });
+}
+
+/// RFC 9112 6.1 wants 501 for a coding that is not understood, 6.3 wants 400 where the last one is not chunked.
+#[test]
+fn a_coding_that_is_not_known() {
+    all_refused(
+        501,
+        &[
+            (
+                "gzip, chunked",
+                b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            ),
+            (
+                "an unknown one",
+                b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: foo,\tCHUNKED\r\n\r\n0\r\n\r\n",
+            ),
+        ],
+    );
 }

@@ -1,7 +1,7 @@
 //! Interim answers: `100 Continue`, `103 Early Hints` (RFC 9110 15.2, 10.1.1).
 
-use crate::support::front;
-use bifrons_testkit::{End, Origin, Wire};
+use crate::support::{front, front_setup, routes};
+use bifrons_testkit::{End, Origin, Proxy, Wire};
 
 const EXPECTING: &str = "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
 
@@ -55,4 +55,58 @@ fn early_hints_are_relayed() {
     }
     assert_eq!(client.read_response().text(), "ok");
     assert_eq!(client.ask("GET / HTTP/1.0\r\n\r\n").status(), 200, "HTTP/1.0 knows no interim answers");
+}
+
+/// An endpoint that would not understand the field: who reads the body says that it may come.
+#[test]
+fn an_endpoint_of_http10_is_not_waited_for() {
+    let origin = Origin::echo();
+    let proxy = front_setup(&[origin.addr()], "", "", "{ cluster: app, http_version: \"1.0\" }").start();
+    let mut client = proxy.client();
+    for framing in ["Content-Length: 5", "Transfer-Encoding: chunked"] {
+        client.send(format!("POST / HTTP/1.1\r\nHost: test\r\n{framing}\r\nExpect: 100-continue\r\n\r\n"));
+        assert_eq!(client.read_head().start, "HTTP/1.1 100 Continue", "{framing}");
+        client.send(if framing.starts_with('C') { "hello" } else { "5\r\nhello\r\n0\r\n\r\n" });
+        let request = client.read_response().echoed();
+        assert_eq!((request.text(), request.field("Expect")), ("hello", None));
+        if framing.starts_with('C') {
+            client = proxy.client();
+        }
+    }
+}
+
+#[test]
+fn a_body_that_has_come_already_needs_no_100() {
+    let origin = Origin::echo();
+    let proxy = front_setup(&[origin.addr()], "", "", "{ cluster: app, http_version: \"1.0\" }").start();
+    assert_eq!(proxy.client().ask(&format!("{EXPECTING}hello")).echoed().text(), "hello");
+    let mut client = proxy.client();
+    client.send(format!("{EXPECTING}he")).send("llo");
+    assert_eq!(client.read_response().echoed().text(), "hello");
+}
+
+#[test]
+fn nginx_says_100_itself() {
+    let origin = Origin::echo();
+    let conf = "http { server { listen @web@; \
+                location /old { proxy_pass http://@app@; } \
+                location / { proxy_pass http://@app@; proxy_http_version 1.1; } } }";
+    let proxy = Proxy::nginx(conf).with("app", origin.addr()).start();
+    for path in ["/old", "/new"] {
+        let mut client = proxy.client();
+        client.send(EXPECTING.replace("/ ", &format!("{path} ")));
+        assert_eq!(client.read_head().status(), 100, "{path}");
+        client.send("hello");
+        let request = client.read_response().echoed();
+        assert_eq!((request.text(), request.field("Expect")), ("hello", None), "{path}");
+    }
+}
+
+#[test]
+fn an_answer_that_needs_no_body_is_final_at_once() {
+    let proxy = routes("- { path: /*, respond: { status: 200, body: no } }");
+    let mut client = proxy.client();
+    let answer = client.ask(EXPECTING);
+    assert_eq!((answer.status(), answer.field("Connection")), (200, Some("close")));
+    assert_eq!(client.read_end(), End::Closed);
 }

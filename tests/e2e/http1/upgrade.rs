@@ -1,7 +1,7 @@
 //! `Upgrade`: WebSocket and others become tunnels (RFC 9110 7.8).
 
-use crate::support::{front, front_setup};
-use bifrons_testkit::{End, Origin, Wire};
+use crate::support::{front, front_setup, front_with};
+use bifrons_testkit::{End, Origin, Proxy, Wire};
 
 const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -69,4 +69,113 @@ fn h2c_is_never_passed_on() {
     );
     let request = request.echoed();
     assert!(!request.has("Upgrade") && !request.has("HTTP2-Settings"), "{request:?}");
+}
+
+/// Switches and says nothing more.
+fn switches_and_waits(wire: &mut Wire) {
+    wire.read_head();
+    wire.send(SWITCHED);
+    wire.read_to_end();
+}
+
+#[test]
+fn a_tunnel_in_which_nothing_moves_ends_and_says_so() {
+    let origin = Origin::script(switches_and_waits);
+    let proxy = front_with(&origin, "", ", timeouts: { tunnel: 300ms }");
+    let mut client = proxy.client();
+    client.send(UPGRADE);
+    assert_eq!(client.read_head().status(), 101);
+    assert_eq!(client.read_end(), End::Closed);
+    let record = &proxy.wait_records(1)[0];
+    assert!(
+        record.contains("\"status\":101") && record.contains("\"termination\":\"tunnel_idle\""),
+        "{record}"
+    );
+}
+
+#[test]
+fn each_byte_of_either_side_begins_a_new_wait() {
+    let origin = Origin::script(|wire: &mut Wire| {
+        wire.read_head();
+        wire.send(SWITCHED);
+        for _ in 0..20 {
+            wire.read_exact(1);
+        }
+        wire.send("bye");
+    });
+    let proxy = front_with(&origin, "", ", timeouts: { tunnel: 2s, read: 300ms }");
+    let mut client = proxy.client();
+    client.send(UPGRADE);
+    client.read_head();
+    // Four seconds in all, of which the client alone speaks.
+    assert!(client.drip([b'x'; 20], 1, std::time::Duration::from_millis(200)));
+    assert_eq!(client.read_exact(3), b"bye");
+}
+
+#[test]
+fn nginxs_tunnels_keep_to_its_read_timeout() {
+    let origin = Origin::script(switches_and_waits);
+    let conf = "http { server { listen @web@; location / { proxy_pass http://@app@; proxy_http_version 1.1; \
+                proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\"; \
+                proxy_read_timeout 300ms; } } }";
+    let proxy = Proxy::nginx(conf).with("app", origin.addr()).start();
+    let mut client = proxy.client();
+    client.send(UPGRADE);
+    assert_eq!(client.read_head().status(), 101);
+    assert_eq!(client.read_end(), End::Closed);
+}
+
+#[test]
+fn a_client_that_resets_a_tunnel_is_in_the_record() {
+    let origin = Origin::script(switches_and_waits);
+    let proxy = front(&origin);
+    let mut client = proxy.client();
+    client.send(UPGRADE);
+    assert_eq!(client.read_head().status(), 101);
+    client.reset();
+    drop(client);
+    let record = &proxy.wait_records(1)[0];
+    assert!(record.contains("\"status\":101") && record.contains("client_reset"), "{record}");
+}
+
+#[test]
+fn a_client_that_leaves_while_the_endpoint_speaks() {
+    let origin = Origin::script(|wire: &mut Wire| {
+        wire.read_head();
+        wire.send(SWITCHED);
+        while wire.try_send([b'x'; 65536]).is_ok() {}
+    });
+    let proxy = front(&origin);
+    let mut client = proxy.client();
+    client.send(UPGRADE);
+    client.read_head();
+    client.read_exact(100);
+    drop(client);
+    let record = &proxy.wait_records(1)[0];
+    assert!(record.contains("\"status\":101") && record.contains("\"termination\":\"client_"), "{record}");
+}
+
+#[test]
+fn half_a_tunnel_ends_in_its_time_too() {
+    let origin = Origin::script(switches_and_waits);
+    let proxy = front_with(&origin, "", ", timeouts: { tunnel: 300ms }");
+    let mut client = proxy.client();
+    client.send(UPGRADE);
+    client.read_head();
+    client.half_close();
+    // The endpoint takes it for the end.
+    assert_eq!(client.read_end(), End::Closed);
+    let origin = Origin::script(|wire: &mut Wire| {
+        wire.read_head();
+        wire.send(SWITCHED);
+        wire.half_close();
+        wire.read_to_end();
+    });
+    let proxy = front_with(&origin, "", ", timeouts: { tunnel: 300ms }");
+    let mut client = proxy.client();
+    client.send(UPGRADE);
+    client.read_head();
+    client.read_end();
+    let record = &proxy.wait_records(1)[0];
+    assert!(record.contains("tunnel_idle"), "{record}");
 }

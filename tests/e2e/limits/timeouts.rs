@@ -2,6 +2,7 @@
 
 use crate::support::{front_with, pattern};
 use bifrons_testkit::{End, Origin, Wire};
+use std::sync::mpsc::TryRecvError;
 use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_millis(20);
@@ -109,4 +110,39 @@ fn a_client_that_takes_its_time_gets_everything() {
         std::thread::sleep(PAUSE);
     }
     assert!(got == body);
+}
+
+#[test]
+fn no_keep_alive_closes_after_each_answer() {
+    let origin = Origin::saying("ok");
+    let proxy = front_with(&origin, ", timeouts: { keep_alive: 0s }", "");
+    let mut client = proxy.client();
+    let answer = client.get("/");
+    assert_eq!((answer.text(), answer.field("Connection")), ("ok", Some("close")));
+    assert_eq!(client.read_end(), End::Closed);
+}
+
+#[test]
+fn an_answer_must_be_taken_at_its_rate() {
+    let body = pattern(64 << 20);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4000000\r\n";
+    let files = [[head.as_bytes(), &body].concat(), [chunked, body.as_slice()].concat()];
+    for answer in files {
+        let origin = Origin::answering(answer);
+        // Between two writes there is time enough; the rate is what no reader on a trickle keeps.
+        let proxy = front_with(&origin, ", timeouts: { send: 30s, send_rate: 1g, send_grace: 300ms }", "");
+        let mut client = Wire::connect_narrow(proxy.addr("web"));
+        client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        let (given_up, is_given_up) = std::sync::mpsc::channel::<()>();
+        let reader = std::thread::spawn(move || {
+            while is_given_up.try_recv() == Err(TryRecvError::Empty) && client.read_some(2048).is_ok() {
+                std::thread::sleep(PAUSE);
+            }
+        });
+        let records = proxy.wait_records(1);
+        assert!(records[0].contains("client_timeout"), "{records:?}");
+        drop(given_up);
+        reader.join().unwrap();
+    }
 }

@@ -162,3 +162,12 @@ fn a_changed_file_is_seen() {
     bifrons_testkit::wait_until("the change is seen", || client.get("/a.txt").text() == "changed and longer");
     assert_ne!(client.get("/a.txt").field("ETag"), first.field("ETag"));
 }
+
+#[test]
+fn other_methods_are_told_the_two_there_are() {
+    let proxy = files();
+    for method in ["POST", "DELETE", "PROPFIND"] {
+        let answer = with(&proxy, method, "/a.txt", "");
+        assert_eq!((answer.status(), answer.field("Allow")), (405, Some("GET, HEAD")), "{method}");
+    }
+}

@@ -28,6 +28,9 @@ pub async fn answer(action: &Action, task: &mut Task<'_>, req: &mut Request) -> 
         Action::None => return Err(Error::local(Kind::NoRoute, "the route has no action")),
         Action::Proxy(plan) => forward::forward(plan, task, req).await?,
         Action::Redirect { to, status } => redirect(task, &req.head, to, *status)?,
+        Action::Respond { status: 444, .. } => {
+            return Err(Error::local(Kind::Dropped, "the route closes the connection without an answer"));
+        }
         Action::Respond { status, body, content_type, fields } => {
             respond(task, &req.head, *status, (body, content_type.as_ref()), fields)
         }

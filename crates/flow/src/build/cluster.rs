@@ -47,6 +47,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, cluster: &Cluster) -> ClusterPlan {
             fields: Limits::FIELDS * 2,
             head_bytes: cluster.head.as_usize(),
             lone_lf: cluster.lone_lf == LoneLf::Accept,
+            names: None,
         },
         bind,
         stats: ClusterStats::register(&cx.shared.metrics, name),

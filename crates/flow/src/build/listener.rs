@@ -5,7 +5,7 @@ use crate::forwarded::ClientRules;
 use crate::snapshot::{Action, ListenerPlan, RoutePlan, ServerPlan, Via};
 use bifrons_config::At;
 use bifrons_config::problem::HELP_MARK;
-use bifrons_core::Limits;
+use bifrons_core::{Limits, NameRule, NameRules};
 use bifrons_filters::Chain;
 use bifrons_http::FieldName;
 use bifrons_http::h1::Pace;
@@ -97,8 +97,16 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
             grace: timeouts.body_grace.0,
         },
         send_timeout: timeouts.send.0,
+        send_pace: Pace {
+            timeout: timeouts.send.0,
+            rate_min: timeouts.send_rate.0,
+            grace: timeouts.send_grace.0,
+        },
         linger: timeouts.linger.0,
-        requests_max: listener.connections.requests.max(1),
+        requests_max: match timeouts.keep_alive.0.is_zero() {
+            true => 1,
+            false => listener.connections.requests.max(1),
+        },
         connections_max: listener.connections.total,
         per_address_max: listener.connections.per_address,
         client: client_rules(cx, &listener.client),
@@ -138,7 +146,23 @@ fn limits(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> Limits {
         fields,
         head_bytes: listener.limits.head.as_usize(),
         lone_lf: listener.lone_lf == LoneLf::Accept,
+        names: names(listener),
     }
+}
+
+/// What becomes of fields with unusual names; `None` where all of them pass.
+fn names(listener: &Listener) -> Option<NameRules> {
+    let rule = |rule| match rule {
+        bifrons_model::NameRule::Allow => NameRule::Allow,
+        bifrons_model::NameRule::Drop => NameRule::Drop,
+        bifrons_model::NameRule::Refuse => NameRule::Refuse,
+    };
+    let rules = NameRules {
+        underscores: rule(listener.underscores_in_headers),
+        irregular: rule(listener.irregular_headers),
+    };
+    let passes_all = rules.underscores == NameRule::Allow && rules.irregular == NameRule::Allow;
+    (!passes_all).then_some(rules)
 }
 
 fn client_rules(cx: &mut Cx<'_>, client: &ClientAddress) -> ClientRules {

@@ -9,7 +9,9 @@ use bifrons_filters::edits::Edits;
 use bifrons_filters::{Chain, FilterConfig};
 use bifrons_http::{FieldName, Version};
 use bifrons_model::route::HttpVersion;
-use bifrons_model::{Cluster, Host, HostField, Proxy, Redirect, Respond, Retry, RetryOn, Route, StaticFiles};
+use bifrons_model::{
+    Cluster, ExpectContinue, Host, HostField, Proxy, Redirect, Respond, Retry, RetryOn, Route, StaticFiles,
+};
 use bifrons_observe::CompiledFormat;
 use bifrons_observe::config::AccessLogs;
 use bifrons_observe::metrics::{RouteLabels, RouteStats};
@@ -155,10 +157,13 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
         },
         keep_alive: proxy.keep_alive,
         upgrade: proxy.upgrade,
+        passes_expect: proxy.expect_continue == ExpectContinue::Pass
+            && proxy.http_version == HttpVersion::V1_1,
         client_abort: proxy.client_abort,
         connect_timeout: timeouts.connect.0,
         send_timeout: timeouts.send.0,
         read_timeout: timeouts.read.0,
+        tunnel_timeout: timeouts.tunnel.0,
         retry: retry(proxy.retry.as_ref().unwrap_or(&cluster.retry)),
     }))
 }

@@ -1,10 +1,12 @@
 //! Big plain bodies through the kernel: `splice(2)` from socket to pipe to socket.
 
 use super::note_response_time;
+use crate::attempt::client_left;
 use crate::request::Task;
 use bifrons_core::{Error, Kind, Result, Side};
 use bifrons_http::Body;
 use bifrons_http::h1::Conn;
+use bifrons_model::ClientAbort;
 use bifrons_net::splice::Pipe;
 use std::future::poll_fn;
 use std::task::{Poll, ready};
@@ -35,9 +37,10 @@ pub(super) async fn rest(task: &mut Task<'_>, body: &mut Body, is_plain: bool) -
 
 async fn run(task: &mut Task<'_>, from: &Conn, pipe: &mut Pipe, mut left: u64) -> Result<()> {
     let to = task.conn.http.clone();
+    let abort = super::client_abort(task);
     while left > 0 {
         let want = usize::try_from(left).unwrap_or(usize::MAX).min(TURN_BYTES);
-        let len = fill(from, pipe, want).await?;
+        let len = fill(from, pipe, want, (&to, abort)).await?;
         if len == 0 {
             return Err(Error::upstream(Kind::Closed, "closed in the middle of a body"));
         }
@@ -52,14 +55,14 @@ async fn run(task: &mut Task<'_>, from: &Conn, pipe: &mut Pipe, mut left: u64) -
     Ok(())
 }
 
-async fn fill(from: &Conn, pipe: &mut Pipe, want: usize) -> Result<usize> {
+async fn fill(from: &Conn, pipe: &mut Pipe, want: usize, (to, abort): (&Conn, ClientAbort)) -> Result<usize> {
     let len = poll_fn(|cx| match pipe.poll_fill(cx, from.stream(), want) {
         Poll::Ready(Ok(len)) => Poll::Ready(Ok(len)),
         Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(Side::Upstream, &err))),
-        Poll::Pending => {
-            let err = ready!(from.poll_body_timer(cx));
-            Poll::Ready(Err(err))
-        }
+        Poll::Pending => match client_left(cx, abort, to) {
+            Some(err) => Poll::Ready(Err(err)),
+            None => from.poll_body_timer(cx).map(Err),
+        },
     })
     .await?;
     from.clear_read_timer();

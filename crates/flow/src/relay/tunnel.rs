@@ -1,9 +1,10 @@
 //! After an upgrade: bytes both ways, each direction with its own end (half-close).
 
 use crate::request::{After, Task};
+use crate::snapshot::Action;
 use bifrons_core::{Error, Kind, Result};
-use bifrons_http::h1::Conn;
 use bifrons_http::h1::write::{self, Delimit, Persist, Server, ToDownstream};
+use bifrons_http::h1::{Conn, Pace};
 use bifrons_http::{Body, RequestHead, Response};
 use bifrons_net::Timer;
 use std::cell::Cell;
@@ -13,10 +14,7 @@ use std::rc::Rc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-/// 1 h: a tunnel in which neither side says anything for so long is a dead one; nginx needs a read
-/// timeout of 60 s here, which cuts quiet WebSockets that users then prolong by hand.
-const IDLE: Duration = Duration::from_secs(3600);
-/// For how long one direction may go on alone when the other has ended.
+/// For how long nothing may move at the most when one direction has ended: who means to say more does it soon.
 const HALF_CLOSED: Duration = Duration::from_secs(60);
 
 /// Sends the head of the 101 and then relays until both directions have ended.
@@ -27,8 +25,15 @@ pub(super) async fn run(task: &mut Task<'_>, _req: &RequestHead, res: &mut Respo
     let to = ToDownstream { delimit: Delimit::AsIs, persist: Persist::Upgrade, server: Server::Pass };
     write::response(&mut out, &res.head, &to);
     let http = task.conn.http.clone();
-    let outcome = match http.write([&out, b"", b""], task.listener.send_timeout).await {
-        Ok(()) => both_ways(&http, &upstream, task.listener.send_timeout).await,
+    http.begin_send(Pace::timeout(task.listener.send_timeout));
+    let limits = match &task.route.action {
+        Action::Proxy(plan) => {
+            Limits { idle: plan.tunnel_timeout, up: plan.send_timeout, down: task.listener.send_timeout }
+        }
+        _ => return After::Abort,
+    };
+    let outcome = match http.write([&out, b"", b""], limits.down).await {
+        Ok(()) => both_ways(&http, &upstream, &limits).await,
         Err(err) => Err(err),
     };
     if let Some(attempt) = task.cx.attempts.last_mut() {
@@ -36,19 +41,27 @@ pub(super) async fn run(task: &mut Task<'_>, _req: &RequestHead, res: &mut Respo
         attempt.received = upstream.received();
     }
     task.cx.body_sent = upstream.received();
-    if let Err(err) = outcome
-        && err.kind() != Kind::Closed
-    {
+    if let Err(err) = outcome {
         task.cx.note_error(err);
     }
     After::Abort
 }
 
+/// How long a tunnel may rest.
+struct Limits {
+    /// Both directions together.
+    idle: Duration,
+    /// A write to the endpoint.
+    up: Duration,
+    /// A write to the client.
+    down: Duration,
+}
+
 /// Relays until both directions have ended, or one fails, or nothing has moved for too long.
-async fn both_ways(down: &Rc<Conn>, up: &Rc<Conn>, send_timeout: Duration) -> Result<()> {
+async fn both_ways(down: &Rc<Conn>, up: &Rc<Conn>, limits: &Limits) -> Result<()> {
     let moved = Cell::new(false);
-    let mut there = pin!(one_way(down, up, send_timeout, &moved));
-    let mut back = pin!(one_way(up, down, send_timeout, &moved));
+    let mut there = pin!(one_way(down, up, limits.up, &moved));
+    let mut back = pin!(one_way(up, down, limits.down, &moved));
     let (mut is_there_done, mut is_back_done) = (false, false);
     let mut idle = Timer::new();
     poll_fn(|cx| {
@@ -67,9 +80,10 @@ async fn both_ways(down: &Rc<Conn>, up: &Rc<Conn>, send_timeout: Duration) -> Re
         if moved.take() {
             idle.clear();
         }
-        let limit = if is_there_done || is_back_done { HALF_CLOSED } else { IDLE };
+        let is_half = is_there_done || is_back_done;
+        let limit = if is_half { limits.idle.min(HALF_CLOSED) } else { limits.idle };
         ready!(idle.poll(cx, limit));
-        Poll::Ready(Err(Error::local(Kind::Closed, "nothing moved in the tunnel")))
+        Poll::Ready(Err(Error::local(Kind::TunnelIdle, "nothing moved in the tunnel")))
     })
     .await
 }

@@ -2,6 +2,7 @@
 
 use crate::conn::{ConnCx, Lease};
 use crate::request::{self, After};
+use crate::respond;
 use crate::snapshot::ListenerPlan;
 use crate::worker::Local;
 use bifrons_core::Kind;
@@ -16,6 +17,10 @@ use tokio::time::Instant;
 /// 256 KiB: what is read over of an unwanted body to save the connection, or of a refused one so that
 /// the client gets to see the answer. More than that costs more than a new connection.
 const DISCARD_BYTES_MAX: u64 = 256 * 1024;
+
+/// 14 KiB: ten segments, what a new connection sends before the client acknowledges any of it (RFC 6928). Of
+/// what is more, a part may still lie here when we close, and bytes that come then would cost the client that.
+const AT_ONCE_BYTES: u64 = 14 * 1024;
 
 /// Serves requests until the connection closes.
 pub async fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) {
@@ -35,9 +40,10 @@ pub async fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) {
             Ok(Some(head)) => head,
             Ok(None) => return,
             Err(err) => {
+                let is_silent = respond::is_silent(&err);
                 // Boxed: an idle connection must not hold room for what it may never need.
                 Box::pin(request::refuse(&cx, &plans, err)).await;
-                return linger(&cx.http, plans.1.linger).await;
+                return if is_silent { () } else { linger(&cx.http, plans.1.linger).await };
             }
         };
         let lease = cx.refresh(&mut plans);
@@ -51,10 +57,7 @@ pub async fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) {
                 }
             }
             After::KeepAlive => {}
-            After::Close if cx.http.body_open() || cx.http.has_buffered() => {
-                return linger(&cx.http, plans.1.linger).await;
-            }
-            After::Close => return close(&cx.http).await,
+            After::Close => return close(&cx.http, plans.1.linger).await,
             After::Abort => return,
         }
     }
@@ -83,13 +86,17 @@ async fn discard(conn: &Conn, limit: Duration) -> bool {
     tokio::time::timeout(limit, read).await.unwrap_or(false)
 }
 
-/// A last close without unread bytes: the client has our end of the stream before the socket goes.
-async fn close(conn: &Conn) {
+/// Closes so that the answer arrives: the client has our end of the stream before the socket goes, which it
+/// does later where unread bytes, there or still to come, would make the close a reset.
+async fn close(conn: &Conn, limit: Duration) {
     conn.stream().shutdown_write();
+    let is_unread = || conn.body_open() || conn.has_buffered() || conn.stream().has_unread();
+    if conn.sent() > AT_ONCE_BYTES || is_unread() {
+        linger(conn, limit).await;
+    }
 }
 
-/// Closes so that the answer arrives although unread bytes are on their way: end our direction, read
-/// over theirs for a while (RFC 9112 9.6).
+/// Reads over what the client sends for a while after our direction has ended (RFC 9112 9.6).
 async fn linger(conn: &Conn, limit: Duration) {
     conn.stream().shutdown_write();
     let deadline = Instant::now() + limit;

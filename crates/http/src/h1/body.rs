@@ -39,6 +39,16 @@ impl H1Body {
         &self.conn
     }
 
+    /// Sends on of the request what can be sent now.
+    pub fn poll_pump(&mut self, cx: &mut Context<'_>) {
+        if let Some(pump) = &mut self.pump
+            && pump.as_mut().poll(cx).is_ready()
+        {
+            // Failed or done: either way the answer is what counts from here on.
+            self.pump = None;
+        }
+    }
+
     /// The next piece; `None` at the end.
     ///
     /// # Errors
@@ -47,12 +57,7 @@ impl H1Body {
         if self.ended {
             return Poll::Ready(Ok(None));
         }
-        if let Some(pump) = &mut self.pump
-            && pump.as_mut().poll(cx).is_ready()
-        {
-            // Failed or done: either way the answer is what counts from here on.
-            self.pump = None;
-        }
+        self.poll_pump(cx);
         let piece = ready!(self.conn.poll_body(cx))?;
         // A body of known length is over with its last byte: the connection need not wait.
         if piece.is_none() || !self.conn.body_open() {

@@ -1,7 +1,7 @@
 //! Chunked transfer coding (RFC 9112 7.1), decoded strictly and without IO.
 //!
 //! Strict, since this is where requests are smuggled: a size is 1 to 16 hexadecimal digits, directly
-//! followed by an extension or CRLF; data ends in exactly CRLF; no lone LF or CR anywhere; extensions
+//! followed by well-formed extensions or CRLF; data ends in exactly CRLF; no lone LF or CR anywhere; extensions
 //! are read over, bounded, and never forwarded.
 
 use super::parse::{self, Parsed};
@@ -139,6 +139,9 @@ impl Decoder {
         match end.and_then(|end| rest.get(end..)) {
             None | Some([b'\r']) => Ok(false),
             Some([b'\r', b'\n', ..]) => {
+                if !is_extension(rest.get(..len).unwrap_or_default()) {
+                    return Err(self.bad("malformed chunk extension"));
+                }
                 self.extension_bytes += len;
                 buf.advance(at + len + 2);
                 Ok(true)
@@ -166,6 +169,46 @@ impl Decoder {
 
     fn bad(&self, reason: &'static str) -> Error {
         Error::of(self.side, Kind::Malformed, reason)
+    }
+}
+
+/// Whether `text` is `*( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] )` (RFC 9112 7.1.1).
+fn is_extension(mut text: &[u8]) -> bool {
+    // Bounded: every turn takes a `;`.
+    loop {
+        text = skip_white(text);
+        let Some(rest) = text.strip_prefix(b";") else { return text.is_empty() };
+        let Some(rest) = skip_token(skip_white(rest)) else { return false };
+        text = rest;
+        let Some(value) = skip_white(rest).strip_prefix(b"=") else { continue };
+        let value = skip_white(value);
+        let rest = if value.starts_with(b"\"") { skip_quoted(value) } else { skip_token(value) };
+        let Some(rest) = rest else { return false };
+        text = rest;
+    }
+}
+
+fn skip_white(text: &[u8]) -> &[u8] {
+    let len = text.iter().take_while(|&&b| b == b' ' || b == b'\t').count();
+    text.get(len..).unwrap_or_default()
+}
+
+/// What stands behind a token; `None` where there is none.
+fn skip_token(text: &[u8]) -> Option<&[u8]> {
+    let len = super::scan::token_len(text);
+    text.get(len..).filter(|_| len > 0)
+}
+
+/// What stands behind a quoted string (RFC 9110 5.6.4); control characters were refused before.
+fn skip_quoted(text: &[u8]) -> Option<&[u8]> {
+    let mut at = 1;
+    // Bounded: every turn goes on by a byte.
+    loop {
+        match text.get(at)? {
+            b'"' => return text.get(at + 1..),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
     }
 }
 

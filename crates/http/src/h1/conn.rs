@@ -11,17 +11,23 @@ use bifrons_net::{Stream, Timer, clock};
 use bytes::{Buf, Bytes, BytesMut};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io::IoSlice;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 
 mod incoming;
+mod outgoing;
 
 use incoming::Incoming;
+use outgoing::Outgoing;
 
 /// 128 KiB: beyond it a bigger read saves nothing measurable, and slow clients would hold more memory.
 const ROOM_MAX: usize = 128 * 1024;
+
+/// 1 KiB: a pass over a head that is no longer costs less than the packet whose bytes it looks at.
+const CHEAP_BYTES: usize = 1024;
+/// 16: packets with nothing but line ends before a request; who sends more sends no request.
+const EMPTY_MAX: u32 = 16;
 
 /// How long one side may take, and how slow it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +53,7 @@ pub struct Conn {
     side: Side,
     buf: RefCell<BytesMut>,
     body: RefCell<Incoming>,
+    outgoing: RefCell<Outgoing>,
     read_timer: RefCell<Timer>,
     write_timer: RefCell<Timer>,
     room: Cell<usize>,
@@ -55,8 +62,46 @@ pub struct Conn {
     idle: Cell<bool>,
     sending: Cell<bool>,
     write_ended: Cell<bool>,
+    expecting: Cell<bool>,
     born: Instant,
     messages: Cell<u32>,
+}
+
+/// What of a head was looked at while the rest of it comes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Bytes that were parsed in vain.
+    parsed: usize,
+    /// Bytes that were searched for line ends.
+    searched: usize,
+}
+
+impl Progress {
+    /// Whether nothing of the head has been looked at.
+    pub fn is_none(&self) -> bool {
+        self.searched == 0
+    }
+
+    /// Whether another pass over the head is worth its cost: at its end, at each line while it is short, and
+    /// then whenever it has grown by a quarter, so that mistakes show early and a head that drips costs
+    /// no more than some passes in all.
+    fn is_due(&mut self, buf: &[u8]) -> bool {
+        let fresh = buf.get(self.searched..).unwrap_or_default();
+        if fresh.is_empty() {
+            return false;
+        }
+        let has_line = memchr::memchr(b'\n', fresh).is_some();
+        let from = self.searched.saturating_sub(3);
+        self.searched = buf.len();
+        if !has_line {
+            // An endless line has no end to look for.
+            return buf.len() - self.parsed >= ROOM_MIN / 2;
+        }
+        let new = buf.get(from..).unwrap_or_default();
+        let is_end = || [&b"\n\r\n"[..], b"\n\n"].iter().any(|end| memchr::memmem::find(new, end).is_some());
+        let has_grown = buf.len() - self.parsed > self.parsed / 4;
+        buf.len() <= CHEAP_BYTES || self.parsed == 0 || has_grown || is_end()
+    }
 }
 
 /// How long to wait for a request.
@@ -76,6 +121,7 @@ impl Conn {
             side,
             buf: RefCell::new(BytesMut::new()),
             body: RefCell::new(Incoming::none()),
+            outgoing: RefCell::new(Outgoing::new()),
             read_timer: RefCell::new(Timer::new()),
             write_timer: RefCell::new(Timer::new()),
             room: Cell::new(ROOM_MIN),
@@ -84,6 +130,7 @@ impl Conn {
             idle: Cell::new(false),
             sending: Cell::new(false),
             write_ended: Cell::new(false),
+            expecting: Cell::new(false),
             born: clock::recent(),
             messages: Cell::new(0),
         }
@@ -228,23 +275,36 @@ impl Conn {
     /// # Errors
     /// What the parser refuses; `Timeout` and `Closed` in the middle of a head.
     pub async fn read_request(&self, limits: &Limits, pace: HeadPace) -> Result<Option<RequestHead>> {
-        if self.buf.borrow().is_empty() {
-            self.idle.set(true);
-            let first = poll_fn(|cx| self.poll_fill(cx, ROOM_MIN, pace.idle)).await;
-            self.idle.set(false);
-            self.read_timer.borrow_mut().clear();
-            match first {
-                Ok(0) => return Ok(None),
-                Ok(_) => {}
-                Err(err) if matches!(err.kind(), Kind::Timeout | Kind::Reset) => return Ok(None),
-                Err(err) => return Err(err),
+        for _ in 0..EMPTY_MAX {
+            if self.buf.borrow().is_empty() {
+                self.idle.set(true);
+                let first = poll_fn(|cx| self.poll_fill(cx, ROOM_MIN, pace.idle)).await;
+                self.idle.set(false);
+                self.read_timer.borrow_mut().clear();
+                match first {
+                    Ok(0) => return Ok(None),
+                    Ok(_) => {}
+                    Err(err) if matches!(err.kind(), Kind::Timeout | Kind::Reset) => return Ok(None),
+                    Err(err) => return Err(err),
+                }
+            }
+            // Empty lines are no request, and who waits behind one is idle (RFC 9112 2.2).
+            if !self.skip_empty_lines() {
+                return self.read_head(pace.head, |buf| parse::request(buf, limits)).await;
             }
         }
-        let head = self.read_head(pace.head, |buf| parse::request(buf, limits)).await?;
-        if head.is_none() {
-            return Err(Error::of(self.side, Kind::Closed, "closed in the middle of a head"));
+        Ok(None)
+    }
+
+    /// Drops empty lines if there is nothing else in the buffer.
+    fn skip_empty_lines(&self) -> bool {
+        let mut buf = self.buf.borrow_mut();
+        let (lines, rest) = buf.as_chunks::<2>();
+        let is_empty = rest.is_empty() && lines.iter().all(|line| line == b"\r\n");
+        if is_empty {
+            buffers::give(std::mem::take(&mut buf));
         }
-        Ok(head)
+        is_empty
     }
 
     /// The next response's head.
@@ -262,9 +322,9 @@ impl Conn {
         cx: &mut Context<'_>,
         limits: &Limits,
         timeout: Duration,
-        looked_at: &mut usize,
+        progress: &mut Progress,
     ) -> Poll<Result<Option<ResponseHead>>> {
-        self.poll_head(cx, self.room.get(), timeout, looked_at, &mut |buf| parse::response(buf, limits))
+        self.poll_head(cx, self.room.get(), timeout, progress, &mut |buf| parse::response(buf, limits))
     }
 
     async fn read_head<T>(
@@ -273,14 +333,14 @@ impl Conn {
         mut parse: impl FnMut(&[u8]) -> Result<Parsed<T>>,
     ) -> Result<Option<T>> {
         let mut deadline = None;
-        let mut looked_at = 0;
+        let mut progress = Progress::default();
         poll_fn(|cx| {
             // The limit is for the whole head, not for each read of it; the clock is asked only when
             // the head did not come at once.
             if let Some(deadline) = deadline {
                 self.read_timer.borrow_mut().set(deadline);
             }
-            let polled = self.poll_head(cx, self.room.get(), limit, &mut looked_at, &mut parse);
+            let polled = self.poll_head(cx, self.room.get(), limit, &mut progress, &mut parse);
             if polled.is_pending() {
                 deadline = deadline.or_else(|| self.read_timer.borrow().deadline());
             }
@@ -289,26 +349,20 @@ impl Conn {
         .await
     }
 
-    /// Parses whenever a further line has come, so that a head sent byte by byte costs no more than one
-    /// pass a line. `looked_at` is how much of the buffer was seen without success.
+    /// Reads and parses until a head is whole; `None` at the end of the stream, if nothing but empty lines
+    /// came before it.
     fn poll_head<T>(
         &self,
         cx: &mut Context<'_>,
         room: usize,
         limit: Duration,
-        looked_at: &mut usize,
+        progress: &mut Progress,
         parse: &mut impl FnMut(&[u8]) -> Result<Parsed<T>>,
     ) -> Poll<Result<Option<T>>> {
         // Bounded: every turn reads bytes, and the parser refuses what is longer than its limits.
         loop {
-            let fresh = {
-                let buf = self.buf.borrow();
-                let fresh = buf.get(*looked_at..).is_some_and(|new| memchr::memchr(b'\n', new).is_some());
-                // An endless first line has no line end to look for.
-                let is_long = buf.len() - (*looked_at).min(buf.len()) >= ROOM_MIN / 2;
-                fresh || is_long
-            };
-            if fresh {
+            let is_due = progress.is_due(&self.buf.borrow());
+            if is_due {
                 let mut buf = self.buf.borrow_mut();
                 match parse(&buf) {
                     Ok(Parsed::Head(head, len)) => {
@@ -317,12 +371,12 @@ impl Conn {
                         self.messages.set(self.messages.get() + 1);
                         return Poll::Ready(Ok(Some(head)));
                     }
-                    Ok(Parsed::Partial) => *looked_at = buf.len(),
+                    Ok(Parsed::Partial) => progress.parsed = buf.len(),
                     Err(err) => return Poll::Ready(Err(err)),
                 }
             }
             if ready!(self.poll_fill(cx, room, limit))? == 0 {
-                return match self.buf.borrow().is_empty() {
+                return match self.buf.borrow().iter().all(|&b| b == b'\r' || b == b'\n') {
                     true => Poll::Ready(Ok(None)),
                     false => {
                         Poll::Ready(Err(Error::of(self.side, Kind::Closed, "closed in the middle of a head")))
@@ -335,85 +389,6 @@ impl Conn {
     /// Ends such a wait.
     pub fn clear_read_timer(&self) {
         self.read_timer.borrow_mut().clear();
-    }
-
-    /// Runs a wait for the peer to take bytes around something that writes the socket itself.
-    pub fn poll_write_timer(&self, cx: &mut Context<'_>, limit: Duration) -> Poll<Error> {
-        ready!(self.write_timer.borrow_mut().poll(cx, limit));
-        Poll::Ready(self.timed_out("the peer takes no bytes"))
-    }
-
-    /// Ends such a wait.
-    pub fn clear_write_timer(&self) {
-        self.write_timer.borrow_mut().clear();
-    }
-
-    /// Writes all of `parts`, in as few calls as the socket allows.
-    ///
-    /// # Errors
-    /// `Timeout` when the peer takes nothing for `limit`, `Reset` when it is gone.
-    pub async fn write(&self, parts: [&[u8]; 3], limit: Duration) -> Result<()> {
-        let mut slices = parts.map(IoSlice::new);
-        let mut left: &mut [IoSlice<'_>] = &mut slices;
-        IoSlice::advance_slices(&mut left, 0);
-        poll_fn(|cx| {
-            while !left.is_empty() {
-                let len = ready!(self.poll_write_some(cx, left, limit))?;
-                IoSlice::advance_slices(&mut left, len);
-            }
-            Poll::Ready(Ok(()))
-        })
-        .await
-    }
-
-    /// Writes bytes behind which more follow at once: the kernel may hold them back (`MSG_MORE`).
-    ///
-    /// # Errors
-    /// As [`Conn::write`].
-    pub async fn write_more(&self, mut data: &[u8], limit: Duration) -> Result<()> {
-        poll_fn(|cx| {
-            while !data.is_empty() {
-                let len = match self.stream.poll_write_more(cx, data) {
-                    Poll::Ready(Ok(len)) => len,
-                    Poll::Ready(Err(err)) => return Poll::Ready(Err(Error::io(self.side, &err))),
-                    Poll::Pending => return self.poll_write_timer(cx, limit).map(Err),
-                };
-                self.clear_write_timer();
-                self.sent.set(self.sent.get() + len as u64);
-                data = data.get(len..).unwrap_or_default();
-            }
-            Poll::Ready(Ok(()))
-        })
-        .await
-    }
-
-    /// Ends our sending direction; what was written still arrives.
-    pub fn end_write(&self) {
-        self.write_ended.set(true);
-        self.stream.shutdown_write();
-    }
-
-    /// Whether our sending direction has ended.
-    pub fn is_write_ended(&self) -> bool {
-        self.write_ended.get()
-    }
-
-    fn poll_write_some(
-        &self,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-        limit: Duration,
-    ) -> Poll<Result<usize>> {
-        let filled = slices.iter().rposition(|slice| !slice.is_empty()).map_or(0, |at| at + 1);
-        match self.stream.poll_write_vectored(cx, slices.get(..filled).unwrap_or(slices)) {
-            Poll::Ready(Ok(len)) => {
-                self.clear_write_timer();
-                self.sent.set(self.sent.get() + len as u64);
-                Poll::Ready(Ok(len))
-            }
-            Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(self.side, &err))),
-            Poll::Pending => self.poll_write_timer(cx, limit).map(Err),
-        }
     }
 
     /// Reads raw bytes past any framing (tunnels): what was read ahead first. Empty at the end.

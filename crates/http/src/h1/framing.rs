@@ -24,8 +24,8 @@ pub enum Framing {
 /// The framing of a request (RFC 9112 6.3, items 3-6).
 ///
 /// # Errors
-/// `Malformed` for anything ambiguous: both length and coding, several or malformed lengths, a coding
-/// other than one final `chunked`, a coding in HTTP/1.0.
+/// `Malformed` for anything ambiguous: both length and coding, several or malformed lengths, a last coding
+/// other than `chunked`, a coding in HTTP/1.0. `TransferCoding` for others before it.
 pub fn request(head: &RequestHead) -> Result<Framing> {
     let side = Side::Downstream;
     let coded = transfer_coding(head.headers.get_all(Name::TransferEncoding), head.version, side)?;
@@ -87,7 +87,23 @@ fn transfer_coding<'a>(
     if value.eq_ignore_ascii_case(b"chunked") {
         return Ok(true);
     }
+    if side == Side::Downstream && is_chunked_last(value) {
+        return Err(Error::of(side, Kind::TransferCoding, "a transfer coding besides \"chunked\""));
+    }
     Err(bad(side, "a Transfer-Encoding other than \"chunked\""))
+}
+
+/// Whether codings that we don't know stand before one last `chunked`: such a message is well-formed and
+/// gets 501 (RFC 9112 6.1); where `chunked` isn't last, or is there twice, it is 400 (6.3 item 4).
+fn is_chunked_last(value: &[u8]) -> bool {
+    let mut members = value.rsplit(|&b| b == b',').map(<[u8]>::trim_ascii);
+    members.next().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"))
+        && members.all(|coding| {
+            let name = coding.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
+            !name.is_empty()
+                && super::scan::token_len(name) == name.len()
+                && !name.eq_ignore_ascii_case(b"chunked")
+        })
 }
 
 /// The one Content-Length, all digits (RFC 9110 8.6, RFC 9112 6.3 item 5).

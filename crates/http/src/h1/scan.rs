@@ -5,7 +5,7 @@
 
 use crate::headers::Fields;
 use crate::name::Name;
-use bifrons_core::{Error, Kind, Limits, Result, Side};
+use bifrons_core::{Error, Kind, Limits, NameRule, NameRules, Result, Side};
 use std::ops::Range;
 
 /// What a byte may be part of.
@@ -119,17 +119,25 @@ pub(super) fn fields(
         if fields.len() == limits.fields {
             return Err(Error::of(side, Kind::HeadTooLarge, "the head has more fields than the limit"));
         }
-        field(buf, text, &mut fields, side)?;
+        field(buf, text, &mut fields, (limits.names, side))?;
         at = next;
     }
 }
 
 /// One field line: `name ":" OWS value OWS` (RFC 9112 5). White space before the name would be obs-fold,
 /// white space before the colon is refused (5.1), and so is a bare CR anywhere.
-fn field(buf: &[u8], line: Range<usize>, fields: &mut Fields, side: Side) -> Result<()> {
+fn field(
+    buf: &[u8],
+    line: Range<usize>,
+    fields: &mut Fields,
+    (rules, side): (Option<NameRules>, Side),
+) -> Result<()> {
     let text = buf.get(line.clone()).unwrap_or_default();
     let name_len = token_len(text);
     if name_len == 0 || text.get(name_len) != Some(&b':') {
+        if rules.is_some_and(|rules| rules.irregular == NameRule::Drop) && has_visible_name(text) {
+            return Ok(());
+        }
         let reason = match text.first() {
             Some(b' ' | b'\t') => "a folded line (obs-fold)",
             _ => "a byte in a field's name that no token has, or no colon behind it",
@@ -149,9 +157,40 @@ fn field(buf: &[u8], line: Range<usize>, fields: &mut Fields, side: Side) -> Res
     if !is_value(value) {
         return Err(malformed(side, "a control character in a field's value"));
     }
+    let id = Name::of(name);
+    if let Some(rules) = rules.filter(|_| id == Name::Other)
+        && !is_kept(name, rules, side)?
+    {
+        return Ok(());
+    }
     let value_start = line.start + name_len + 1 + lead;
-    fields.push(Name::of(name), line.start..line.start + name_len, value_start..value_start + value.len());
+    fields.push(id, line.start..line.start + name_len, value_start..value_start + value.len());
     Ok(())
+}
+
+/// Whether a colon ends a name of bytes that can be seen, or are not ASCII: what may be left out whole. A
+/// control character or white space in it is a matter of framing and never passes.
+fn has_visible_name(text: &[u8]) -> bool {
+    let len = memchr::memchr(b':', text).unwrap_or_default();
+    len > 0 && text.iter().take(len).all(|&b| b > 0x20 && b != 0x7f)
+}
+
+/// Whether a field of that name, a token, stays.
+fn is_kept(name: &[u8], rules: NameRules, side: Side) -> Result<bool> {
+    let has_underscore = memchr::memchr(b'_', name).is_some();
+    let is_irregular = || name.iter().any(|&b| !b.is_ascii_alphanumeric() && b != b'-' && b != b'_');
+    let of_underscore = if has_underscore { rules.underscores } else { NameRule::Allow };
+    let of_rest = match rules.irregular {
+        NameRule::Allow => NameRule::Allow,
+        rule if is_irregular() => rule,
+        _ => NameRule::Allow,
+    };
+    match (of_underscore, of_rest) {
+        (NameRule::Refuse, _) => Err(malformed(side, "an underscore in a field's name")),
+        (_, NameRule::Refuse) => Err(malformed(side, "an unusual byte in a field's name")),
+        (NameRule::Allow, NameRule::Allow) => Ok(true),
+        _ => Ok(false),
+    }
 }
 
 pub(super) fn malformed(side: Side, reason: &'static str) -> Error {

@@ -47,6 +47,8 @@ pub struct ToUpstream<'a> {
     pub delimit: Delimit,
     /// The connection.
     pub persist: Persist,
+    /// Whether `Expect` is passed on.
+    pub expect: bool,
 }
 
 /// Writes a request's head for an upstream.
@@ -65,7 +67,7 @@ pub fn request(out: &mut Vec<u8>, head: &RequestHead, to: &ToUpstream<'_>) {
         Name::Other => true,
         Name::ContentLength => keep_length,
         Name::Host => false,
-        Name::Expect => to.version == Version::Http11,
+        Name::Expect => to.expect,
         name => !name.is_hop_by_hop(),
     });
     match to.persist {

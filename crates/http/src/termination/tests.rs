@@ -1,7 +1,7 @@
 use super::*;
 use std::collections::HashSet;
 
-const KINDS: [Kind; 19] = [
+const KINDS: [Kind; 21] = [
     Kind::Malformed,
     Kind::UriTooLong,
     Kind::HeadTooLarge,
@@ -20,6 +20,8 @@ const KINDS: [Kind; 19] = [
     Kind::Connect,
     Kind::NoEndpoint,
     Kind::Busy,
+    Kind::Dropped,
+    Kind::TunnelIdle,
     Kind::Internal,
 ];
 

@@ -14,6 +14,7 @@ const LONE_LF: Limits = Limits {
     fields: Limits::FIELDS,
     head_bytes: Limits::HEAD_BYTES,
     lone_lf: true,
+    names: None,
 };
 
 fn cases() -> Vec<(Case, Reader)> {

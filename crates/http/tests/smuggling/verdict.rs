@@ -212,6 +212,7 @@ fn status(err: &Error) -> String {
         Kind::Malformed => 400,
         Kind::UriTooLong => 414,
         Kind::HeadTooLarge => 431,
+        Kind::TransferCoding => 501,
         Kind::Version => 505,
         kind => panic!("not an error of a message: {kind:?}"),
     };

@@ -10,7 +10,7 @@ use crate::tree::Directive;
 use crate::values;
 use bifrons_config::Problem;
 use bifrons_config::units::{Dur, Size};
-use bifrons_model::{ConnectionLimits, MessageLimits, Timeouts};
+use bifrons_model::{ConnectionLimits, MessageLimits, NameRule, Timeouts};
 
 const LEVELS: Contexts = Contexts::LEVELS;
 const SERVERS: Contexts = Contexts::SERVERS;
@@ -30,6 +30,8 @@ settings! {
         linger: bool,
         max_body: Size,
         merge_slashes: bool,
+        underscores: bool,
+        ignore_invalid: bool,
     }
 }
 
@@ -139,6 +141,24 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.connection.merge_slashes),
     )
     .default("on"),
+    Spec::new(
+        "underscores_in_headers",
+        SERVERS,
+        Args::Flag,
+        "Whether a field's name with underscores is a valid one; see `ignore_invalid_headers`.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.connection.underscores),
+    )
+    .default("off"),
+    Spec::new(
+        "ignore_invalid_headers",
+        SERVERS,
+        Args::Flag,
+        "Whether fields are left out whose names have other bytes than letters, digits, hyphens and maybe \
+         underscores. With `off` they are passed on, but for names that no token is (RFC 9110 5.6.2): those \
+         get 400.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.connection.ignore_invalid),
+    )
+    .default("on"),
     Spec::accepted(
         "client_header_buffer_size",
         SERVERS,
@@ -155,12 +175,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         LEVELS,
         Args::Flag,
         "a connection whose client is silent is closed",
-    ),
-    Spec::accepted(
-        "underscores_in_headers",
-        SERVERS,
-        Args::Flag,
-        "fields are passed on as they are; names with underscores too",
     ),
 ];
 
@@ -198,8 +212,9 @@ impl ConnectionSettings {
             send: self.send_timeout.unwrap_or(Dur::secs(60)),
             keep_alive: self.keep_alive_timeout.unwrap_or(Dur::secs(75)),
             linger,
-            // nginx has no lower bound on a body's speed.
+            // nginx has no lower bound on the speed of bodies.
             body_rate: Size(0),
+            send_rate: Size(0),
             ..Timeouts::default()
         }
     }
@@ -220,6 +235,13 @@ impl ConnectionSettings {
     pub(crate) fn connections(&self) -> ConnectionLimits {
         let requests = self.keep_alive_requests.unwrap_or(1000);
         ConnectionLimits { requests, ..ConnectionLimits::default() }
+    }
+
+    /// What becomes of fields with underscores in their names, and of those with other unusual bytes.
+    pub(crate) fn names(&self) -> (NameRule, NameRule) {
+        let rule = |drops| if drops { NameRule::Drop } else { NameRule::Allow };
+        let ignores = self.ignore_invalid.unwrap_or(true);
+        (rule(ignores && !self.underscores.unwrap_or(false)), rule(ignores))
     }
 
     /// Bytes of a body.

@@ -240,7 +240,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("ssi_value_length", ""),
     Spec::later_unless_off("client_body_in_file_only", ""),
     Spec::later("max_headers", ""),
-    Spec::later("ignore_invalid_headers", ""),
     Spec::later("stub_status", ""),
     Spec::later("status_zone", ""),
     Spec::later("status_format", ""),

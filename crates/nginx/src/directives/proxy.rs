@@ -13,7 +13,7 @@ use bifrons_config::{At, Template};
 use bifrons_filters::config::FieldEdits;
 use bifrons_filters::{FilterConfig, response_headers};
 use bifrons_model::route::HttpVersion;
-use bifrons_model::{ClientAbort, HostField, Proxy, Retry, RetryOn, UpstreamTimeouts};
+use bifrons_model::{ClientAbort, ExpectContinue, HostField, Proxy, Retry, RetryOn, UpstreamTimeouts};
 
 const LEVELS: Contexts = Contexts::LEVELS;
 
@@ -88,7 +88,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "proxy_read_timeout",
         LEVELS,
         Args::Exact(1),
-        "How long a server may send nothing of an answer.",
+        "How long a server may send nothing of an answer, and how long nothing may move in an upgraded \
+         connection.",
         |cx, d| cx.once(d, values::time, |cx| &mut cx.level.proxy.read_timeout),
     )
     .default("60s"),
@@ -284,6 +285,8 @@ impl ProxySettings {
             http_version,
             keep_alive: keeps_alive && connection.keeps(http_version),
             upgrade: upgrade.is_some_and(|value| !value.is_empty()) && connection == Connection::Other,
+            // As nginx, which reads a body itself before it sends one on.
+            expect_continue: ExpectContinue::Answer,
             client_abort: match self.ignore_client_abort {
                 Some(true) => ClientAbort::Ignore,
                 _ => ClientAbort::CancelOnHalfClose,
@@ -301,6 +304,7 @@ impl ProxySettings {
             connect: self.connect_timeout.unwrap_or(default.connect),
             send: self.send_timeout.unwrap_or(default.send),
             read: self.read_timeout.unwrap_or(default.read),
+            tunnel: self.read_timeout.unwrap_or(default.tunnel),
         };
         (timeouts != default).then_some(timeouts)
     }

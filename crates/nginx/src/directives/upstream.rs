@@ -284,7 +284,12 @@ impl Upstream {
 
 /// nginx's `proxy_*_timeout` where nothing is said.
 pub(crate) fn default_timeouts() -> UpstreamTimeouts {
-    UpstreamTimeouts { connect: Dur::secs(60), send: Dur::secs(60), read: Dur::secs(60) }
+    UpstreamTimeouts {
+        connect: Dur::secs(60),
+        send: Dur::secs(60),
+        read: Dur::secs(60),
+        tunnel: Dur::secs(60),
+    }
 }
 
 /// nginx's `proxy_next_upstream` where nothing is said.

@@ -93,11 +93,14 @@ pub(super) fn emit(cx: &mut Ctx, servers: &[Server], bindings: &[Binding]) -> In
 
 fn listener(default: &Server, binding: &Binding) -> Listener {
     let connection = &default.level.connection;
+    let (underscores_in_headers, irregular_headers) = connection.names();
     Listener {
         bind: OneOrMany::one(At::from(binding.address.clone())),
         backlog: binding.options.backlog.unwrap_or(BACKLOG),
         ipv6_only: binding.options.ipv6_only.unwrap_or(true),
         lone_lf: LoneLf::Accept,
+        underscores_in_headers,
+        irregular_headers,
         client: default.level.realip.emit(),
         server: server_field(default),
         via: false,
@@ -132,6 +135,7 @@ fn warn_of_difference(
     let (own, theirs) = (connection.limits(), &listener.limits);
     let same = connection.timeouts() == listener.timeouts
         && connection.connections() == listener.connections
+        && connection.names() == (listener.underscores_in_headers, listener.irregular_headers)
         && (own.head, own.request_line) == (theirs.head, theirs.request_line)
         && server_field(other) == listener.server;
     if !same {

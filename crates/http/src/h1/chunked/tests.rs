@@ -7,6 +7,10 @@ fn decoder() -> Decoder {
     Decoder::new(Side::Upstream, Limits::default())
 }
 
+/// RFC 9112 7.1.1.
+const EXTENSIONS: &str =
+    r#"(;[ \t]?[a-z!]{1,4}([ ]?=[ ]?([a-z0-9]{1,4}|"([ -!#-\[\]-~]|\\[ -~]){0,5}"))?[ ]?){0,2}"#;
+
 /// Data, trailers as text, and bytes behind the end; `None` where the coding is not whole.
 type Outcome = Option<(Vec<u8>, Vec<(String, Vec<u8>)>, usize)>;
 
@@ -59,7 +63,7 @@ proptest! {
     /// RFC 9112 7.1: content and trailers are what was sent, wherever reads end.
     #[test]
     fn any_split_gives_the_same(
-        chunks in vec((vec(any::<u8>(), 1..60), "(;[ -~]{0,10}){0,2}"), 0..6),
+        chunks in vec((vec(any::<u8>(), 1..60), EXTENSIONS), 0..6),
         trailers in fields(), behind in vec(any::<u8>(), 0..10), at in vec(any::<prop::sample::Index>(), 0..8),
     ) {
         let mut bytes = encoded(&chunks, &trailers);
@@ -140,4 +144,16 @@ fn the_end_stays_the_end() {
     assert!(matches!(decoder.decode(&mut buf).unwrap(), Decoded::End(None)));
     assert!(matches!(decoder.decode(&mut buf).unwrap(), Decoded::End(None)));
     assert_eq!(&buf[..], b"GET");
+}
+
+#[test]
+fn an_extension_has_a_name() {
+    let refused = ["5;", "5;;a", "5;a=", "5;=b", "5;a=\"b", "5;a=\"b\"c", "5;a b", "5;a,b", "5;a=b=c", "5; "];
+    for line in refused {
+        assert!(decode(format!("{line}\r\nhello\r\n0\r\n\r\n").as_bytes(), &[]).is_err(), "{line}");
+    }
+    for line in ["5;a", "5;a=b", "5; a = \"b;\\\"c\" ;d", "5;a=\"\""] {
+        let decoded = decode(format!("{line}\r\nhello\r\n0;z\r\n\r\n").as_bytes(), &[]).unwrap();
+        assert_eq!(decoded, Some((b"hello".to_vec(), Vec::new(), 0)), "{line}");
+    }
 }

@@ -37,6 +37,11 @@ enum Decode {
 }
 
 impl Incoming {
+    /// How long each wait for it may last.
+    pub(super) fn timeout(&self) -> Duration {
+        self.pace.timeout
+    }
+
     /// Before the first body.
     pub(super) fn none() -> Self {
         let pace = Pace::timeout(Duration::MAX);
@@ -98,6 +103,9 @@ impl Conn {
     /// `Closed` for a truncated body, `Malformed`, `BodyTooLarge`, `Timeout`, `Reset`. After an error
     /// the body is broken and the connection useless.
     pub fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        if self.expecting.get() {
+            ready!(self.poll_continue(cx))?;
+        }
         let mut body = self.body.borrow_mut();
         let outcome = ready!(self.poll_body_piece(cx, &mut body));
         let outcome = outcome.and_then(|piece| {

@@ -189,6 +189,40 @@ fn a_dripping_head_is_given_up() {
     });
 }
 
+/// A head that comes in lines of their own is not read from its beginning with each of them.
+#[test]
+fn a_head_that_drips_is_read_a_few_times_only() {
+    let line = b"X-A: 0123456789\r\n";
+    let mut buf = b"GET / HTTP/1.1\r\n".to_vec();
+    let (mut progress, mut passes, mut bytes) = (Progress::default(), 0, 0);
+    while buf.len() < 60_000 {
+        buf.extend_from_slice(line);
+        if progress.is_due(&buf) {
+            (passes, bytes) = (passes + 1, bytes + buf.len());
+            progress.parsed = buf.len();
+        }
+    }
+    assert!(passes < 100 && bytes < 8 * buf.len(), "{passes} passes over {bytes} bytes");
+    buf.extend_from_slice(b"\r");
+    assert!(!progress.is_due(&buf));
+    buf.extend_from_slice(b"\n");
+    assert!(progress.is_due(&buf), "the end of the head");
+}
+
+#[test]
+fn empty_lines_are_no_request() {
+    run(async || {
+        let (conn, mut peer) = pair(Side::Downstream);
+        peer.write_all(b"\r\n\r\n").unwrap();
+        let wait = conn.read_request(&Limits::default(), pace(SHORT, LONG)).await;
+        assert!(wait.unwrap().is_none(), "it is idle");
+        peer.write_all(b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n\r\n").unwrap();
+        assert!(next_request(&conn).await.unwrap().is_some());
+        drop(peer);
+        assert!(next_request(&conn).await.unwrap().is_none());
+    });
+}
+
 #[test]
 fn all_parts_are_written_however_slowly_they_are_read() {
     run(async || {

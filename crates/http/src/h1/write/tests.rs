@@ -7,7 +7,11 @@ use proptest::prelude::*;
 
 fn to_upstream(head: &RequestHead, delimit: Delimit, persist: Persist) -> Vec<u8> {
     let mut out = Vec::new();
-    request(&mut out, head, &ToUpstream { version: Version::Http11, host: b"up", delimit, persist });
+    request(
+        &mut out,
+        head,
+        &ToUpstream { version: Version::Http11, host: b"up", delimit, persist, expect: true },
+    );
     out
 }
 
@@ -120,6 +124,7 @@ fn a_request_word_for_word() {
         host: b"",
         delimit: Delimit::Length(3),
         persist: Persist::KeepAlive,
+        expect: false,
     };
     request(&mut out, &head, &to);
     assert_eq!(

@@ -1,0 +1,166 @@
+//! What is written to a connection: how long the peer may take for it, and how slow it may be.
+
+use super::{Conn, Pace};
+use bifrons_core::{Error, Result};
+use bifrons_net::clock;
+use std::future::poll_fn;
+use std::io::IoSlice;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// RFC 9110 15.2.1.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// How fast the peer takes the message that is being sent.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pace: Pace,
+    /// What the connection had sent before the message.
+    before: u64,
+    /// For how long it had to wait so far; time in which there was nothing to send doesn't count.
+    waited: Duration,
+    /// Since when it waits now; set only where a rate is demanded.
+    since: Option<Instant>,
+}
+
+impl Outgoing {
+    /// No demand.
+    pub(super) fn new() -> Self {
+        Self { pace: Pace::timeout(Duration::MAX), before: 0, waited: Duration::ZERO, since: None }
+    }
+}
+
+impl Conn {
+    /// Begins a message that the peer must take at this pace's rate; its timeout is that of each write.
+    pub fn begin_send(&self, pace: Pace) {
+        let mut outgoing = self.outgoing.borrow_mut();
+        *outgoing = Outgoing { pace, before: self.sent(), ..Outgoing::new() };
+    }
+
+    /// Says whether the peer waits for `100 Continue` before it sends the body: whoever reads it first then
+    /// lets it come (RFC 9110 10.1.1).
+    pub fn set_expecting(&self, expecting: bool) {
+        self.expecting.set(expecting);
+    }
+
+    /// Sends `100 Continue`, if the peer waits for it.
+    pub(super) fn poll_continue(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if !self.expecting.get() {
+            return Poll::Ready(Ok(()));
+        }
+        let limit = self.body.borrow().timeout();
+        let len = ready!(self.poll_write_some(cx, &[IoSlice::new(CONTINUE)], limit))?;
+        self.expecting.set(false);
+        // Two dozen bytes behind answers that fill the socket's buffer to the last byte: no message can
+        // follow a torn one.
+        if len < CONTINUE.len() {
+            return Poll::Ready(Err(Error::of(self.side, bifrons_core::Kind::Reset, "no room for a 100")));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// How long the next wait may last by `limit` and the least rate.
+    fn write_wait(&self, limit: Duration) -> Result<Duration> {
+        let mut outgoing = self.outgoing.borrow_mut();
+        let Pace { rate_min, grace, .. } = outgoing.pace;
+        if rate_min == 0 {
+            return Ok(limit);
+        }
+        outgoing.since.get_or_insert_with(clock::recent);
+        let taken = self.sent() - outgoing.before;
+        let earned = grace + Duration::from_secs_f64(taken as f64 / rate_min as f64);
+        let left = earned.saturating_sub(outgoing.waited);
+        if left.is_zero() {
+            return Err(self.timed_out("the peer takes bytes slower than their least rate"));
+        }
+        Ok(left.min(limit))
+    }
+
+    /// Runs a wait for the peer to take bytes around something that writes the socket itself.
+    pub fn poll_write_timer(&self, cx: &mut Context<'_>, limit: Duration) -> Poll<Error> {
+        let limit = match self.write_wait(limit) {
+            Ok(limit) => limit,
+            Err(err) => return Poll::Ready(err),
+        };
+        ready!(self.write_timer.borrow_mut().poll(cx, limit));
+        Poll::Ready(self.timed_out("the peer takes no bytes"))
+    }
+
+    /// Ends such a wait.
+    pub fn clear_write_timer(&self) {
+        self.write_timer.borrow_mut().clear();
+        let mut outgoing = self.outgoing.borrow_mut();
+        if let Some(since) = outgoing.since.take() {
+            outgoing.waited += clock::recent() - since;
+        }
+    }
+
+    /// Writes all of `parts`, in as few calls as the socket allows.
+    ///
+    /// # Errors
+    /// `Timeout` when the peer takes nothing for `limit`, `Reset` when it is gone.
+    pub async fn write(&self, parts: [&[u8]; 3], limit: Duration) -> Result<()> {
+        let mut slices = parts.map(IoSlice::new);
+        let mut left: &mut [IoSlice<'_>] = &mut slices;
+        IoSlice::advance_slices(&mut left, 0);
+        poll_fn(|cx| {
+            while !left.is_empty() {
+                let len = ready!(self.poll_write_some(cx, left, limit))?;
+                IoSlice::advance_slices(&mut left, len);
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    /// Writes bytes behind which more follow at once: the kernel may hold them back (`MSG_MORE`).
+    ///
+    /// # Errors
+    /// As [`Conn::write`].
+    pub async fn write_more(&self, mut data: &[u8], limit: Duration) -> Result<()> {
+        poll_fn(|cx| {
+            while !data.is_empty() {
+                let len = match self.stream.poll_write_more(cx, data) {
+                    Poll::Ready(Ok(len)) => len,
+                    Poll::Ready(Err(err)) => return Poll::Ready(Err(Error::io(self.side, &err))),
+                    Poll::Pending => return self.poll_write_timer(cx, limit).map(Err),
+                };
+                self.clear_write_timer();
+                self.sent.set(self.sent.get() + len as u64);
+                data = data.get(len..).unwrap_or_default();
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    /// Ends our sending direction; what was written still arrives.
+    pub fn end_write(&self) {
+        self.write_ended.set(true);
+        self.stream.shutdown_write();
+    }
+
+    /// Whether our sending direction has ended.
+    pub fn is_write_ended(&self) -> bool {
+        self.write_ended.get()
+    }
+
+    fn poll_write_some(
+        &self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+        limit: Duration,
+    ) -> Poll<Result<usize>> {
+        let filled = slices.iter().rposition(|slice| !slice.is_empty()).map_or(0, |at| at + 1);
+        match self.stream.poll_write_vectored(cx, slices.get(..filled).unwrap_or(slices)) {
+            Poll::Ready(Ok(len)) => {
+                self.clear_write_timer();
+                self.sent.set(self.sent.get() + len as u64);
+                Poll::Ready(Ok(len))
+            }
+            Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(self.side, &err))),
+            Poll::Pending => self.poll_write_timer(cx, limit).map(Err),
+        }
+    }
+}
