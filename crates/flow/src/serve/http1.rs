@@ -43,7 +43,10 @@ pub async fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) {
                 let is_silent = respond::is_silent(&err);
                 // Boxed: an idle connection must not hold room for what it may never need.
                 Box::pin(request::refuse(&cx, &plans, err)).await;
-                return if is_silent { () } else { linger(&cx.http, plans.1.linger).await };
+                if !is_silent {
+                    linger(&cx.http, plans.1.linger).await;
+                }
+                return;
             }
         };
         let lease = cx.refresh(&mut plans);

@@ -296,11 +296,11 @@ impl Conn {
         Ok(None)
     }
 
-    /// Drops empty lines if there is nothing else in the buffer.
+    /// Drops an empty line or two if there is nothing else in the buffer.
     fn skip_empty_lines(&self) -> bool {
         let mut buf = self.buf.borrow_mut();
         let (lines, rest) = buf.as_chunks::<2>();
-        let is_empty = rest.is_empty() && lines.iter().all(|line| line == b"\r\n");
+        let is_empty = lines.len() <= 2 && rest.is_empty() && lines.iter().all(|line| line == b"\r\n");
         if is_empty {
             buffers::give(std::mem::take(&mut buf));
         }
