@@ -86,3 +86,16 @@ fn nginxs_444_and_keepalive_of_nothing() {
     assert_eq!(client.read_end(), End::Closed);
     bifrons_testkit::wait_until("the records", || proxy.dir().read("access.log") == "200 2\n444 0\n");
 }
+
+/// Many clients send all of an upload before they look at the answer.
+#[test]
+fn a_refused_upload_is_read_over() {
+    let origin = Origin::saying("ok");
+    let proxy = crate::support::front_with(&origin, ", limits: { body: 10 }, timeouts: { linger: 15s }", "");
+    let mut client = proxy.client();
+    client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 8000000\r\n\r\n");
+    client.send(vec![b'x'; 8_000_000]);
+    let answer = client.read_response();
+    assert_eq!((answer.status(), answer.field("Connection")), (413, Some("close")));
+    assert_eq!(client.read_end(), End::Closed);
+}

@@ -5,7 +5,6 @@ use crate::request::{self, After};
 use crate::respond;
 use crate::snapshot::ListenerPlan;
 use crate::worker::Local;
-use bifrons_core::Kind;
 use bifrons_http::h1::Conn;
 use bifrons_http::h1::conn::HeadPace;
 use std::future::poll_fn;
@@ -14,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// 256 KiB: what is read over of an unwanted body to save the connection, or of a refused one so that
-/// the client gets to see the answer. More than that costs more than a new connection.
+/// 256 KiB: what is read over of an unwanted body to save the connection. More than that costs more than a
+/// new one.
 const DISCARD_BYTES_MAX: u64 = 256 * 1024;
 
 /// 14 KiB: ten segments, what a new connection sends before the client acknowledges any of it (RFC 6928). Of
@@ -99,24 +98,13 @@ async fn close(conn: &Conn, limit: Duration) {
     }
 }
 
-/// Reads over what the client sends for a while after our direction has ended (RFC 9112 9.6).
+/// Reads over what the client sends for a while after our direction has ended (RFC 9112 9.6): time bounds it
+/// and not bytes, since many clients send a whole upload before they look at the answer.
 async fn linger(conn: &Conn, limit: Duration) {
     conn.stream().shutdown_write();
     let deadline = Instant::now() + limit;
-    let mut left = DISCARD_BYTES_MAX;
-    let read = async {
-        loop {
-            match poll_fn(|cx| conn.poll_raw(cx, limit)).await {
-                Ok(bytes) if bytes.is_empty() => return,
-                Ok(bytes) => match left.checked_sub(bytes.len() as u64) {
-                    Some(rest) => left = rest,
-                    None => return,
-                },
-                Err(err) if err.kind() == Kind::Timeout => return,
-                Err(_) => return,
-            }
-        }
-    };
+    let read =
+        async { while poll_fn(|cx| conn.poll_raw(cx, limit)).await.is_ok_and(|bytes| !bytes.is_empty()) {} };
     // Out of time: the socket closes as it is.
     let _ = tokio::time::timeout_at(deadline, read).await;
 }
