@@ -1,6 +1,7 @@
 //! Step 6. One try: take or dial a connection, send, wait for the head.
 
 use crate::bodies;
+use crate::complaint;
 use crate::forward;
 use crate::record::Share;
 use crate::request::Task;
@@ -85,6 +86,7 @@ pub async fn attempt(
         && err.side() == Side::Upstream
     {
         attempt.error = Some(err.kind());
+        complaint::attempt(task, &req.head, err);
     }
     outcome
 }

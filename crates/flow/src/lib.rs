@@ -18,6 +18,7 @@ pub mod action;
 pub mod attempt;
 pub mod bodies;
 pub mod build;
+pub mod complaint;
 pub mod conn;
 pub mod forward;
 pub mod forwarded;
