@@ -2,6 +2,7 @@
 
 use bifrons_net::Addr;
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// One proxy for both sides of a connection: reverse proxy, load balancer, web server.
@@ -39,6 +40,9 @@ pub enum Command {
     ReverseProxy(ReverseProxyArgs),
     /// Serve the files of a directory, without a configuration
     FileServer(FileServerArgs),
+    /// Stand in for nginx: its options, its words, its signals (`bifrons nginx -h`)
+    #[command(disable_help_flag = true)]
+    Nginx(NginxArgs),
     /// A small web server to try and test proxies with: it tells what it received
     Origin(OriginArgs),
     /// See it work: three origins and a proxy in front of them, with five commands to try
@@ -97,6 +101,13 @@ pub struct CheckArgs {
     /// Also list nginx directives that are accepted and have no effect here
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct NginxArgs {
+    /// As nginx has them. A link of the name `nginx` to the program does the same
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+    pub args: Vec<OsString>,
 }
 
 #[derive(Args, Debug)]

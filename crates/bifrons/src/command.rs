@@ -9,7 +9,8 @@ mod schema;
 use crate::cli::{Cli, Command, RunArgs};
 use crate::load::Origin;
 use crate::origin;
-use crate::process::{self, Launch};
+use crate::nginx;
+use crate::process::{self, BindError, Launch, Style};
 use bifrons_config::Problems;
 use std::fmt;
 use std::io::{IsTerminal, Write};
@@ -20,6 +21,8 @@ use std::process::ExitCode;
 pub enum Failure {
     /// The configuration is wrong.
     Config(Problems),
+    /// An address cannot be listened on.
+    Bind(BindError),
     /// Anything else, in a sentence.
     Other(String),
 }
@@ -27,6 +30,12 @@ pub enum Failure {
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
         Self::Config(problems)
+    }
+}
+
+impl From<BindError> for Failure {
+    fn from(error: BindError) -> Self {
+        Self::Bind(error)
     }
 }
 
@@ -40,6 +49,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(problems) => problems.fmt(f),
+            Self::Bind(error) => error.fmt(f),
             Self::Other(message) => f.write_str(message),
         }
     }
@@ -48,6 +58,7 @@ impl fmt::Display for Failure {
 /// Runs the command; its failure goes to standard error.
 pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
+        Command::Nginx(args) => return nginx::run(&args.args),
         Command::Run(args) => serve(args),
         Command::Check(args) => check::check(&args),
         Command::Show(args) => check::show(&args),
@@ -71,13 +82,14 @@ pub fn run(cli: Cli) -> ExitCode {
 /// `bifrons run`.
 fn serve(args: RunArgs) -> Result<(), Failure> {
     let origin = Origin::of(&args.files.files, args.files.nginx)?;
-    process::run(Launch { origin, args: args.process, service: true, greeting: None })
+    process::run(Launch { origin, args: args.process, service: true, greeting: None, style: Style::Own })
 }
 
 fn report(failure: &Failure) {
     match failure {
         Failure::Config(problems) if std::io::stderr().is_terminal() => eprintln!("{}", problems.to_ansi()),
         Failure::Config(problems) => eprintln!("{problems}"),
+        Failure::Bind(error) => eprintln!("bifrons: {error}"),
         Failure::Other(message) => eprintln!("bifrons: {message}"),
     }
 }

@@ -18,8 +18,13 @@ use std::time::{Duration, SystemTime};
 pub enum Origin {
     /// YAML files, merged.
     Yaml(Vec<PathBuf>),
-    /// An nginx.conf.
-    Nginx(PathBuf),
+    /// An nginx.conf, and what holds where it says nothing.
+    Nginx {
+        /// The main file.
+        file: PathBuf,
+        /// What nginx has compiled in.
+        defaults: Box<bifrons_nginx::Defaults>,
+    },
     /// The command line.
     Fixed(Box<Config>),
 }
@@ -35,6 +40,10 @@ pub struct Loaded {
     pub accepted: Vec<(Place, String)>,
     /// What works otherwise than it may look.
     pub warnings: Vec<Problem>,
+    /// Texts of an nginx configuration.
+    pub sources: Vec<Arc<Source>>,
+    /// How nginx would start the process.
+    pub start: bifrons_nginx::Start,
 }
 
 impl Origin {
@@ -45,7 +54,7 @@ impl Origin {
     pub fn of(files: &[PathBuf], nginx: bool) -> Result<Self, Problems> {
         let is_nginx = |path: &Path| nginx || path.extension().is_some_and(|extension| extension == "conf");
         match files {
-            [file] if is_nginx(file) => Ok(Self::Nginx(file.clone())),
+            [file] if is_nginx(file) => Ok(Self::Nginx { file: file.clone(), defaults: Box::default() }),
             files if files.iter().any(|file| is_nginx(file)) => {
                 let problem = Problem::nowhere("only one nginx configuration can be run at a time");
                 Err(problem.help("include the others from the first").into())
@@ -70,10 +79,10 @@ impl Origin {
                 };
                 Ok(Loaded::plain(config, base))
             }
-            Self::Nginx(file) => {
-                let bifrons_nginx::Loaded { config, accepted, warnings } =
-                    bifrons_nginx::load(file, &bifrons_nginx::Defaults::default())?;
-                Ok(Loaded { config, base: directory(file), accepted, warnings })
+            Self::Nginx { file, defaults } => {
+                let bifrons_nginx::Loaded { config, accepted, warnings, sources, start } =
+                    bifrons_nginx::load(file, defaults)?;
+                Ok(Loaded { config, base: directory(file), accepted, warnings, sources, start })
             }
             Self::Fixed(config) => {
                 let base = std::env::current_dir().unwrap_or_default();
@@ -97,7 +106,8 @@ fn directory(file: &Path) -> PathBuf {
 
 impl Loaded {
     fn plain(config: Config, base: PathBuf) -> Self {
-        Self { config, base, accepted: Vec::new(), warnings: Vec::new() }
+        let start = bifrons_nginx::Start::default();
+        Self { config, base, accepted: Vec::new(), warnings: Vec::new(), sources: Vec::new(), start }
     }
 
     /// Fills in what the binary decides: JSON lines to standard output where nothing is said about the

@@ -7,6 +7,7 @@
 mod cli;
 mod command;
 mod load;
+mod nginx;
 mod origin;
 mod process;
 
@@ -18,5 +19,8 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    command::run(cli::Cli::parse())
+    match nginx::called() {
+        Some(args) => nginx::run(&args),
+        None => command::run(cli::Cli::parse()),
+    }
 }

@@ -6,13 +6,13 @@
 
 mod accounts;
 mod control;
-mod log;
+pub mod log;
 mod notify;
 pub mod pid;
 mod privileges;
 pub mod signals;
 mod sockets;
-mod upgrade;
+pub mod upgrade;
 mod who;
 mod workers;
 
@@ -29,7 +29,10 @@ use bifrons_observe::access::AccessLogger;
 use control::Control;
 use pid::PidFile;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+pub use privileges::is_root;
+pub use sockets::{BindError, try_bind};
 use sockets::Sockets;
+use workers::Seat;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -46,6 +49,23 @@ pub struct Launch {
     pub service: bool,
     /// Told to a person once the proxy serves.
     pub greeting: Option<String>,
+    /// Whose ways the process has.
+    pub style: Style,
+}
+
+/// Whose ways a process has: what signals mean, who stays root, how an upgrade ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Style {
+    /// Ours: SIGTERM finishes what runs, root is given up for good, an upgrade replaces the process.
+    Own,
+    /// nginx's: SIGTERM ends at once and SIGQUIT does not, the control thread stays root as nginx's master
+    /// does, and after an upgrade both processes serve until one of them is told to quit.
+    Nginx {
+        /// Called once the proxy serves.
+        serving: fn(&Config),
+        /// Whether there is no terminal whose changes of size come as SIGWINCH.
+        background: bool,
+    },
 }
 
 /// A process that has its sockets and has given up its privileges, still with one thread.
@@ -53,6 +73,7 @@ struct Prepared {
     loaded: Loaded,
     sockets: Sockets,
     pid: Option<PidFile>,
+    seat: Seat,
     log: log::ErrorLog,
     /// Where the process before us waits.
     ready: Option<std::os::fd::OwnedFd>,
@@ -93,7 +114,7 @@ fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     for warning in &loaded.warnings {
         tracing::warn!("{}", warning.one_line());
     }
-    raise_open_files();
+    raise_open_files(config.process.open_files);
 
     let inherited =
         Inherited::take().map_err(|error| format!("cannot take over inherited sockets: {error}"))?;
@@ -102,21 +123,41 @@ fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     sockets.open_admin(load::admin_addr(config))?;
     sockets.forget_inherited();
 
-    let pid = pid_file(launch, config)?;
     let identity = privileges::identity(config.user.as_deref(), config.group.as_deref())?;
-    if config.user.is_none() && launch.service && privileges::is_root() {
+    let mut seat = Seat { identity: None, process: config.process.clone() };
+    let pid = match launch.style {
+        Style::Own => {
+            let pid = pid_file(launch, config)?;
+            give_up_root(launch, config, identity, pid.as_ref())?;
+            pid
+        }
+        Style::Nginx { .. } => {
+            seat.identity = identity;
+            nginx_pid_file(config)?
+        }
+    };
+    Ok(Prepared { loaded, sockets, pid, seat, log, ready: inherited.ready, program })
+}
+
+/// From root to the configured user, for good.
+fn give_up_root(
+    launch: &Launch,
+    config: &Config,
+    identity: Option<accounts::Identity>,
+    pid: Option<&PidFile>,
+) -> Result<(), Failure> {
+    if config.user.is_none() && launch.service && is_root() {
         tracing::warn!("running as root; `user` names whom to become once the sockets are bound");
     }
     if let Some(identity) = &identity {
-        privileges::give_files(identity, &log_files(config), pid.as_ref());
+        privileges::give_files(identity, &log_files(config), pid);
     }
-    privileges::become_user(identity.as_ref())?;
-    Ok(Prepared { loaded, sockets, pid, log, ready: inherited.ready, program })
+    Ok(privileges::become_user(identity.as_ref())?)
 }
 
 /// The rest of the start, and all that follows.
 async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
-    let Prepared { loaded, sockets, pid, log, ready, program } = prepared;
+    let Prepared { loaded, sockets, pid, seat, log, ready, program } = prepared;
     let signals = signals::Signals::new().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let access = AccessLogger::start().map_err(|error| format!("cannot start a thread: {error}"))?;
     let registry = Registry::new(SystemTime::now());
@@ -132,7 +173,7 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
     let hash = control::hash_text(&snapshot);
     shared.publish(snapshot);
 
-    let workers = workers::Workers::start(config.workers.count(), &shared)?;
+    let workers = workers::Workers::start(config.workers.count(), &shared, &Arc::new(seat))?;
     workers.listen(sockets.shares(workers.count())?);
     sockets.announce();
     shared.metrics.reloaded(&hash, SystemTime::now());
@@ -155,10 +196,14 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
         reloads,
         admin: None,
         upgrade: None,
+        resting: false,
         reload_count: 0,
     };
     control.serve_admin();
     control.started(ready);
+    if let Style::Nginx { serving, .. } = control.launch.style {
+        serving(&control.config);
+    }
     if let Some(greeting) = greeting {
         println!("{greeting}");
     }
@@ -193,8 +238,17 @@ fn pid_file(launch: &Launch, config: &Config) -> Result<Option<PidFile>, Failure
     }
 }
 
+/// The pid file as nginx has it: one that cannot be written ends the start.
+fn nginx_pid_file(config: &Config) -> Result<Option<PidFile>, Failure> {
+    let Some(path) = &config.pid_file else { return Ok(None) };
+    match PidFile::claim_alone(Path::new(path)) {
+        Ok(pid) => Ok(Some(pid)),
+        Err(error) => Err(crate::nginx::open_failed(path, &error).into()),
+    }
+}
+
 /// Files of all access logs and the error log.
-fn log_files(config: &Config) -> Vec<PathBuf> {
+pub fn log_files(config: &Config) -> Vec<PathBuf> {
     let mut files = load::access_log_files(config);
     if !matches!(config.error_log.to.as_str(), "stderr" | "stdout") {
         files.push(PathBuf::from(&config.error_log.to));
@@ -202,14 +256,21 @@ fn log_files(config: &Config) -> Vec<PathBuf> {
     files
 }
 
-/// Takes as many descriptors as the system lets us: two a proxied connection go fast.
-fn raise_open_files() {
+/// Takes as many descriptors as are asked for, or as the system lets us: two a proxied connection go fast.
+fn raise_open_files(wanted: Option<u64>) {
     let limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        let all = Rlimit { current: limit.maximum, maximum: limit.maximum };
-        if let Err(error) = setrlimit(Resource::Nofile, all) {
-            tracing::warn!(%error, "cannot raise the limit of open files");
-        }
+    let asked = match wanted {
+        // Above the hard limit it takes root.
+        Some(files) => Rlimit {
+            current: Some(files),
+            maximum: limit.maximum.map(|maximum| maximum.max(files)),
+        },
+        None => Rlimit { current: limit.maximum, maximum: limit.maximum },
+    };
+    if limit != asked
+        && let Err(error) = setrlimit(Resource::Nofile, asked)
+    {
+        tracing::warn!(wanted, %error, "cannot change the limit of open files");
     }
 }
 

@@ -4,6 +4,9 @@
 
 use std::fmt;
 
+/// The nginx whose words and ways the dialect has (`$nginx_version`, `nginx -v`).
+pub const NGINX_VERSION: &str = "1.22.1";
+
 /// One variable, ready to be looked up while serving.
 ///
 /// Field names (`Http` and its kin) are stored as they stand on the wire: lower case, `_` turned to `-`.
@@ -218,7 +221,7 @@ static TABLE: &[Entry] = &[
     nginx("is_args", &Var::IsArgs, "`?` where the request target has a query string, else nothing."),
     nginx("limit_rate", &Var::LimitRate, "The limit on the speed of the answer in bytes a second; 0 means none."),
     nginx("msec", &Var::Msec, "The time now in seconds since 1970, with milliseconds."),
-    nginx("nginx_version", &Var::NginxVersion, "The version of the running proxy."),
+    nginx("nginx_version", &Var::NginxVersion, "The version of nginx whose ways the proxy has, as `nginx -v` tells it."),
     nginx("pid", &Var::Pid, "The process id of the proxy."),
     nginx("pipe", &Var::Pipe, "`p` where the request was pipelined, else `.`."),
     nginx("proxy_add_x_forwarded_for", &Var::ProxyAddXForwardedFor, "The request's `X-Forwarded-For` with `$remote_addr` appended after a comma; `$remote_addr` alone where there is none."),

@@ -191,11 +191,11 @@ impl Worker {
                         self.pool.sweep(now);
                         self.show_idle();
                     }
-                    if let Some(deadline) = deadline {
+                    if deadline.is_some() || self.shared.is_draining() {
                         self.end_idle();
-                        if self.conns.borrow().is_empty() || now >= deadline {
-                            break;
-                        }
+                    }
+                    if deadline.is_some_and(|deadline| self.conns.borrow().is_empty() || now >= deadline) {
+                        break;
                     }
                 }
             }

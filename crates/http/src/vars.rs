@@ -258,7 +258,7 @@ fn process(var: &Var, out: &mut Vec<u8>) -> bool {
             Ok(name) => out.extend(name.bytes().map(|byte| byte.to_ascii_lowercase())),
             Err(_) => return false,
         },
-        Var::NginxVersion => out.extend_from_slice(env!("CARGO_PKG_VERSION").as_bytes()),
+        Var::NginxVersion => out.extend_from_slice(bifrons_config::vars::NGINX_VERSION.as_bytes()),
         Var::Msec => msec(SystemTime::now(), out),
         Var::TimeLocal => time_local(date::now(), out),
         Var::TimeIso8601 => time_iso8601(date::now(), out),

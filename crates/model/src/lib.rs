@@ -66,6 +66,42 @@ pub struct Config {
     pub admin: Option<Admin>,
     /// How the proxy stops.
     pub shutdown: Shutdown,
+    /// What the process asks of the system.
+    #[serde(skip_serializing_if = "Process::is_default")]
+    pub process: Process,
+}
+
+/// What the process asks of the system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Process {
+    /// Most files and connections that may be open (`ulimit -n`); as many as the system allows where nothing
+    /// is said. More than its hard limit takes root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u64>,
+    /// Priority of the worker threads as `nice` has it, from -20, which goes first, to 19. Less than 0 takes
+    /// root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i8>,
+    /// Processors that the worker threads run on; the system's choice where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<Cpus>,
+}
+
+impl Process {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Processors that worker threads run on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cpus {
+    /// Each worker on one of its own, as long as there are enough.
+    Auto,
+    /// For each worker a list of processors, counted from 0; workers that are more have the last list.
+    Each(Vec<Vec<u16>>),
 }
 
 /// How many worker threads there are.
@@ -98,11 +134,14 @@ pub struct ErrorLog {
     pub level: Level,
     /// Whether a line is JSON.
     pub json: bool,
+    /// Whether a line has the form of nginx's error log, for what reads those.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub nginx: bool,
 }
 
 impl Default for ErrorLog {
     fn default() -> Self {
-        Self { to: "stderr".into(), level: Level::Info, json: false }
+        Self { to: "stderr".into(), level: Level::Info, json: false, nginx: false }
     }
 }
 

@@ -44,8 +44,7 @@ impl Inherited {
             return Ok(Self::default());
         }
         let env = |name: &str| std::env::var(name).ok();
-        let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().to_string());
-        if env(UPGRADE_FROM).is_some() && env(UPGRADE_FROM) == parent {
+        if follows() {
             return Self::from_old(env(LISTEN_FDS).as_deref(), env(READY_FD).as_deref());
         }
         let own = std::process::id().to_string();
@@ -79,6 +78,13 @@ impl Inherited {
         let sockets = fds.map(|fd| Listening::adopt(own(fd)?)).collect::<io::Result<_>>()?;
         Ok(Self { sockets, ready: None })
     }
+}
+
+/// Whether another process started this one to follow on it.
+pub fn follows() -> bool {
+    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().to_string());
+    let from = std::env::var(UPGRADE_FROM).ok();
+    from.is_some() && from == parent
 }
 
 /// Takes a descriptor that the environment says is ours.

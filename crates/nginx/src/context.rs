@@ -58,6 +58,14 @@ impl Ctx {
         }
     }
 
+    /// The whole has been read: nginx wants to be told how it waits.
+    pub(crate) fn demand_events(&mut self) {
+        if self.defaults.demand_events && self.main.events.is_none() {
+            let problem = Problem::nowhere("no \"events\" section in configuration");
+            self.notes.problem(problem.help("add \"events { }\""));
+        }
+    }
+
     /// Reads the block of `directive` as a `context`.
     pub(crate) fn inside(&mut self, context: Contexts, directive: &Directive) {
         let outer = std::mem::replace(&mut self.context, context);

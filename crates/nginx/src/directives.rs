@@ -23,7 +23,7 @@ pub(crate) mod server;
 pub(crate) mod upstream;
 pub(crate) mod variables;
 
-use crate::directive::Spec;
+use crate::directive::{Spec, Status};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -59,6 +59,16 @@ pub(crate) fn named(name: &str) -> &'static [&'static Spec] {
         by_name
     });
     BY_NAME.get(name).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Whether a directive of that name is known, supported or not.
+pub fn knows(name: &str) -> bool {
+    !named(name).is_empty()
+}
+
+/// Whether a directive of that name does here what it does in nginx, in some block.
+pub fn supports(name: &str) -> bool {
+    named(name).iter().any(|spec| spec.status == Status::Supported)
 }
 
 /// All rows.

@@ -21,9 +21,11 @@ mod tree;
 mod values;
 
 pub use directive::{Args, Contexts, Spec, Status};
+pub use directives::{knows, supports};
 pub use reference::reference;
 pub use tree::{Directive, Word};
 
+use bifrons_config::units::Dur;
 use bifrons_config::{At, OneOrMany, Place, Problem, Problems, Source};
 use bifrons_model::{Config, ErrorLog};
 use bifrons_observe::config::{AccessLog, AccessLogs, Destination};
@@ -33,6 +35,12 @@ use notes::Notes;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The nginx whose words and ways these are, and what tools that ask for its version are told.
+pub const VERSION: &str = bifrons_config::vars::NGINX_VERSION;
+
+/// The name of the source that [`Defaults::globals`] is.
+pub const COMMAND_LINE: &str = "command line";
 
 /// What a configuration does not say and nginx has compiled in.
 #[derive(Clone, Debug)]
@@ -51,6 +59,16 @@ pub struct Defaults {
     /// Whether a host name of an upstream exists. nginx asks the resolver when it starts and refuses a name
     /// that is unknown at that time; by default every name is taken, and resolved while serving.
     pub host_exists: fn(&str) -> bool,
+    /// Directives outside of all blocks that come before the file's (nginx's `-g`).
+    pub globals: Option<String>,
+    /// The file of the process id where no `pid` is given; none is written by default.
+    pub pid: Option<String>,
+    /// The user to become where no `user` is given; by default the process stays who it is.
+    pub user: Option<(String, Option<String>)>,
+    /// How long requests may go on where no `worker_shutdown_timeout` is given.
+    pub shutdown: Dur,
+    /// Whether a file without `events` is a mistake, as it is to nginx.
+    pub demand_events: bool,
 }
 
 /// Whether `include` may read files.
@@ -74,6 +92,11 @@ impl Default for Defaults {
             error_log: ErrorLog::default(),
             includes: Includes::default(),
             host_exists: |_| true,
+            globals: None,
+            pid: None,
+            user: None,
+            shutdown: bifrons_model::Shutdown::default().timeout,
+            demand_events: false,
         }
     }
 }
@@ -94,6 +117,19 @@ pub struct Loaded {
     pub accepted: Vec<(Place, String)>,
     /// What works otherwise than it may look.
     pub warnings: Vec<Problem>,
+    /// All texts that were read, in their order; the main file's is the first but for [`Defaults::globals`].
+    pub sources: Vec<Arc<Source>>,
+    /// What is said of the process that only whoever starts it can carry out.
+    pub start: Start,
+}
+
+/// How the process is to be started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// `daemon`.
+    pub daemon: Option<bool>,
+    /// `env`: variables by name, with a value where one is given.
+    pub env: Vec<(String, Option<String>)>,
 }
 
 /// Reads an nginx.conf and the files it includes.
@@ -111,21 +147,27 @@ pub fn load(path: &Path, defaults: &Defaults) -> Result<Loaded, Problems> {
 /// All mistakes, in the order of their places.
 pub fn parse(source: Arc<Source>, defaults: &Defaults) -> Result<Loaded, Problems> {
     let mut notes = Notes::default();
-    let tree = parser::parse(&source, &mut notes);
     let directory =
         defaults.conf_dir.clone().unwrap_or_else(|| include::directory_of(Path::new(&source.name)));
-    let tree = Includer::new(defaults.includes, &directory).expand(tree, &mut notes);
+    let globals = defaults.globals.as_deref().map(|text| Source::new(COMMAND_LINE, text));
+    let mut tree = Vec::new();
+    for source in globals.iter().chain([&source]) {
+        let block = parser::parse(source, &mut notes);
+        tree.extend(Includer::new(defaults.includes, &directory).expand(block, &mut notes));
+    }
     let defaults = &Defaults { conf_dir: Some(directory), ..defaults.clone() };
     let mut declared = HashSet::new();
     context::declared(&tree, &mut declared);
     let mut cx = Ctx::new(defaults.clone(), notes, declared);
     cx.run(&tree);
+    cx.demand_events();
     let config = translate::translate(&mut cx);
-    let Notes { problems, warnings, accepted, .. } = {
+    let start = std::mem::take(&mut cx.main.start);
+    let Notes { problems, warnings, accepted, sources } = {
         cx.notes.sort();
         cx.notes
     };
-    problems.into_result(Loaded { config, accepted, warnings })
+    problems.into_result(Loaded { config, accepted, warnings, sources, start })
 }
 
 /// The directives of a text, without what they mean; for tools and for testing the parser alone.

@@ -13,7 +13,7 @@ use clusters::Clusters;
 /// The configuration. Mistakes that only show here go to the notes.
 pub(crate) fn translate(cx: &mut Ctx) -> Config {
     let mut config = Config::default();
-    cx.main.emit(&cx.defaults.error_log, &mut config);
+    cx.main.emit(&cx.defaults, &mut config);
     let http = std::mem::take(&mut cx.http);
     let mut servers = http.servers;
     for server in &mut servers {

@@ -4,7 +4,7 @@ use super::Failure;
 use crate::cli::ProcessArgs;
 use crate::load::Origin;
 use crate::origin::Socket;
-use crate::process::{self, Launch};
+use crate::process::{self, Launch, Style};
 use bifrons_net::Addr;
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -55,7 +55,7 @@ pub fn demo(args: ProcessArgs) -> Result<(), Failure> {
     let dir = Dir::write().map_err(|error| format!("cannot write the demo's files: {error}"))?;
     start_origins()?;
     let origin = Origin::Yaml(vec![dir.0.join("demo.yaml")]);
-    process::run(Launch { origin, args, service: false, greeting: Some(GREETING.into()) })
+    process::run(Launch { origin, args, service: false, greeting: Some(GREETING.into()), style: Style::Own })
 }
 
 /// All three on one thread, which ends with the process. Returns when they listen.

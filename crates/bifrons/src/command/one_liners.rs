@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::cli::{FileServerArgs, ProcessArgs, ReverseProxyArgs};
 use crate::load::Origin;
-use crate::process::{self, Launch};
+use crate::process::{self, Launch, Style};
 use bifrons_balance::{Address, AddressError, EndpointConfig};
 use bifrons_config::{At, OneOrMany, Template};
 use bifrons_model::{Cluster, Config, Host, Listener, Proxy, Route, StaticFiles};
@@ -43,7 +43,7 @@ pub fn file_server(args: FileServerArgs) -> Result<(), Failure> {
 
 fn serve(config: Config, args: ProcessArgs, greeting: String) -> Result<(), Failure> {
     let origin = Origin::Fixed(Box::new(config));
-    process::run(Launch { origin, args, service: false, greeting: Some(greeting) })
+    process::run(Launch { origin, args, service: false, greeting: Some(greeting), style: Style::Own })
 }
 
 /// A configuration of one route.

@@ -2,7 +2,6 @@
 
 mod reload;
 
-use super::Launch;
 use super::log::ErrorLog;
 use super::notify;
 use super::pid::{PidFile, Status};
@@ -10,6 +9,7 @@ use super::signals::{Signal, Signals};
 use super::sockets::Sockets;
 use super::upgrade::{self, Upgrade};
 use super::workers::Workers;
+use super::{Launch, Style};
 use crate::command::Failure;
 use bifrons_control::admin::{Admin, Phase, ReloadRequest};
 use bifrons_control::resolve::Names;
@@ -41,7 +41,10 @@ pub struct Control {
     pub reloads: mpsc::Receiver<ReloadRequest>,
     /// Ends the admin server when dropped.
     pub admin: Option<(bifrons_net::Addr, oneshot::Sender<()>)>,
+    /// A process that is to follow on this one, or, in nginx's place, that serves beside it.
     pub upgrade: Option<Upgrade>,
+    /// Takes no more requests, until SIGHUP or another process's end.
+    pub resting: bool,
     pub reload_count: u64,
 }
 
@@ -50,6 +53,8 @@ enum Event {
     Signal(Signal),
     Reload(ReloadRequest),
     Upgraded(Result<(), String>),
+    /// The process that served beside this one.
+    SuccessorEnded,
     WorkerLost(usize),
 }
 
@@ -79,8 +84,17 @@ impl Control {
     pub async fn run(mut self, mut signals: Signals) -> Result<(), Failure> {
         loop {
             match self.next(&mut signals).await {
-                Event::Signal(Signal::Stop) => return self.stop(signals).await,
+                Event::Signal(signal @ (Signal::Stop | Signal::Quit)) => {
+                    let limit = self.stop_limit(signal);
+                    return self.stop(signals, limit).await;
+                }
+                Event::Signal(Signal::Rest) => self.rest().await,
+                // As in nginx: the configuration is the other process's by now.
+                Event::Signal(Signal::Reload) if self.upgrade.as_ref().is_some_and(Upgrade::is_ready) => {
+                    self.rise();
+                }
                 Event::Signal(Signal::Reload) => {
+                    self.rise();
                     // It has been logged, and a signal has nobody who waits.
                     let _ = self.reload().await;
                 }
@@ -91,14 +105,25 @@ impl Control {
                     // Who asked may have gone.
                     let _ = reply.send(outcome);
                 }
-                Event::Upgraded(Ok(())) => return self.hand_over(signals).await,
+                Event::Upgraded(Ok(())) => match self.launch.style {
+                    Style::Own => return self.hand_over(signals).await,
+                    Style::Nginx { .. } => tracing::info!(
+                        "the new process serves beside this one, which waits to be told to quit (SIGQUIT)"
+                    ),
+                },
                 Event::Upgraded(Err(why)) => {
-                    self.upgrade = None;
+                    self.stand_alone();
                     tracing::error!(why, "the upgrade failed; this process serves on");
+                }
+                Event::SuccessorEnded => {
+                    tracing::warn!("the new process has ended; this one serves on");
+                    self.stand_alone();
+                    self.rise();
                 }
                 Event::WorkerLost(worker) => {
                     tracing::error!(worker, "a worker ended by itself; the process stops");
-                    self.stop(signals).await?;
+                    let limit = self.stop_limit(Signal::Quit);
+                    self.stop(signals, limit).await?;
                     return Err(format!("worker {worker} ended by itself").into());
                 }
             }
@@ -109,14 +134,18 @@ impl Control {
     async fn next(&mut self, signals: &mut Signals) -> Event {
         let upgrade = async {
             match &mut self.upgrade {
-                Some(upgrade) => upgrade.ready().await,
+                Some(upgrade) if upgrade.is_ready() => {
+                    upgrade.ended().await;
+                    Event::SuccessorEnded
+                }
+                Some(upgrade) => Event::Upgraded(upgrade.ready().await),
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             biased;
             signal = signals.next() => Event::Signal(signal),
-            done = upgrade => Event::Upgraded(done),
+            event = upgrade => event,
             worker = self.workers.next_ended() => Event::WorkerLost(worker),
             Some(reply) = self.reloads.recv() => Event::Reload(reply),
         }
@@ -133,12 +162,63 @@ impl Control {
             tracing::warn!("an upgrade is under way already");
             return;
         }
+        // nginx's new process has the pid file, its old one another.
+        if let (Style::Nginx { .. }, Some(pid)) = (self.launch.style, &mut self.pid)
+            && let Err(error) = pid.step_aside()
+        {
+            tracing::error!(%error, "the upgrade failed: the pid file cannot be renamed");
+            return;
+        }
         match Upgrade::begin(&self.program, &self.sockets) {
             Ok(upgrade) => {
                 tracing::info!(program = %self.program.display(), pid = upgrade.pid(), "upgrade begun");
                 self.upgrade = Some(upgrade);
             }
-            Err(why) => tracing::error!(why, "the upgrade failed; this process serves on"),
+            Err(why) => {
+                self.stand_alone();
+                tracing::error!(why, "the upgrade failed; this process serves on");
+            }
+        }
+    }
+
+    /// There is no other process, or not any more.
+    fn stand_alone(&mut self) {
+        self.upgrade = None;
+        if let (Style::Nginx { .. }, Some(pid)) = (self.launch.style, &mut self.pid)
+            && let Err(error) = pid.step_back()
+        {
+            tracing::error!(%error, "the pid file cannot get its name again");
+        }
+    }
+
+    /// Takes no more requests and lets go of connections as they become idle.
+    async fn rest(&mut self) {
+        if !matches!(self.launch.style, Style::Nginx { background: true, .. }) || self.resting {
+            return;
+        }
+        self.resting = true;
+        self.shared.draining.store(true, Ordering::Relaxed);
+        self.workers.unlisten(&self.sockets.addrs()).await;
+        tracing::info!("resting: no more requests are taken, until SIGHUP");
+    }
+
+    /// Takes requests again.
+    fn rise(&mut self) {
+        if !std::mem::take(&mut self.resting) {
+            return;
+        }
+        self.shared.draining.store(false, Ordering::Relaxed);
+        match self.sockets.shares(self.workers.count()) {
+            Ok(shares) => self.workers.listen(shares),
+            Err(error) => tracing::error!(error, "cannot listen again"),
+        }
+    }
+
+    /// How long what runs may go on.
+    fn stop_limit(&self, signal: Signal) -> Duration {
+        match (self.launch.style, signal) {
+            (Style::Nginx { .. }, Signal::Stop) => Duration::ZERO,
+            _ => self.config.shutdown.timeout.0,
         }
     }
 
@@ -148,19 +228,25 @@ impl Control {
         tracing::info!(pid, "the new process serves; this one finishes what it has");
         self.admin = None;
         self.sockets.leave();
-        self.drain(signals).await
+        let limit = self.stop_limit(Signal::Quit);
+        self.drain(signals, limit).await
     }
 
     /// Stops listening and finishes what runs.
-    async fn stop(mut self, signals: Signals) -> Result<(), Failure> {
+    async fn stop(mut self, signals: Signals, limit: Duration) -> Result<(), Failure> {
         notify::stopping();
-        self.upgrade = None;
-        self.sockets.close_all();
-        self.drain(signals).await
+        match &self.upgrade {
+            // It serves on, on the same sockets.
+            Some(upgrade) if upgrade.is_ready() => self.sockets.leave(),
+            _ => {
+                self.upgrade = None;
+                self.sockets.close_all();
+            }
+        }
+        self.drain(signals, limit).await
     }
 
-    async fn drain(mut self, mut signals: Signals) -> Result<(), Failure> {
-        let timeout = self.config.shutdown.timeout.0;
+    async fn drain(mut self, mut signals: Signals, timeout: Duration) -> Result<(), Failure> {
         self.phase.send_replace(Phase::Draining);
         self.shared.draining.store(true, Ordering::Relaxed);
         self.workers.drain(Instant::now() + timeout);
@@ -174,10 +260,13 @@ impl Control {
                     break;
                 }
                 signal = signals.next() => match signal {
-                    Signal::Stop => {
+                    // nginx's QUIT twice is QUIT.
+                    Signal::Quit if matches!(self.launch.style, Style::Nginx { .. }) => {}
+                    Signal::Stop | Signal::Quit => {
                         tracing::warn!("asked to stop again: what still runs is cut");
                         break;
                     }
+                    Signal::Rest => {}
                     Signal::ReopenLogs => self.reopen_logs(),
                     Signal::Reload | Signal::Upgrade => tracing::warn!("about to end: the signal is ignored"),
                 },

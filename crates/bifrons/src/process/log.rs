@@ -1,5 +1,9 @@
 //! The proxy's own log.
 
+mod form;
+
+pub use form::line;
+
 use bifrons_model::{ErrorLog as Config, Level};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -46,7 +50,11 @@ impl ErrorLog {
         let output = Output::open(&config.to)?;
         let (filter, handle) = reload::Layer::new(filter);
         let lines = fmt::layer().with_writer(output.clone()).with_target(false);
-        let lines = if config.json { lines.json().flatten_event(true).boxed() } else { lines.boxed() };
+        let lines = match (config.json, config.nginx) {
+            (true, _) => lines.json().flatten_event(true).boxed(),
+            (false, true) => lines.event_format(form::NginxForm).boxed(),
+            (false, false) => lines.boxed(),
+        };
         tracing_subscriber::registry()
             .with(filter)
             .with(lines)
@@ -57,8 +65,9 @@ impl ErrorLog {
 
     /// Takes over a new configuration as far as that goes without a restart.
     pub fn reconfigure(&mut self, config: &Config) {
-        if (&config.to, config.json) != (&self.config.to, self.config.json) {
-            tracing::warn!("`error_log.to` and `error_log.json` take effect with the next start");
+        let form = |config: &Config| (config.json, config.nginx);
+        if (&config.to, form(config)) != (&self.config.to, form(&self.config)) {
+            tracing::warn!("where the error log goes, and its form, take effect with the next start");
         }
         if config.level != self.config.level && !self.fixed {
             if let Err(error) = self.filter.reload(of_level(config.level)) {

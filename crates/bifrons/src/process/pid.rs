@@ -89,7 +89,8 @@ impl Status {
 pub struct PidFile {
     path: PathBuf,
     pid: File,
-    status: File,
+    /// None in nginx's place, where nobody would know what it is.
+    status: Option<File>,
 }
 
 impl PidFile {
@@ -108,12 +109,43 @@ impl PidFile {
         let open = |path: &Path| {
             open(path).map_err(|error| format!("cannot write the pid file {}: {error}", path.display()))
         };
-        Ok(Self { pid: open(path)?, status: open(&status_path(path))?, path: path.to_owned() })
+        Ok(Self { pid: open(path)?, status: Some(open(&status_path(path))?), path: path.to_owned() })
     }
 
-    /// Both files.
-    pub fn files(&self) -> [&File; 2] {
-        [&self.pid, &self.status]
+    /// Opens the pid file alone, whoever it names, as nginx does; the addresses tell whether another runs.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn claim_alone(path: &Path) -> io::Result<Self> {
+        Ok(Self { pid: open(path)?, status: None, path: path.to_owned() })
+    }
+
+    /// The files.
+    pub fn files(&self) -> impl Iterator<Item = &File> {
+        [&self.pid].into_iter().chain(&self.status)
+    }
+
+    /// Makes room for another process's file: from now on this one has the name with `.oldbin` behind it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn step_aside(&mut self) -> io::Result<()> {
+        let aside = aside(&self.path);
+        std::fs::rename(&self.path, &aside)?;
+        self.path = aside;
+        Ok(())
+    }
+
+    /// Takes the first name again.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn step_back(&mut self) -> io::Result<()> {
+        let Some(path) = self.path.to_str().and_then(|path| path.strip_suffix(ASIDE)) else { return Ok(()) };
+        let path = PathBuf::from(path);
+        std::fs::rename(&self.path, &path)?;
+        self.path = path;
+        Ok(())
     }
 
     /// Writes our id: from now on we are the process.
@@ -123,8 +155,17 @@ impl PidFile {
 
     /// Writes how a reload went.
     pub fn report(&self, status: &Status) -> io::Result<()> {
-        rewrite(&self.status, &status.to_text())
+        self.status.as_ref().map_or(Ok(()), |file| rewrite(file, &status.to_text()))
     }
+}
+
+/// nginx's `NGX_OLDPID_EXT`.
+const ASIDE: &str = ".oldbin";
+
+fn aside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ASIDE);
+    name.into()
 }
 
 impl Drop for PidFile {
@@ -132,7 +173,7 @@ impl Drop for PidFile {
     fn drop(&mut self) {
         let own = std::process::id().to_string();
         if std::fs::read_to_string(&self.path).is_ok_and(|text| text.trim() == own) {
-            for (path, file) in [(&self.path, &self.pid), (&status_path(&self.path), &self.status)] {
+            for (path, file) in [self.path.clone(), status_path(&self.path)].iter().zip(self.files()) {
                 // Where the directory is not ours, an empty file says the same.
                 if std::fs::remove_file(path).is_err() {
                     let _ = file.set_len(0);

@@ -58,6 +58,24 @@ pub fn become_user(identity: Option<&Identity>) -> Result<(), String> {
     Ok(())
 }
 
+/// Becomes the user with this thread alone, and without any capability: for workers whose control thread
+/// stays root, as nginx's master does.
+///
+/// # Errors
+/// When the system refuses.
+pub fn become_user_here(identity: &Identity) -> Result<(), String> {
+    if identity.uid == 0 {
+        return Ok(());
+    }
+    let fail = |error: rustix::io::Errno| format!("cannot become user {}: {error}", identity.name);
+    let groups: Vec<Gid> = identity.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
+    let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+    set_thread_groups(&groups).map_err(fail)?;
+    set_thread_res_gid(gid, gid, gid).map_err(fail)?;
+    // Takes the capabilities too (capabilities(7)).
+    set_thread_res_uid(uid, uid, uid).map_err(fail)
+}
+
 /// Keeps the one capability, also over exec, and gives up all others.
 fn keep_ports() -> rustix::io::Result<()> {
     let kept = CapabilitySet::NET_BIND_SERVICE;

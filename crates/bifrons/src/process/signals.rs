@@ -8,12 +8,16 @@ use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 pub enum Signal {
     /// SIGHUP: take the configuration again.
     Reload,
-    /// SIGTERM, SIGINT, SIGQUIT: finish what runs, and end.
+    /// SIGTERM, SIGINT: finish what runs, and end; in nginx's place, end at once.
     Stop,
+    /// SIGQUIT: finish what runs, and end.
+    Quit,
     /// SIGUSR1: open log files again.
     ReopenLogs,
     /// SIGUSR2: start the binary anew and give it the sockets.
     Upgrade,
+    /// SIGWINCH: in nginx's place, take no more requests. A terminal sends it too, whenever its size changes.
+    Rest,
 }
 
 /// All signals that we react to.
@@ -24,6 +28,7 @@ pub struct Signals {
     quit: Stream,
     user1: Stream,
     user2: Stream,
+    window: Stream,
 }
 
 impl Signals {
@@ -39,6 +44,7 @@ impl Signals {
             quit: signal(SignalKind::quit())?,
             user1: signal(SignalKind::user_defined1())?,
             user2: signal(SignalKind::user_defined2())?,
+            window: signal(SignalKind::window_change())?,
         })
     }
 
@@ -48,10 +54,11 @@ impl Signals {
             biased;
             _ = self.terminate.recv() => Signal::Stop,
             _ = self.interrupt.recv() => Signal::Stop,
-            _ = self.quit.recv() => Signal::Stop,
+            _ = self.quit.recv() => Signal::Quit,
             _ = self.hangup.recv() => Signal::Reload,
             _ = self.user1.recv() => Signal::ReopenLogs,
             _ = self.user2.recv() => Signal::Upgrade,
+            _ = self.window.recv() => Signal::Rest,
         }
     }
 }
@@ -59,7 +66,7 @@ impl Signals {
 /// Returns when the process is asked to stop.
 pub async fn stopped() {
     match Signals::new() {
-        Ok(mut signals) => while signals.next().await != Signal::Stop {},
+        Ok(mut signals) => while !matches!(signals.next().await, Signal::Stop | Signal::Quit) {},
         Err(_) => std::future::pending().await,
     }
 }

@@ -26,6 +26,27 @@ struct Group {
     sockets: Vec<Listening>,
 }
 
+/// An address that cannot be bound.
+#[derive(Debug)]
+pub struct BindError {
+    /// Which.
+    pub addr: Addr,
+    /// Why.
+    pub error: io::Error,
+}
+
+impl BindError {
+    fn new(addr: &Addr, error: io::Error) -> Self {
+        Self { addr: addr.clone(), error }
+    }
+}
+
+impl std::fmt::Display for BindError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&explain(&self.addr, &self.error))
+    }
+}
+
 /// For each worker the sockets it gets.
 pub type Shares = Vec<Vec<Listening>>;
 
@@ -39,7 +60,11 @@ impl Sockets {
     ///
     /// # Errors
     /// The address that cannot be bound, and why; then nothing has changed.
-    pub fn open(&mut self, listeners: &[Arc<ListenerPlan>], workers: usize) -> Result<Vec<Addr>, String> {
+    pub fn open(
+        &mut self,
+        listeners: &[Arc<ListenerPlan>],
+        workers: usize,
+    ) -> Result<Vec<Addr>, BindError> {
         let mut fresh = Vec::new();
         for listener in listeners {
             for addr in &listener.addrs {
@@ -48,7 +73,7 @@ impl Sockets {
                 }
                 let sockets = match self.take_inherited(addr) {
                     sockets if !sockets.is_empty() => sockets,
-                    _ => bind(addr, &listener.options, workers).map_err(|error| explain(addr, &error))?,
+                    _ => bind(addr, &listener.options, workers).map_err(|error| BindError::new(addr, error))?,
                 };
                 let listener_name = listener.name.to_string();
                 fresh.push((
@@ -66,7 +91,7 @@ impl Sockets {
     ///
     /// # Errors
     /// As [`Sockets::open`].
-    pub fn open_admin(&mut self, admin: Option<Addr>) -> Result<(), String> {
+    pub fn open_admin(&mut self, admin: Option<Addr>) -> Result<(), BindError> {
         let Some(addr) = admin else {
             self.admin = None;
             return Ok(());
@@ -78,7 +103,7 @@ impl Sockets {
             Some(socket) => socket,
             None => {
                 let options = ListenOptions { reuse_port: false, ..ListenOptions::default() };
-                Listening::bind(&addr, &options).map_err(|error| explain(&addr, &error))?.serving(addr)
+                Listening::bind(&addr, &options).map_err(|error| BindError::new(&addr, error))?.serving(addr)
             }
         };
         self.admin = Some(socket);
@@ -124,6 +149,11 @@ impl Sockets {
     /// Lets go of everything; another process serves on.
     pub fn leave(&mut self) {
         *self = Self::default();
+    }
+
+    /// All addresses of listeners.
+    pub fn addrs(&self) -> Vec<Addr> {
+        self.groups.keys().cloned().collect()
     }
 
     /// What each worker gets: of each address at least one socket, and each socket in some worker's hands.
@@ -213,6 +243,14 @@ fn bind(addr: &Addr, options: &ListenOptions, workers: usize) -> io::Result<Vec<
     (0..workers)
         .map(|_| Listening::bind(&bound, options).map(|socket| socket.serving(addr.clone())))
         .collect()
+}
+
+/// Binds and lets go again.
+///
+/// # Errors
+/// What the system says.
+pub fn try_bind(addr: &Addr, options: &ListenOptions) -> io::Result<()> {
+    Listening::bind(addr, &ListenOptions { reuse_port: false, ..options.clone() }).map(|_| ())
 }
 
 /// Why an address cannot be listened on, and what helps.

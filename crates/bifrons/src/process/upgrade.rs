@@ -5,20 +5,30 @@ use super::sockets::Sockets;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 use tokio::net::unix::pipe;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 /// How long the new process may take until it serves: it waits up to 3 s for names, and large
 /// configurations take seconds.
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
+/// What nginx's master calls itself (`ps`), before its own path.
+pub const TITLE: &str = "nginx: master process ";
+
 /// The program to start in our place, decided when we start: the path by which we were called, so that a
 /// replaced file, or a link to another version, is taken.
 pub fn program() -> PathBuf {
     let called: OsString = std::env::args_os().next().unwrap_or_default();
+    // In nginx's place the path stands behind a title.
+    let called = match called.to_str().and_then(|called| called.strip_prefix(TITLE)) {
+        Some(path) => OsString::from(path),
+        None => called,
+    };
     let called = Path::new(&called);
     if called.components().count() > 1 {
         return std::path::absolute(called).unwrap_or_else(|_| called.to_owned());
@@ -45,7 +55,11 @@ impl Upgrade {
         let start = || -> io::Result<Self> {
             let (read, write) = io::pipe()?;
             let mut command = Command::new(program);
-            command.args(std::env::args_os().skip(1));
+            let mut args = std::env::args_os();
+            if let Some(title) = args.next() {
+                command.arg0(title);
+            }
+            command.args(args);
             let child = bifrons_net::handover::start(command, sockets.all(), write.into())?;
             let pipe = pipe::Receiver::from_owned_fd(OwnedFd::from(read))?;
             Ok(Self { child, pipe, deadline: Instant::now() + READY_LIMIT, done: false })
@@ -56,6 +70,20 @@ impl Upgrade {
     /// The id of the new process.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether the new process has said that it serves.
+    pub fn is_ready(&self) -> bool {
+        self.done
+    }
+
+    /// Returns when the new process has ended. Cancel-safe.
+    pub async fn ended(&mut self) {
+        let Ok(mut children) = signal(SignalKind::child()) else { return std::future::pending().await };
+        // An error is a process that is no child any more.
+        while matches!(self.child.try_wait(), Ok(None)) {
+            children.recv().await;
+        }
     }
 
     /// Returns when the new process serves. Cancel-safe.
@@ -88,9 +116,12 @@ impl Upgrade {
 impl Drop for Upgrade {
     fn drop(&mut self) {
         if !self.done {
-            // Both fail only where it has ended and was waited for.
+            // Fails only where it has ended and was waited for.
             let _ = self.child.kill();
             let _ = self.child.wait();
+        } else {
+            // One that has ended is not kept in the table of processes.
+            let _ = self.child.try_wait();
         }
     }
 }

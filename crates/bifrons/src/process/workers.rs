@@ -1,8 +1,13 @@
 //! The worker threads.
 
+use super::accounts::Identity;
+use super::privileges::become_user_here;
 use super::sockets::Shares;
 use bifrons_flow::{Command, Shared, Worker, worker};
+use bifrons_model::{Cpus, Process};
 use bifrons_net::Addr;
+use rustix::process::setpriority_process;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +16,15 @@ use tokio::task::JoinSet;
 
 /// A worker answers within its longest turn, milliseconds; one that does not is no reason to hold a reload up.
 const UNLISTEN_LIMIT: Duration = Duration::from_secs(1);
+
+/// What a worker's thread is to the system.
+#[derive(Debug)]
+pub struct Seat {
+    /// Whom it becomes, where the control thread stays root.
+    pub identity: Option<Identity>,
+    /// Priority and processors.
+    pub process: Process,
+}
 
 /// All workers of the process.
 pub struct Workers {
@@ -34,15 +48,18 @@ impl Workers {
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub fn start(count: usize, shared: &Arc<Shared>) -> Result<Self, String> {
+    pub fn start(count: usize, shared: &Arc<Shared>, seat: &Arc<Seat>) -> Result<Self, String> {
         let (commands, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
         let (farewell, ended) = mpsc::unbounded_channel();
         for (index, inbox) in inboxes.into_iter().enumerate() {
-            let (shared, siblings) = (shared.clone(), commands.clone());
+            let (shared, siblings, seat) = (shared.clone(), commands.clone(), seat.clone());
             let farewell = Farewell(index, farewell.clone());
             thread::Builder::new()
                 .name(format!("worker-{index}"))
-                .spawn(move || serve(shared, siblings, inbox, &farewell))
+                .spawn(move || match seat.take(farewell.0) {
+                    Ok(()) => serve(shared, siblings, inbox, &farewell),
+                    Err(error) => tracing::error!(worker = farewell.0, "{error}"),
+                })
                 .map_err(|error| format!("cannot start a worker thread: {error}"))?;
         }
         Ok(Self { commands, ended, running: count })
@@ -105,6 +122,44 @@ impl Workers {
             self.next_ended().await;
         }
     }
+}
+
+impl Seat {
+    /// Makes the calling thread the worker of that number.
+    ///
+    /// # Errors
+    /// It cannot become the user. What else is refused is logged.
+    fn take(&self, index: usize) -> Result<(), String> {
+        if let Some(priority) = self.process.priority
+            // Of this thread alone (setpriority(2), "C library/kernel differences").
+            && let Err(error) = setpriority_process(None, priority.into())
+        {
+            tracing::warn!(priority, %error, "cannot set a worker's priority");
+        }
+        if let Some(cpus) = self.process.cpus.as_ref().and_then(|cpus| processors(cpus, index))
+            && let Err(error) = sched_setaffinity(None, &cpus)
+        {
+            tracing::warn!(worker = index, %error, "cannot choose a worker's processors");
+        }
+        self.identity.as_ref().map_or(Ok(()), become_user_here)
+    }
+}
+
+/// The processors of the worker of that number; none where all are as good.
+fn processors(cpus: &Cpus, index: usize) -> Option<CpuSet> {
+    let list: Vec<usize> = match cpus {
+        Cpus::Each(lists) => {
+            lists.get(index).or(lists.last())?.iter().map(|cpu| usize::from(*cpu)).collect()
+        }
+        Cpus::Auto => {
+            let ours = sched_getaffinity(None).ok()?;
+            let all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| ours.is_set(*cpu)).collect();
+            vec![*all.get(index % all.len().max(1))?]
+        }
+    };
+    let mut set = CpuSet::new();
+    list.into_iter().filter(|cpu| *cpu < CpuSet::MAX_CPU).for_each(|cpu| set.set(cpu));
+    Some(set)
 }
 
 /// A worker's thread.

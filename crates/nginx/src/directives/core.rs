@@ -4,8 +4,9 @@ use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values::{self, Invalid};
+use crate::{Defaults, Start};
 use bifrons_config::units::Dur;
-use bifrons_model::{Config, ErrorLog, Level, Shutdown, Workers};
+use bifrons_model::{Config, Cpus, ErrorLog, Level, Process, Shutdown, Workers};
 
 const MAIN: Contexts = Contexts::MAIN;
 const MAIN_EVENTS: Contexts = Contexts::MAIN.or(Contexts::EVENTS);
@@ -20,8 +21,13 @@ pub(crate) struct Main {
     error_log: Option<ErrorLog>,
     /// `error_log` in `http`, which holds where nothing is said outside.
     error_log_http: Option<ErrorLog>,
+    open_files: Option<u64>,
+    priority: Option<i8>,
+    cpus: Option<Cpus>,
+    /// For whoever starts the process.
+    pub(crate) start: Start,
     /// Blocks that may stand there once.
-    pub(super) events: Option<()>,
+    pub(crate) events: Option<()>,
     pub(super) http: Option<()>,
 }
 
@@ -73,18 +79,46 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "Reads a file, or all files that fit a pattern, in its place. Relative paths begin at the main file's directory.",
         |_, _| {},
     ),
-    Spec::accepted(
+    Spec::new(
         "daemon",
         MAIN,
         Args::Flag,
-        "the proxy runs in the foreground; the service manager keeps it",
-    ),
+        "Whether the process goes into the background once it serves, when it is called as `nginx`; \
+         `bifrons run` stays in the foreground.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.main.start.daemon),
+    )
+    .default("on"),
     Spec::accepted("master_process", MAIN, Args::Flag, "workers are threads of one process"),
-    Spec::accepted(
+    Spec::new(
+        "env",
+        MAIN,
+        Args::Exact(1),
+        "Sets a variable of the process's environment, when it is called as `nginx`; none is taken away.",
+        |cx, d| {
+            let (name, value) = match d.text(0).split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (d.text(0), None),
+            };
+            cx.main.start.env.push((name.to_owned(), value));
+        },
+    ),
+    Spec::new(
         "worker_rlimit_nofile",
         MAIN,
         Args::Exact(1),
-        "the limit of open files is raised to the hard limit",
+        "Most files and connections that the process may have open; by default as many as the system allows.",
+        |cx, d| cx.once(d, |word| values::digits(&word.text).ok_or(Invalid::Number), |cx| &mut cx.main.open_files),
+    ),
+    Spec::new("worker_priority", MAIN, Args::Exact(1), "Priority of the workers as `nice` has it.", |cx, d| {
+        cx.once(d, priority, |cx| &mut cx.main.priority);
+    })
+    .default("0"),
+    Spec::new(
+        "worker_cpu_affinity",
+        MAIN,
+        Args::AtLeast(1),
+        "Processors that workers run on: a mask for each, or `auto` for one each, of those of a mask.",
+        cpu_affinity,
     ),
     Spec::accepted(
         "worker_rlimit_core",
@@ -92,8 +126,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::Exact(1),
         "the core size is the service manager's to limit",
     ),
-    Spec::accepted("worker_priority", MAIN, Args::Exact(1), "the priority is the service manager's to set"),
-    Spec::accepted("worker_cpu_affinity", MAIN, Args::AtLeast(1), "the kernel places the workers"),
     Spec::accepted("worker_aio_requests", MAIN_EVENTS, Args::Exact(1), "files are read by a pool of threads"),
     Spec::accepted("working_directory", MAIN, Args::Exact(1), "no core files are written there"),
     Spec::accepted("lock_file", MAIN, Args::Exact(1), "each worker has sockets of its own and needs no lock"),
@@ -121,6 +153,72 @@ fn workers(word: &Word) -> Result<Workers, Invalid> {
     }
 }
 
+/// As `ngx_set_priority`.
+fn priority(word: &Word) -> Result<i8, Invalid> {
+    let (negative, digits) = match word.text.as_bytes().first() {
+        Some(b'-') => (true, &word.text[1..]),
+        Some(b'+') => (false, &word.text[1..]),
+        _ => (false, &*word.text),
+    };
+    let number = values::digits(digits).and_then(|number| i8::try_from(number).ok()).ok_or(Invalid::Number)?;
+    let number = if negative { -number } else { number };
+    match number {
+        -20..=19 => Ok(number),
+        _ => Err(Invalid::Other(
+            format!("priority {number} is out of range"),
+            Some("write a number from -20 to 19".into()),
+        )),
+    }
+}
+
+/// As `ngx_set_cpu_affinity`.
+fn cpu_affinity(cx: &mut Ctx, directive: &Directive) {
+    let auto = directive.text(0) == "auto";
+    if auto && directive.args.len() > 2 {
+        return cx
+            .problem(&directive.name, "invalid number of arguments in \"worker_cpu_affinity\" directive");
+    }
+    let mut masks = Vec::new();
+    for word in directive.args.iter().skip(usize::from(auto)) {
+        match mask(&word.text) {
+            Ok(cpus) => masks.push(cpus),
+            Err(Some(other)) => {
+                let message = format!("invalid character \"{other}\" in \"worker_cpu_affinity\"");
+                return cx.problem(word, message);
+            }
+            Err(None) => {
+                return cx.problem(word, format!("\"worker_cpu_affinity\" supports up to {CPUS_MAX} CPUs only"));
+            }
+        }
+    }
+    let cpus = match (auto, masks.pop()) {
+        (true, None) => Cpus::Auto,
+        // One processor a worker, of those in the mask.
+        (true, Some(mask)) => Cpus::Each(mask.into_iter().map(|cpu| vec![cpu]).collect()),
+        (false, last) => Cpus::Each(masks.into_iter().chain(last).collect()),
+    };
+    cx.put(directive, cpus, |cx| &mut cx.main.cpus);
+}
+
+/// What `cpu_set_t` holds, as in nginx.
+const CPUS_MAX: usize = 1024;
+
+/// The processors of a mask, whose last digit is the first; the character that is none, or too many of them.
+fn mask(text: &str) -> Result<Vec<u16>, Option<char>> {
+    let digits = text.chars().filter(|c| *c != ' ');
+    let digits: Vec<bool> = digits
+        .map(|c| match c {
+            '0' => Ok(false),
+            '1' => Ok(true),
+            other => Err(Some(other)),
+        })
+        .collect::<Result<_, _>>()?;
+    if digits.len() > CPUS_MAX {
+        return Err(None);
+    }
+    Ok((0..).zip(digits.into_iter().rev()).filter(|(_, set)| *set).map(|(cpu, _)| cpu).collect())
+}
+
 fn error_log(cx: &mut Ctx, directive: &Directive) {
     let level = match directive.text(1) {
         "" | "error" | "crit" | "alert" | "emerg" => Level::Error,
@@ -139,7 +237,7 @@ fn error_log(cx: &mut Ctx, directive: &Directive) {
         return cx.later(directive.args[0].place.clone(), &what, "write stderr, which systemd passes on");
     }
     let to = if to == "stderr" { to.to_owned() } else { cx.defaults.full_path(to) };
-    let log = ErrorLog { to, level, json: false };
+    let log = ErrorLog { to, level, json: false, nginx: true };
     let slot = match cx.context {
         Contexts::MAIN => &mut cx.main.error_log,
         Contexts::HTTP => &mut cx.main.error_log_http,
@@ -153,17 +251,17 @@ fn error_log(cx: &mut Ctx, directive: &Directive) {
 
 impl Main {
     /// Writes it into the model.
-    pub(crate) fn emit(&self, error_log: &ErrorLog, config: &mut Config) {
+    pub(crate) fn emit(&self, defaults: &Defaults, config: &mut Config) {
         config.workers = self.workers.unwrap_or(Workers::Count(1));
-        if let Some((user, group)) = &self.user {
+        if let Some((user, group)) = self.user.as_ref().or(defaults.user.as_ref()) {
             config.user = Some(user.clone());
             config.group.clone_from(group);
         }
-        config.pid_file.clone_from(&self.pid);
+        config.pid_file = self.pid.clone().or_else(|| defaults.pid.clone());
         let log = self.error_log.as_ref().or(self.error_log_http.as_ref());
-        config.error_log = log.unwrap_or(error_log).clone();
-        if let Some(timeout) = self.shutdown {
-            config.shutdown = Shutdown { timeout };
-        }
+        config.error_log = log.unwrap_or(&defaults.error_log).clone();
+        config.shutdown = Shutdown { timeout: self.shutdown.unwrap_or(defaults.shutdown) };
+        config.process =
+            Process { open_files: self.open_files, priority: self.priority, cpus: self.cpus.clone() };
     }
 }

@@ -4,7 +4,8 @@ use crate::directive::{Args, Contexts, Spec};
 
 const EVENTS: Contexts = Contexts::EVENTS;
 
-/// nginx demands an `events` block; here it may be left out, as nothing in it has an effect.
+/// nginx demands an `events` block; here it may be left out, as nothing in it has an effect, unless we are
+/// called as nginx.
 pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::new("events", Contexts::MAIN, Args::Block(0, 0), "How sockets are waited for.", |cx, d| {
         cx.put(d, (), |cx| &mut cx.main.events);

@@ -123,7 +123,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("js_body_filter", ""),
     Spec::later("js_preload_object", ""),
     Spec::later("js_fetch_buffer_size", ""),
-    Spec::later("env", ""),
     Spec::later_unless_off("userid", ""),
     Spec::later("userid_domain", ""),
     Spec::later("userid_expires", ""),

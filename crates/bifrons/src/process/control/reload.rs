@@ -117,6 +117,7 @@ fn log_failure(failure: &Failure) {
                 tracing::error!(help, "{}", problem.one_line());
             }
         }
+        Failure::Bind(error) => tracing::error!("{error}"),
         Failure::Other(message) => tracing::error!("{message}"),
     }
     tracing::error!("the new configuration is refused; the old one runs on");
