@@ -46,6 +46,7 @@ mod clusters {
 mod operations {
     mod admin;
     mod logs;
+    mod nginx;
     mod reload;
     mod service;
     mod stop;

@@ -8,8 +8,8 @@ mod schema;
 
 use crate::cli::{Cli, Command, RunArgs};
 use crate::load::Origin;
-use crate::origin;
 use crate::nginx;
+use crate::origin;
 use crate::process::{self, BindError, Launch, Style};
 use bifrons_config::Problems;
 use std::fmt;

@@ -105,6 +105,11 @@ fn directory(file: &Path) -> PathBuf {
 }
 
 impl Loaded {
+    /// How it is built; `dry_run` opens nothing.
+    pub fn options(&self, dry_run: bool) -> build::Options {
+        build::Options { base: self.base.clone(), dry_run, may_idle: !self.sources.is_empty() }
+    }
+
     fn plain(config: Config, base: PathBuf) -> Self {
         let start = bifrons_nginx::Start::default();
         Self { config, base, accepted: Vec::new(), warnings: Vec::new(), sources: Vec::new(), start }
@@ -173,7 +178,7 @@ pub fn dry_run(loaded: &Loaded) -> Result<Snapshot, Problems> {
     let access =
         AccessLogger::start().map_err(|error| Problem::nowhere(format!("cannot start a thread: {error}")))?;
     let shared = Shared::new(Registry::new(SystemTime::now()), access.clone());
-    let options = build::Options { base: loaded.base.clone(), dry_run: true };
+    let options = loaded.options(true);
     let built = build::build(Arc::new(loaded.config.clone()), &shared, &options);
     // Ends its thread: privileges are given up while there is one thread only.
     access.close(Duration::from_secs(1));

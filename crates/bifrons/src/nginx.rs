@@ -7,6 +7,7 @@ mod test;
 mod version;
 
 use crate::load::{self, Loaded, Origin};
+use crate::process;
 use bifrons_config::units::Dur;
 use bifrons_config::{At, OneOrMany, Problems};
 use bifrons_model::{ErrorLog, Level};
@@ -98,9 +99,10 @@ fn origin(options: &Options) -> Origin {
         access_log: OneOrMany::one(access_log),
         globals: options.globals.clone(),
         pid: Some(PID.to_owned()),
-        user: crate::process::is_root().then(|| (USER.to_owned(), None)),
+        user: process::is_root().then(|| (USER.to_owned(), None)),
+        judge_user: process::judge_user,
         shutdown: SHUTDOWN,
-        demand_events: true,
+        as_nginx: true,
         ..Defaults::default()
     };
     let to = if to == "stderr" { to.to_owned() } else { defaults.prefix.join(to).display().to_string() };

@@ -28,15 +28,15 @@ use bifrons_observe::Registry;
 use bifrons_observe::access::AccessLogger;
 use control::Control;
 use pid::PidFile;
+pub use privileges::{is_root, judge_user};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-pub use privileges::is_root;
-pub use sockets::{BindError, try_bind};
 use sockets::Sockets;
-use workers::Seat;
+pub use sockets::{BindError, try_bind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
+use workers::Seat;
 
 /// What to serve, and how the process goes about it.
 pub struct Launch {
@@ -167,7 +167,8 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
     });
     count_panics(&registry);
     let shared = Shared::new(registry, access);
-    let (config, options) = (Arc::new(loaded.config), build::Options { base: loaded.base, dry_run: false });
+    let options = loaded.options(false);
+    let config = Arc::new(loaded.config);
     let snapshot = Arc::new(build::build(config.clone(), &shared, &options)?);
     let names = Names::start(&snapshot, resolve::START_LIMIT).await;
     let hash = control::hash_text(&snapshot);
@@ -261,10 +262,9 @@ fn raise_open_files(wanted: Option<u64>) {
     let limit = getrlimit(Resource::Nofile);
     let asked = match wanted {
         // Above the hard limit it takes root.
-        Some(files) => Rlimit {
-            current: Some(files),
-            maximum: limit.maximum.map(|maximum| maximum.max(files)),
-        },
+        Some(files) => {
+            Rlimit { current: Some(files), maximum: limit.maximum.map(|maximum| maximum.max(files)) }
+        }
         None => Rlimit { current: limit.maximum, maximum: limit.maximum },
     };
     if limit != asked

@@ -12,7 +12,7 @@ use crate::directives::variables;
 use crate::level::Level;
 use crate::notes::Notes;
 use crate::tree::{Directive, Word};
-use crate::values::{Invalid, Parse};
+use crate::values::{self, Invalid, Parse};
 use bifrons_config::problem::HELP_MARK;
 use bifrons_config::suggest::nearest;
 use bifrons_config::{Place, Problem, Template};
@@ -60,7 +60,7 @@ impl Ctx {
 
     /// The whole has been read: nginx wants to be told how it waits.
     pub(crate) fn demand_events(&mut self) {
-        if self.defaults.demand_events && self.main.events.is_none() {
+        if self.defaults.as_nginx && self.main.events.is_none() {
             let problem = Problem::nowhere("no \"events\" section in configuration");
             self.notes.problem(problem.help("add \"events { }\""));
         }
@@ -99,7 +99,15 @@ impl Ctx {
                 self.later(directive.name.place.clone(), &what, instead);
             }
             _ if !self.fits(directive, spec) => {}
-            Status::Accepted(why) => self.accept(directive, why),
+            Status::Accepted(why) => {
+                if let (Args::Flag, Some(word)) = (spec.args, directive.arg(0))
+                    && let Err(invalid) = values::flag(word)
+                {
+                    return self.invalid(directive, word, invalid);
+                }
+                (spec.apply)(self, directive);
+                self.accept(directive, why);
+            }
             Status::Supported => (spec.apply)(self, directive),
         }
     }
@@ -247,9 +255,14 @@ impl Ctx {
             Err(err) => {
                 let place = if text == word.text { word.part(err.range.clone()) } else { word.place.clone() };
                 // nginx's words where there are such.
-                let message = match err.message.strip_prefix("unknown variable \"$") {
-                    Some(name) => format!("unknown \"{name} variable"),
-                    None => err.message,
+                let unclosed = err.message.strip_prefix("the closing \"}\" of variable \"${");
+                let message = match (err.message.strip_prefix("unknown variable \"$"), unclosed) {
+                    (Some(name), _) => format!("unknown \"{name} variable"),
+                    (None, Some(rest)) => {
+                        let name = rest.split('"').next().unwrap_or_default();
+                        format!("the closing bracket in \"{name}\" variable is missing")
+                    }
+                    (None, None) => err.message,
                 };
                 let mut problem = Problem::at(place, message);
                 problem.help = err.help;

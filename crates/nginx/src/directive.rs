@@ -177,6 +177,19 @@ impl Spec {
         Self { name, contexts, args, default: "", status, doc: "", apply: |_, _| {} }
     }
 
+    /// As [`Spec::accepted`], but its arguments are judged: what nginx refuses is refused.
+    pub(crate) const fn judged(
+        name: &'static str,
+        contexts: Contexts,
+        args: Args,
+        why: &'static str,
+        apply: Apply,
+    ) -> Self {
+        let mut spec = Self::accepted(name, contexts, args, why);
+        spec.apply = apply;
+        spec
+    }
+
     /// One that nginx knows and we don't yet, and what to use instead.
     pub(crate) const fn later(name: &'static str, instead: &'static str) -> Self {
         let status = Status::Later { instead, off: false };

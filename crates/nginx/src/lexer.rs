@@ -60,10 +60,10 @@ impl<'a> Lexer<'a> {
 
     /// The place at the end of the text.
     pub(crate) fn end(&self) -> Place {
-        let len = self.source.text.len();
-        // The last character that is no blank, so that a message shows a line with something in it.
+        // From the last character that is no blank, so that a message shows a line with something in it, to
+        // the very end, whose line nginx counts.
         let shown = self.source.text.trim_end().len();
-        self.place(shown.saturating_sub(1)..shown.min(len))
+        self.place(shown.saturating_sub(1)..self.source.text.len())
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -133,13 +133,14 @@ impl<'a> Lexer<'a> {
 
     /// A quote that nothing closes.
     fn unclosed(&mut self, quote: u8, notes: &mut Notes) -> Token {
-        let place = self.place(self.at..self.at + 1);
         let quote = char::from(quote);
-        let message = if self.source.text.len() - self.at > WORD_BYTES_MAX {
-            format!("too long parameter, probably missing terminating \"{quote}\" character")
+        let (message, end) = if self.source.text.len() - self.at > WORD_BYTES_MAX {
+            let what = format!("too long parameter, probably missing terminating \"{quote}\" character");
+            (what, self.at + 1)
         } else {
-            "unexpected end of file, expecting \";\" or \"}\"".to_owned()
+            ("unexpected end of file, expecting \";\" or \"}\"".to_owned(), self.source.text.len())
         };
+        let place = self.place(self.at..end);
         notes.problem(Problem::at(place, message).help(format!("nothing closes this {quote}")));
         self.skip_line();
         Token::Broken

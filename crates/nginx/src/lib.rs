@@ -65,10 +65,14 @@ pub struct Defaults {
     pub pid: Option<String>,
     /// The user to become where no `user` is given; by default the process stays who it is.
     pub user: Option<(String, Option<String>)>,
+    /// Whether there is such a user, and group, and whether we can become it: a warning where it is nobody's to
+    /// change, in nginx's words. By default every name is taken.
+    pub judge_user: fn(&str, Option<&str>) -> Result<Option<String>, String>,
     /// How long requests may go on where no `worker_shutdown_timeout` is given.
     pub shutdown: Dur,
-    /// Whether a file without `events` is a mistake, as it is to nginx.
-    pub demand_events: bool,
+    /// Whether we are called as nginx, which carries out `daemon` and `env`, and to which a file without
+    /// `events` is a mistake.
+    pub as_nginx: bool,
 }
 
 /// Whether `include` may read files.
@@ -95,8 +99,9 @@ impl Default for Defaults {
             globals: None,
             pid: None,
             user: None,
+            judge_user: |_, _| Ok(None),
             shutdown: bifrons_model::Shutdown::default().timeout,
-            demand_events: false,
+            as_nginx: false,
         }
     }
 }

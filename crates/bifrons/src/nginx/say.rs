@@ -14,6 +14,7 @@ pub enum Severity {
     Error,
     Warn,
     Notice,
+    Info,
 }
 
 impl Severity {
@@ -24,6 +25,7 @@ impl Severity {
             Self::Error => "error",
             Self::Warn => "warn",
             Self::Notice => "notice",
+            Self::Info => "info",
         }
     }
 }
@@ -67,6 +69,7 @@ impl Say {
     pub fn problems(&self, problems: &Problems) {
         for problem in &problems.0 {
             self.line(Severity::Emerg, &text(problem));
+            self.help(problem);
         }
     }
 
@@ -74,6 +77,14 @@ impl Say {
     pub fn warnings(&self, warnings: &[Problem]) {
         for warning in warnings {
             self.line(Severity::Warn, &text(warning));
+            self.help(warning);
+        }
+    }
+
+    /// How to mend it, in a line of its own: programs read the place at the end of nginx's.
+    fn help(&self, problem: &Problem) {
+        if let Some(help) = &problem.help {
+            self.line(Severity::Info, &help.replace('\n', " "));
         }
     }
 }
@@ -92,14 +103,11 @@ pub fn system_error(error: &std::io::Error) -> String {
     }
 }
 
-/// Message, help, and place. What needs more than a line is put into one.
+/// Message and place. What needs more than a line is put into one.
 fn text(problem: &Problem) -> String {
     let message = problem.message.replace('\n', " ");
     let place = problem.place.as_ref().map(shown).unwrap_or_default();
-    match &problem.help {
-        Some(help) => format!("{message}{place} ({})", help.replace('\n', " ")),
-        None => format!("{message}{place}"),
-    }
+    format!("{message}{place}")
 }
 
 /// ` in FILE:LINE`. The line is that of the end, where nginx is when it finds out.

@@ -112,7 +112,8 @@ fn configure() -> String {
     ];
     words.push("--with-threads".to_owned());
     words.extend(ON_DEMAND.iter().filter(|(_, of)| supports(of)).map(|(name, _)| format!("--with-{name}")));
-    words.extend(BUILT_IN.iter().filter(|(_, of)| !supports(of)).map(|(name, _)| format!("--without-{name}")));
+    words
+        .extend(BUILT_IN.iter().filter(|(_, of)| !supports(of)).map(|(name, _)| format!("--without-{name}")));
     words.join(" ")
 }
 

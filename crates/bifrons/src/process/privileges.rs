@@ -33,6 +33,25 @@ pub fn identity(user: Option<&str>, group: Option<&str>) -> Result<Option<Identi
     Ok(None)
 }
 
+/// Whether there is such a user, in nginx's words; a warning where it is not for us to become it.
+///
+/// # Errors
+/// A user or group that does not exist.
+pub fn judge_user(user: &str, group: Option<&str>) -> Result<Option<String>, String> {
+    if !is_root() {
+        let warning = "the \"user\" directive makes sense only if the master process runs with super-user \
+                       privileges, ignored";
+        return Ok(Some(warning.to_owned()));
+    }
+    match (identity(Some(user), None), identity(Some(user), group)) {
+        (Err(_), _) if group.is_none() || identity(Some("root"), group).is_ok() => {
+            Err(format!("getpwnam(\"{user}\") failed"))
+        }
+        (_, Err(_)) => Err(format!("getgrnam(\"{}\") failed", group.unwrap_or(user))),
+        _ => Ok(None),
+    }
+}
+
 /// Whether we may do anything.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()

@@ -60,11 +60,7 @@ impl Sockets {
     ///
     /// # Errors
     /// The address that cannot be bound, and why; then nothing has changed.
-    pub fn open(
-        &mut self,
-        listeners: &[Arc<ListenerPlan>],
-        workers: usize,
-    ) -> Result<Vec<Addr>, BindError> {
+    pub fn open(&mut self, listeners: &[Arc<ListenerPlan>], workers: usize) -> Result<Vec<Addr>, BindError> {
         let mut fresh = Vec::new();
         for listener in listeners {
             for addr in &listener.addrs {
@@ -73,7 +69,9 @@ impl Sockets {
                 }
                 let sockets = match self.take_inherited(addr) {
                     sockets if !sockets.is_empty() => sockets,
-                    _ => bind(addr, &listener.options, workers).map_err(|error| BindError::new(addr, error))?,
+                    _ => {
+                        bind(addr, &listener.options, workers).map_err(|error| BindError::new(addr, error))?
+                    }
                 };
                 let listener_name = listener.name.to_string();
                 fresh.push((

@@ -148,9 +148,7 @@ impl Seat {
 /// The processors of the worker of that number; none where all are as good.
 fn processors(cpus: &Cpus, index: usize) -> Option<CpuSet> {
     let list: Vec<usize> = match cpus {
-        Cpus::Each(lists) => {
-            lists.get(index).or(lists.last())?.iter().map(|cpu| usize::from(*cpu)).collect()
-        }
+        Cpus::Each(lists) => lists.get(index).or(lists.last())?.iter().map(|cpu| usize::from(*cpu)).collect(),
         Cpus::Auto => {
             let ours = sched_getaffinity(None).ok()?;
             let all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| ours.is_set(*cpu)).collect();

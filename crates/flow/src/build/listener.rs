@@ -24,7 +24,7 @@ pub(super) fn build(cx: &mut Cx<'_>) -> Vec<Arc<ListenerPlan>> {
     let mut taken: HashMap<Addr, String> = HashMap::new();
     let mut plans = Vec::new();
     let config = cx.config;
-    if config.listeners.is_empty() {
+    if config.listeners.is_empty() && !cx.options.may_idle {
         let help = Some("add `listeners: { web: { bind: \":8080\" } }`".to_owned());
         cx.problem(&None, "there is no listener", help);
     }

@@ -23,6 +23,8 @@ pub struct Options {
     pub base: PathBuf,
     /// Whether files are opened. A check builds without.
     pub dry_run: bool,
+    /// Whether there may be no listener, as in an nginx.conf that has no server yet.
+    pub may_idle: bool,
 }
 
 /// A build under way.

@@ -5,6 +5,7 @@ use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values::{self, Invalid};
 use crate::{Defaults, Start};
+use bifrons_config::Problem;
 use bifrons_config::units::Dur;
 use bifrons_model::{Config, Cpus, ErrorLog, Level, Process, Shutdown, Workers};
 
@@ -45,10 +46,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         MAIN,
         Args::Range(1, 2),
         "User, and group, to run as once the sockets are bound. Only root can change it.",
-        |cx, d| {
-            let group = d.arg(1).map(|word| word.text.clone());
-            cx.put(d, (d.text(0).to_owned(), group), |cx| &mut cx.main.user);
-        },
+        user,
     ),
     Spec::new("pid", MAIN, Args::Exact(1), "File that holds the process id.", |cx, d| {
         let path = cx.defaults.full_path(d.text(0));
@@ -85,7 +83,10 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::Flag,
         "Whether the process goes into the background once it serves, when it is called as `nginx`; \
          `bifrons run` stays in the foreground.",
-        |cx, d| cx.once(d, values::flag, |cx| &mut cx.main.start.daemon),
+        |cx, d| {
+            cx.once(d, values::flag, |cx| &mut cx.main.start.daemon);
+            only_as_nginx(cx, d);
+        },
     )
     .default("on"),
     Spec::accepted("master_process", MAIN, Args::Flag, "workers are threads of one process"),
@@ -100,6 +101,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
                 None => (d.text(0), None),
             };
             cx.main.start.env.push((name.to_owned(), value));
+            only_as_nginx(cx, d);
         },
     ),
     Spec::new(
@@ -107,11 +109,19 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         MAIN,
         Args::Exact(1),
         "Most files and connections that the process may have open; by default as many as the system allows.",
-        |cx, d| cx.once(d, |word| values::digits(&word.text).ok_or(Invalid::Number), |cx| &mut cx.main.open_files),
+        |cx, d| {
+            cx.once(d, |word| values::digits(&word.text).ok_or(Invalid::Number), |cx| &mut cx.main.open_files)
+        },
     ),
-    Spec::new("worker_priority", MAIN, Args::Exact(1), "Priority of the workers as `nice` has it.", |cx, d| {
-        cx.once(d, priority, |cx| &mut cx.main.priority);
-    })
+    Spec::new(
+        "worker_priority",
+        MAIN,
+        Args::Exact(1),
+        "Priority of the workers as `nice` has it.",
+        |cx, d| {
+            cx.once(d, priority, |cx| &mut cx.main.priority);
+        },
+    )
     .default("0"),
     Spec::new(
         "worker_cpu_affinity",
@@ -133,13 +143,51 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::accepted("thread_pool", MAIN, Args::Range(2, 3), "there is one pool of threads for files"),
     Spec::accepted("timer_resolution", MAIN, Args::Exact(1), "the clock is read once a turn of the loop"),
     Spec::accepted("debug_points", MAIN, Args::Exact(1), "it serves nginx's own debugging"),
-    Spec::accepted(
+    Spec::new(
         "load_module",
         MAIN,
         Args::Exact(1),
-        "modules are built in; their directives are judged one by one",
+        "Names a module of nginx. None is loaded; `check -v` tells of each whether it is built in. A directive of \
+         one that is not is a mistake where it stands.",
+        load_module,
     ),
 ];
+
+fn only_as_nginx(cx: &mut Ctx, directive: &Directive) {
+    if !cx.defaults.as_nginx {
+        cx.accept(
+            directive,
+            "it is for the start of the process, which is ours only when it is called as nginx",
+        );
+    }
+}
+
+fn user(cx: &mut Ctx, directive: &Directive) {
+    let (user, group) = (directive.text(0), directive.arg(1).map(|word| word.text.clone()));
+    let place = directive.place.clone();
+    match (cx.defaults.judge_user)(user, group.as_deref()) {
+        Ok(None) => {}
+        Ok(Some(warning)) => cx.notes.warn(Problem::at(place, warning)),
+        Err(message) => cx.notes.problem(Problem::at(place, message)),
+    }
+    cx.put(directive, (user.to_owned(), group), |cx| &mut cx.main.user);
+}
+
+fn load_module(cx: &mut Ctx, directive: &Directive) {
+    /// Of the modules that Debian packages; what a module's directives do here is judged one by one.
+    const THERE: [(&str, &str); 3] = [
+        ("ngx_stream_module.so", "stream"),
+        ("ngx_http_image_filter_module.so", "image_filter"),
+        ("ngx_http_geoip_module.so", "geoip_country"),
+    ];
+    let name = directive.text(0).rsplit('/').next().unwrap_or_default();
+    let built_in = THERE.iter().any(|(module, of)| *module == name && crate::supports(of));
+    let why = match built_in {
+        true => "built in",
+        false => "modules are not loaded, and this one is not built in: its directives are mistakes",
+    };
+    cx.accept(directive, &format!("{name}: {why}"));
+}
 
 fn workers(word: &Word) -> Result<Workers, Invalid> {
     /// As many as the model takes.
@@ -160,15 +208,11 @@ fn priority(word: &Word) -> Result<i8, Invalid> {
         Some(b'+') => (false, &word.text[1..]),
         _ => (false, &*word.text),
     };
-    let number = values::digits(digits).and_then(|number| i8::try_from(number).ok()).ok_or(Invalid::Number)?;
-    let number = if negative { -number } else { number };
-    match number {
-        -20..=19 => Ok(number),
-        _ => Err(Invalid::Other(
-            format!("priority {number} is out of range"),
-            Some("write a number from -20 to 19".into()),
-        )),
-    }
+    let number =
+        values::digits(digits).and_then(|number| i64::try_from(number).ok()).ok_or(Invalid::Number)?;
+    // setpriority(2) takes what lies outside for its nearest.
+    let number = if negative { -number } else { number }.clamp(-20, 19);
+    i8::try_from(number).map_err(|_| Invalid::Number)
 }
 
 /// As `ngx_set_cpu_affinity`.
@@ -187,7 +231,8 @@ fn cpu_affinity(cx: &mut Ctx, directive: &Directive) {
                 return cx.problem(word, message);
             }
             Err(None) => {
-                return cx.problem(word, format!("\"worker_cpu_affinity\" supports up to {CPUS_MAX} CPUs only"));
+                return cx
+                    .problem(word, format!("\"worker_cpu_affinity\" supports up to {CPUS_MAX} CPUs only"));
             }
         }
     }

@@ -45,7 +45,7 @@ impl Control {
     async fn try_reload(&mut self) -> Result<String, Failure> {
         let loaded = self.launch.load()?;
         let plan = load::dry_run(&loaded)?;
-        let options = build::Options { base: loaded.base, dry_run: false };
+        let options = loaded.options(false);
         let config = Arc::new(loaded.config);
         let workers = self.workers.count();
         let fresh = self.sockets.open(&plan.listeners, workers)?;
