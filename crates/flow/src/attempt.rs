@@ -1,5 +1,6 @@
 //! Step 6. One try: take or dial a connection, send, wait for the head.
 
+use crate::complaint;
 use crate::forward;
 use crate::record::Share;
 use crate::request::Task;
@@ -82,6 +83,7 @@ pub async fn attempt(
         && err.side() == Side::Upstream
     {
         attempt.error = Some(err.kind());
+        complaint::attempt(task, &req.head, err);
     }
     outcome
 }

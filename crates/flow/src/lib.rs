@@ -17,6 +17,7 @@
 pub mod action;
 pub mod attempt;
 pub mod build;
+pub mod complaint;
 pub mod conn;
 pub mod forward;
 pub mod forwarded;

@@ -1,5 +1,6 @@
 //! Step 9. What is written down when a request is over: access log and metrics.
 
+use crate::complaint;
 use crate::request::Task;
 use crate::snapshot::{Action, ClusterPlan};
 use crate::worker::Worker;
@@ -78,6 +79,7 @@ pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
         if let Some(counter) = task.conn.worker.errors.of(word) {
             shard.inc(counter);
         }
+        complaint::request(task, req, err);
         tracing::debug!(termination = word, %err, status = cx.status, "request ended with an error");
     }
     task.route.chain.finish(cx);

@@ -1,6 +1,7 @@
 //! In nginx's place: its command line, its words, its process.
 
 mod command_line;
+mod error_log;
 mod messages;
 mod process;
 

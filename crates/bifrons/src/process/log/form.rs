@@ -1,5 +1,6 @@
 //! Lines as nginx's error log has them: `2026/11/24 08:00:00 [error] 123#125: message, name: value`.
 
+use bifrons_flow::complaint;
 use bifrons_observe::time::time_iso8601;
 use std::fmt;
 use std::time::SystemTime;
@@ -21,8 +22,14 @@ pub fn head(severity: &str) -> String {
 
 /// A line of that message.
 pub fn line(severity: &str, message: &str) -> String {
-    format!("{}{}\n", head(severity), message.replace('\n', " "))
+    let mut line = format!("{}{}", head(severity), message.replace('\n', " "));
+    line.truncate(line.floor_char_boundary(LINE_BYTES_MAX - 1));
+    line.push('\n');
+    line
 }
+
+/// 2 KiB, as nginx has it (`NGX_MAX_ERROR_STR`): a client's request line may be far longer.
+const LINE_BYTES_MAX: usize = 2048;
 
 /// nginx's word for a level. What we tell as information is of the kind that nginx calls a notice.
 fn severity(level: Level) -> &'static str {
@@ -51,7 +58,12 @@ where
         let mut fields = Fields::default();
         event.record(&mut fields);
         let text = format!("{}{}", fields.message, fields.rest);
-        writer.write_str(&line(severity(*event.metadata().level()), &text))
+        let severity = match *event.metadata().level() {
+            // What clients do is no notice of ours.
+            Level::INFO if event.metadata().target() == complaint::TARGET => "info",
+            level => severity(level),
+        };
+        writer.write_str(&line(severity, &text))
     }
 }
 

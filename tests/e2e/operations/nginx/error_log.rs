@@ -1,0 +1,114 @@
+//! Lines of nginx's error log, for the tools that read them (fail2ban and its like).
+
+use bifrons_testkit::{Origin, Proxy, Wire, free_addr, wait_until};
+
+const CONF: &str = r#"
+error_log @dir@/error.log info;
+events { }
+http {
+    upstream dead { server @nobody@; server @nobody2@; }
+    server {
+        listen @web@;
+        server_name s.test;
+        root @dir@/www;
+        client_max_body_size 10;
+        location /refused { proxy_pass http://@nobody@; }
+        location /dead { proxy_pass http://dead; }
+        location /closes { proxy_pass http://@closes@/x; }
+        location /half { proxy_pass http://@half@; }
+        location /slow { proxy_pass http://@slow@; proxy_read_timeout 200ms; }
+    }
+}
+"#;
+
+/// The lines of the log from that severity, without time and ids.
+fn lines(proxy: &Proxy, severity: &str) -> Vec<String> {
+    let mark = format!("[{severity}] ");
+    let log = proxy.dir().read("error.log");
+    log.lines().filter_map(|line| Some(line.split_once(&mark)?.1.split_once(": ")?.1.to_owned())).collect()
+}
+
+#[test]
+fn what_goes_wrong_is_told_in_nginxs_words() {
+    let closes = Origin::script(|wire: &mut Wire| drop(wire.read_request()));
+    let half = Origin::script(|wire: &mut Wire| {
+        wire.read_request();
+        wire.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello");
+    });
+    let slow = Origin::script(|wire: &mut Wire| while wire.read_request().is_some() {});
+    let (nobody, nobody2) = (free_addr(), free_addr());
+    let proxy = Proxy::nginx(CONF)
+        .with("closes", closes.addr())
+        .with("half", half.addr())
+        .with("slow", slow.addr())
+        .with("nobody", nobody)
+        .with("nobody2", nobody2)
+        .file("www/x", "")
+        .start();
+    let ask = |method: &str, target: &str, more: &str| {
+        let request = format!("{method} {target} HTTP/1.1\r\nHost: s.test\r\nConnection: close\r\n{more}");
+        let mut client = proxy.client();
+        client.send(format!("{request}\r\n"));
+        client.read_to_end();
+    };
+    let of = |message: &str, request: &str, upstream: &str| {
+        let upstream =
+            if upstream.is_empty() { String::new() } else { format!(", upstream: \"http://{upstream}\"") };
+        format!(
+            "{message}, client: 127.0.0.1, server: s.test, request: \"{request} HTTP/1.1\"{upstream}, host: \"s.test\""
+        )
+    };
+    let dir = proxy.dir().path().display().to_string();
+    let reading = "while reading response header from upstream";
+    let refused = "connect() failed (111: Connection refused) while connecting to upstream";
+    ask("GET", "/refused?a=b", "");
+    ask("GET", "/closes", "");
+    ask("GET", "/half", "");
+    ask("GET", "/slow", "");
+    ask("GET", "/missing", "Referer: http://ref/\r\n");
+    ask("GET", "/", "");
+    ask("POST", "/x", "Content-Length: 20\r\n");
+    ask("GET", "/dead", "");
+    let referred = format!("open() \"{dir}/www/missing\" failed (2: No such file or directory)");
+    let expected = [
+        of(refused, "GET /refused?a=b", &format!("{nobody}/refused?a=b")),
+        of(
+            &format!("upstream prematurely closed connection {reading}"),
+            "GET /closes",
+            &format!("{}/x", closes.addr()),
+        ),
+        of(
+            "upstream prematurely closed connection while reading upstream",
+            "GET /half",
+            &format!("{}/half", half.addr()),
+        ),
+        of(
+            &format!("upstream timed out (110: Connection timed out) {reading}"),
+            "GET /slow",
+            &format!("{}/slow", slow.addr()),
+        ),
+        of(&referred, "GET /missing", "") + ", referrer: \"http://ref/\"",
+        of(&format!("directory index of \"{dir}/www/\" is forbidden"), "GET /", ""),
+        of("client intended to send too large body: 20 bytes", "POST /x", ""),
+    ];
+    wait_until("both dead servers are told", || lines(&proxy, "error").len() >= expected.len() + 2);
+    let mut said = lines(&proxy, "error");
+    // The connection's number.
+    for line in &mut said {
+        let (serial, rest) = line.split_once(' ').unwrap();
+        assert!(serial.starts_with('*') && serial[1..].parse::<u64>().is_ok(), "{line}");
+        *line = rest.to_owned();
+    }
+    assert_eq!(said[..expected.len()], expected);
+    for server in [nobody, nobody2] {
+        assert!(said.contains(&of(refused, "GET /dead", &format!("{server}/dead"))), "{said:#?}");
+    }
+    ask("GET", "/dead", "");
+    let none = of("no live upstreams while connecting to upstream", "GET /dead", "dead/dead");
+    wait_until("no live upstreams", || proxy.dir().read("error.log").contains(&none));
+    // What clients do wrong is of interest to those who ask for it.
+    proxy.client().send("nonsense\r\n\r\n").read_to_end();
+    wait_until("nonsense", || {
+        lines(&proxy, "info").iter().any(|line| line.contains(" client sent invalid request: "))
+    });
+}
