@@ -133,10 +133,10 @@ impl FromStr for PathPattern {
             return Self::prefix_no_regex(&path);
         }
         if let Some(regex) = text.strip_prefix("~*") {
-            return Self::regex(regex.trim_start(), Case::Ignore);
+            return Self::regex(regex.trim_start_matches(' '), Case::Ignore);
         }
         if let Some(regex) = text.strip_prefix('~') {
-            return Self::regex(regex.trim_start(), Case::Sensitive);
+            return Self::regex(regex.trim_start_matches(' '), Case::Sensitive);
         }
         if let Some(path) = text.strip_prefix('=') {
             let fix = path.trim_start().to_owned();
@@ -193,10 +193,14 @@ impl fmt::Display for PathPattern {
             PatternForm::Exact(path) => f.write_str(&escape(path)),
             PatternForm::Prefix(path) => write!(f, "{}*", escape(path)),
             PatternForm::PrefixNoRegex(path) => write!(f, "^~ {}*", escape(path)),
-            PatternForm::Regex(regex) => match regex.case() {
-                Case::Sensitive => write!(f, "~ {regex}"),
-                Case::Ignore => write!(f, "~* {regex}"),
-            },
+            PatternForm::Regex(regex) => {
+                f.write_str(if regex.case() == Case::Ignore { "~* " } else { "~ " })?;
+                // Blanks behind the sign are no part of the regex, so one of its own is written otherwise.
+                match regex.as_str().strip_prefix(' ') {
+                    Some(rest) => write!(f, "\\x20{rest}"),
+                    None => f.write_str(regex.as_str()),
+                }
+            }
         }
     }
 }

@@ -64,3 +64,16 @@ proptest! {
         let _ = text.parse::<PathPattern>();
     }
 }
+
+#[test]
+fn white_space_that_a_regex_begins_with_survives() {
+    for text in ["\rfix", "\t+", " blank"] {
+        let pattern = PathPattern::regex(text, Case::Ignore).unwrap();
+        let again: PathPattern = pattern.to_string().parse().unwrap();
+        let matches = |pattern: &PathPattern| match pattern.form() {
+            PatternForm::Regex(regex) => regex.as_str().replacen("\\x20", " ", 1),
+            _ => String::new(),
+        };
+        assert_eq!((matches(&again), again.to_string()), (text.to_owned(), pattern.to_string()));
+    }
+}
