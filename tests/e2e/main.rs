@@ -37,6 +37,9 @@ mod headers {
     mod edits;
     mod forwarded;
 }
+mod nginx_proxy {
+    mod answers;
+}
 mod clusters {
     mod health;
     mod policies;

@@ -5,14 +5,18 @@ use crate::record::Share;
 use crate::request::Task;
 use crate::snapshot::{ClusterPlan, ProxyPlan};
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
+use bifrons_config::Template;
 use bifrons_core::{Error, Kind, Result, Retry, Side};
 use bifrons_http::h1::body::Pump;
 use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::h1::write::{self, Persist, ToUpstream};
 use bifrons_http::h1::{Conn, H1Body, Pace};
+use bifrons_http::headers::list_members;
+use bifrons_http::name::is_field_value;
 use bifrons_http::pool::{EndpointKey, Home};
+use bifrons_http::vars::Scope;
 use bifrons_http::{Attempt, Body, Method, Request, RequestHead, Response, ResponseHead, Version};
-use bifrons_model::ClientAbort;
+use bifrons_model::{ClientAbort, ConnectionFields};
 use bifrons_net::{Addr, clock, dial};
 use bytes::Bytes;
 use std::future::poll_fn;
@@ -100,9 +104,18 @@ async fn exchange(
         attempt.connect_us = line.connect_us;
     }
     let (sent_before, received_before) = (line.conn.sent(), line.conn.consumed());
-    let upgrade = plan.upgrade && plan.version == Version::Http11 && framing::asks_upgrade(&req.head);
-    let keeps = plan.keep_alive && cluster.keep.idle_max > 0;
-    let pump = send(plan, task, req, &line, (endpoint, upgrade, keeps)).await?;
+    let said = plan.connection.as_ref().map(|fields| Said::render(fields, task, &req.head));
+    let asked = || plan.version == Version::Http11 && framing::asks_upgrade(&req.head);
+    let upgrade = said.as_ref().map_or(plan.upgrade, Said::upgrades) && asked();
+    let keeps = plan.keep_alive && cluster.keep.idle_max > 0 && said.as_ref().is_none_or(Said::keeps);
+    let persist = match (&said, upgrade, keeps, plan.version) {
+        (Some(said), ..) => said.persist(upgrade),
+        (None, true, ..) => Persist::Upgrade,
+        (None, _, true, Version::Http11) => Persist::Implied,
+        (None, _, true, Version::Http10) => Persist::KeepAlive,
+        (None, _, false, _) => Persist::Close,
+    };
+    let pump = send(plan, task, req, &line, (endpoint, persist)).await?;
     let outcome = wait_for_head(plan, cluster, task, req, (&line, pump)).await;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.sent = line.conn.sent() - sent_before;
@@ -118,6 +131,44 @@ async fn exchange(
     let keeps = keeps && framing::response_keeps_alive(&head) && framing != Framing::UntilClose;
     let home = keeps.then(|| Home::new(task.conn.worker.pool.clone(), key, cluster.keep));
     Ok(Response { head, body: body_of(plan, cluster, line.conn, framing, home, pump) })
+}
+
+/// `Connection` and `Upgrade` as the route says them.
+struct Said {
+    connection: Vec<u8>,
+    upgrade: Vec<u8>,
+}
+
+impl Said {
+    fn render(fields: &ConnectionFields, task: &Task<'_>, head: &RequestHead) -> Self {
+        let scope = Scope { cx: &task.cx, req: head, res: None };
+        let render = |template: &Template| {
+            let mut value = Vec::new();
+            template.render(&scope, &mut value);
+            // What a client sent decoded must not become a field of its own.
+            if is_field_value(&value) { value } else { Vec::new() }
+        };
+        Self { connection: render(&fields.connection), upgrade: render(&fields.upgrade) }
+    }
+
+    fn lists(&self, option: &[u8]) -> bool {
+        list_members(&self.connection).any(|member| member.eq_ignore_ascii_case(option))
+    }
+
+    /// Whether a client that asks for it may switch protocols.
+    fn upgrades(&self) -> bool {
+        !self.upgrade.is_empty() && self.lists(b"upgrade")
+    }
+
+    /// Whether the endpoint is left free to keep the connection.
+    fn keeps(&self) -> bool {
+        !self.lists(b"close")
+    }
+
+    /// `Upgrade` goes only with a request that may switch: one that we would not follow must not happen.
+    fn persist(&self, upgrade: bool) -> Persist<'_> {
+        Persist::Said { connection: &self.connection, upgrade: if upgrade { &self.upgrade } else { b"" } }
+    }
 }
 
 fn note_head(task: &mut Task<'_>, cluster: &ClusterPlan, head: &ResponseHead) {
@@ -197,7 +248,7 @@ async fn send(
     task: &Task<'_>,
     req: &mut Request,
     line: &Line,
-    (endpoint, upgrade, keeps): (&Endpoint, bool, bool),
+    (endpoint, persist): (&Endpoint, Persist<'_>),
 ) -> Result<Option<Pump>> {
     let mut scratch = Vec::new();
     let announced = req.head.headers.has(bifrons_http::Name::ContentLength);
@@ -207,12 +258,7 @@ async fn send(
         version: plan.version,
         host: forward::host_sent(plan, task, &req.head, &endpoint.spec().name, &mut scratch),
         delimit: forward::delimit(&sent),
-        persist: match (upgrade, keeps, plan.version) {
-            (true, ..) => Persist::Upgrade,
-            (_, true, Version::Http11) => Persist::Implied,
-            (_, true, Version::Http10) => Persist::KeepAlive,
-            (_, false, _) => Persist::Close,
-        },
+        persist,
     };
     let mut out = Vec::with_capacity(1024);
     write::request(&mut out, &req.head, &to);

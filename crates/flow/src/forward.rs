@@ -164,7 +164,9 @@ impl<'a> Tries<'a> {
     fn judge(&mut self, req: &Request, outcome: &Result<Response>) -> Verdict {
         match outcome {
             Ok(res) if !self.plan.retry.statuses.contains(&res.head.status) => Verdict::Done,
-            Ok(_) if self.may_repeat(req) && self.may_go_on() => Verdict::Again { failed: true },
+            Ok(res) if self.may_repeat(req) && self.may_go_on() => {
+                Verdict::Again { failed: is_failure(res.head.status) }
+            }
             Ok(_) => Verdict::Done,
             Err(err) => self.judge_error(req, err),
         }
@@ -224,7 +226,8 @@ impl<'a> Tries<'a> {
             (Verdict::Again { failed: false }, _) | (_, None) => return,
             (Verdict::Again { failed: true }, _) => true,
             (Verdict::Done, Some(last)) => {
-                last.error.is_some() || self.plan.retry.statuses.contains(&last.status)
+                let listed = self.plan.retry.statuses.contains(&last.status);
+                last.error.is_some() || listed && is_failure(last.status)
             }
         };
         if task.cx.attempts.last().is_some_and(|last| last.status == 0 && last.error.is_none()) {
@@ -234,6 +237,12 @@ impl<'a> Tries<'a> {
         let change = cluster.report(endpoint, outcome, now_ms);
         crate::record::endpoint_change(task, &self.cluster, endpoint, change);
     }
+}
+
+/// Whether a status that is tried again elsewhere speaks against the endpoint: 403 and 404 never do, as in
+/// nginx.
+fn is_failure(status: u16) -> bool {
+    !matches!(status, 403 | 404)
 }
 
 /// Whether the whole body is still in hand: what streams is given away with its first byte.

@@ -50,7 +50,7 @@ pub async fn answer(task: &mut Task<'_>, req: &RequestHead, mut res: Response, l
 }
 
 /// Whether the connection stays, and how the head says so (RFC 9112 9.3).
-fn persistence(task: &Task<'_>, req: &RequestHead, lease: Lease) -> (Persist, After) {
+fn persistence(task: &Task<'_>, req: &RequestHead, lease: Lease) -> (Persist<'static>, After) {
     let http = &task.conn.http;
     // A client that was told to wait for 100 and never was may or may not send its body now.
     let is_unclear = http.body_open() && req.headers.has(Name::Expect);
@@ -82,7 +82,7 @@ fn abort(task: &mut Task<'_>, err: Error, delimit: Delimit) -> After {
 }
 
 /// Head and body, in as few writes as the body's arrival allows.
-async fn send(task: &mut Task<'_>, res: &mut Response, delimit: Delimit, persist: Persist) -> Result<()> {
+async fn send(task: &mut Task<'_>, res: &mut Response, delimit: Delimit, persist: Persist<'_>) -> Result<()> {
     let own_server = !res.head.headers.has(Name::Server);
     let to = ToDownstream {
         delimit,

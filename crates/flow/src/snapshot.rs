@@ -11,7 +11,7 @@ use bifrons_http::h1::Pace;
 use bifrons_http::h1::conn::HeadPace;
 use bifrons_http::pool::Keep;
 use bifrons_http::{FieldName, Version};
-use bifrons_model::{ClientAbort, Config, ForwardedField};
+use bifrons_model::{ClientAbort, Config, ConnectionFields, ForwardedField};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
 use bifrons_route::{HostTable, PathRules, RouteTable};
@@ -190,6 +190,8 @@ pub struct ProxyPlan {
     pub keep_alive: bool,
     /// Whether a client's `Upgrade` is passed on.
     pub upgrade: bool,
+    /// `Connection` and `Upgrade` as they are sent, in place of what the proxy says of itself.
+    pub connection: Option<ConnectionFields>,
     /// When the client goes away.
     pub client_abort: ClientAbort,
     /// How long connecting may take.

@@ -277,6 +277,35 @@ impl Headers {
         }
     }
 
+    /// Gives each value of the field, in order, to `new`; one for which it says something else is replaced in
+    /// its place. What was received stays readable as the original.
+    pub fn replace_each<'k>(
+        &mut self,
+        key: impl Into<Key<'k>>,
+        mut new: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+    ) {
+        let key = key.into();
+        let mut at = 0;
+        // Bounded: an entry that is put in is stepped over.
+        while let Some(&entry) = self.entries.get(at) {
+            at += 1;
+            if entry.flags & REMOVED != 0 || !self.is(&entry, key) {
+                continue;
+            }
+            let Some(value) = new(self.value_of(&entry)) else { continue };
+            let name = self.name_of(&entry).to_vec();
+            if let Some(old) = self.entries.get_mut(at - 1) {
+                old.flags |= REMOVED;
+            }
+            let last = self.entries.len();
+            self.append(Key { id: key.id, text: &name }, &value);
+            if let Some(added) = self.entries.pop().filter(|_| self.entries.len() == last) {
+                self.entries.insert(at, added);
+                at += 1;
+            }
+        }
+    }
+
     /// All fields, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Name, &[u8], &[u8])> {
         self.entries

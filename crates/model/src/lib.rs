@@ -13,7 +13,9 @@ pub use cluster::{Cluster, KeepAlive, Retry, RetryOn, UpstreamTimeouts};
 pub use declared::declared;
 pub use host::Host;
 pub use listener::{ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, ServerField, Timeouts};
-pub use route::{ClientAbort, ForwardedField, HostField, Proxy, Redirect, Respond, Route, StaticFiles};
+pub use route::{
+    ClientAbort, ConnectionFields, ForwardedField, HostField, Proxy, Redirect, Respond, Route, StaticFiles,
+};
 pub use schema::schema;
 
 use bifrons_config::At;

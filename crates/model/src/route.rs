@@ -73,6 +73,8 @@ pub struct Proxy {
     /// Whether a client's `Upgrade` (WebSocket and others) is passed on; without, it is removed and the
     /// request goes on as an ordinary one.
     pub upgrade: bool,
+    /// `Connection` and `Upgrade` as they are sent, in place of what the proxy says of itself.
+    pub connection: Option<ConnectionFields>,
     /// What happens upstream when the client goes away.
     pub client_abort: ClientAbort,
     /// The cluster's where nothing is said.
@@ -93,6 +95,7 @@ impl Proxy {
             http_version: HttpVersion::V1_1,
             keep_alive: true,
             upgrade: true,
+            connection: None,
             client_abort: ClientAbort::default(),
             timeouts: None,
             retry: None,
@@ -129,6 +132,9 @@ struct ProxyMap {
     /// request goes on as an ordinary one.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     upgrade: bool,
+    /// `Connection` and `Upgrade` as they are sent, in place of what the proxy says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    connection: Option<ConnectionFields>,
     /// What happens upstream when the client goes away.
     #[serde(default, skip_serializing_if = "ClientAbort::is_default")]
     client_abort: ClientAbort,
@@ -160,7 +166,8 @@ macro_rules! same_fields {
 }
 
 same_fields!(Proxy, ProxyMap, {
-    cluster, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade, client_abort, timeouts, retry
+    cluster, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade,
+    connection, client_abort, timeouts, retry
 });
 
 string_or_map!(
@@ -170,6 +177,19 @@ string_or_map!(
     |text| Ok(Proxy::to(text.to_owned())),
     |proxy| (*proxy == Proxy::to(proxy.cluster.clone())).then(|| proxy.cluster.value.clone())
 );
+
+/// `Connection` and `Upgrade` as they are sent upstream, with variables; an empty one is not sent.
+///
+/// A `Connection` that lists `close` closes the connection after the request; one that lists `upgrade` lets
+/// a client that asks for one switch to the protocol of `upgrade`, if that is not empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConnectionFields {
+    /// The value of `Connection`.
+    pub connection: Template,
+    /// The value of `Upgrade`.
+    pub upgrade: Template,
+}
 
 /// The `Host` field that is sent upstream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -17,6 +17,7 @@ pub(crate) mod later_cgi;
 pub(crate) mod location;
 pub(crate) mod log;
 pub(crate) mod proxy;
+pub(crate) mod proxy_answers;
 pub(crate) mod proxy_pass;
 pub(crate) mod realip;
 pub(crate) mod server;
@@ -39,6 +40,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Access", access::DIRECTIVES),
     ("Proxying", proxy_pass::DIRECTIVES),
     ("Proxying", proxy::DIRECTIVES),
+    ("Proxying", proxy_answers::DIRECTIVES),
     ("Upstreams", upstream::DIRECTIVES),
     ("Fields of answers", headers::DIRECTIVES),
     ("Files", files::DIRECTIVES),

@@ -7,6 +7,7 @@ use crate::directives::headers::HeaderSettings;
 use crate::directives::location::{Key, Location, Matcher, Return};
 use crate::directives::log::LogSettings;
 use crate::directives::proxy::ProxySettings;
+use crate::directives::proxy_answers::AnswerSettings;
 use crate::directives::proxy_pass::ProxyPass;
 use crate::directives::realip::RealIpSettings;
 use std::collections::HashSet;
@@ -20,6 +21,7 @@ pub(crate) struct Level {
     pub(crate) headers: HeaderSettings,
     pub(crate) log: LogSettings,
     pub(crate) proxy: ProxySettings,
+    pub(crate) answers: AnswerSettings,
     pub(crate) realip: RealIpSettings,
 
     // What follows is the block's own and never inherited.
@@ -46,6 +48,7 @@ impl Level {
         self.headers.inherit(&outer.headers);
         self.log.inherit(&outer.log);
         self.proxy.inherit(&outer.proxy);
+        self.answers.inherit(&outer.answers);
         self.realip.inherit(&outer.realip);
     }
 }

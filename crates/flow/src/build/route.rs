@@ -155,6 +155,7 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
         },
         keep_alive: proxy.keep_alive,
         upgrade: proxy.upgrade,
+        connection: proxy.connection.clone(),
         client_abort: proxy.client_abort,
         connect_timeout: timeouts.connect.0,
         send_timeout: timeouts.send.0,

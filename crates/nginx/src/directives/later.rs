@@ -270,10 +270,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later_unless_off("proxy_store", ""),
     Spec::later("proxy_store_access", ""),
     // Proxying
-    Spec::later_unless_off("proxy_redirect", ""),
-    Spec::later_unless_off("proxy_cookie_domain", ""),
-    Spec::later_unless_off("proxy_cookie_flags", ""),
-    Spec::later_unless_off("proxy_cookie_path", ""),
     Spec::later_unless_off("proxy_force_ranges", ""),
     Spec::later("proxy_ignore_headers", ""),
     Spec::later_unless_off("proxy_intercept_errors", ""),

@@ -11,9 +11,8 @@ use crate::values::{self, Invalid};
 use bifrons_config::units::Dur;
 use bifrons_config::{At, Template};
 use bifrons_filters::config::FieldEdits;
-use bifrons_filters::{FilterConfig, response_headers};
 use bifrons_model::route::HttpVersion;
-use bifrons_model::{ClientAbort, HostField, Proxy, Retry, RetryOn, UpstreamTimeouts};
+use bifrons_model::{ClientAbort, ConnectionFields, HostField, Proxy, Retry, RetryOn, UpstreamTimeouts};
 
 const LEVELS: Contexts = Contexts::LEVELS;
 
@@ -28,8 +27,6 @@ settings! {
         next_upstream: (Vec<RetryOn>, bool),
         next_upstream_tries: u32,
         next_upstream_timeout: Dur,
-        hide_header: Vec<String>,
-        pass_header: Vec<String>,
         ignore_client_abort: bool,
         /// The address connections come from; an inner `None` for `off`.
         bind: Option<At<String>>,
@@ -118,26 +115,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     )
     .default("0"),
     Spec::new(
-        "proxy_hide_header",
-        LEVELS,
-        Args::Exact(1),
-        "A field of the server's answer that is not passed on.",
-        |cx, d| {
-            let name = d.text(0).to_owned();
-            if !is_field_name(&name) || is_framing(&name) {
-                return cx.problem(&d.args[0], format!("the field \"{name}\" cannot be hidden"));
-            }
-            cx.level.proxy.hide_header.get_or_insert_default().push(name);
-        },
-    ),
-    Spec::new(
-        "proxy_pass_header",
-        LEVELS,
-        Args::Exact(1),
-        "A field that nginx hides and that is passed on: `Server` in `http` or `server`; others are passed anyway.",
-        pass_header,
-    ),
-    Spec::new(
         "proxy_ignore_client_abort",
         LEVELS,
         Args::Flag,
@@ -177,9 +154,16 @@ fn set_header(cx: &mut Ctx, directive: &Directive) {
     if !is_field_name(&name) {
         return cx.problem(word, format!("\"{name}\" is no field name"));
     }
-    if is_framing(&name) {
+    if is_framing(&name) || is_own(&name) {
+        if directive.text(1).is_empty() {
+            return cx.accept(directive, "the client's is not passed on anyway");
+        }
         let what = format!("\"proxy_set_header {name}\"");
-        return cx.later(word.place.clone(), &what, "where a body ends is the proxy's to say");
+        return cx.later(
+            word.place.clone(),
+            &what,
+            "it concerns one connection only and is the proxy's to say",
+        );
     }
     let Some(value) = cx.template(&directive.args[1]) else {
         return;
@@ -190,6 +174,11 @@ fn set_header(cx: &mut Ctx, directive: &Directive) {
         return cx.later(word.place.clone(), &format!("setting \"{name}\" three times"), "");
     }
     fields.push(SetHeader { name, value });
+}
+
+/// Fields of one connection that are never passed on (RFC 9110 7.6.1), and that no route says.
+fn is_own(name: &str) -> bool {
+    ["keep-alive", "proxy-connection", "te"].iter().any(|own| name.eq_ignore_ascii_case(own))
 }
 
 fn next_upstream(cx: &mut Ctx, directive: &Directive) {
@@ -211,6 +200,8 @@ fn next_upstream(cx: &mut Ctx, directive: &Directive) {
                 non_idempotent = true;
                 continue;
             }
+            // Of `proxy_allow_upstream`, which is not there to deny anything.
+            "denied" => continue,
             "off" => {
                 on.clear();
                 break;
@@ -226,19 +217,6 @@ fn next_upstream(cx: &mut Ctx, directive: &Directive) {
         }
     }
     cx.put(directive, (on, non_idempotent), |cx| &mut cx.level.proxy.next_upstream);
-}
-
-fn pass_header(cx: &mut Ctx, directive: &Directive) {
-    let name = directive.text(0);
-    let is_server = name.eq_ignore_ascii_case("server");
-    if is_server && cx.context == Contexts::LOCATION {
-        let what = "\"proxy_pass_header Server\" in a location";
-        return cx.later(directive.place.clone(), what, "write it in \"server\" or \"http\"");
-    }
-    if !is_server {
-        cx.accept(directive, "the field is passed on anyway");
-    }
-    cx.level.proxy.pass_header.get_or_insert_default().push(name.to_owned());
 }
 
 fn bind(cx: &mut Ctx, directive: &Directive) {
@@ -260,7 +238,7 @@ impl ProxySettings {
     /// The action of a location with that `proxy_pass`. `keeps_alive` says whether the cluster does.
     pub(crate) fn emit(&self, pass: &ProxyPass, cluster: At<String>, keeps_alive: bool) -> Proxy {
         let mut host = Template::text(&pass.host_field());
-        let (mut connection, mut upgrade) = (None, None);
+        let (mut connection, mut upgrade): (Option<&Template>, Option<&Template>) = (None, None);
         let mut headers = FieldEdits::default();
         for SetHeader { name, value } in self.set_header.iter().flatten() {
             match name.to_ascii_lowercase().as_str() {
@@ -275,6 +253,10 @@ impl ProxySettings {
             }
         }
         let http_version = self.http_version.unwrap_or(HttpVersion::V1_0);
+        let fields = ConnectionFields {
+            connection: connection.cloned().unwrap_or_default(),
+            upgrade: upgrade.cloned().unwrap_or_default(),
+        };
         let connection = Connection::of(connection);
         Proxy {
             host: HostField::Set(host),
@@ -283,7 +265,8 @@ impl ProxySettings {
             forwarded: Vec::new(),
             http_version,
             keep_alive: keeps_alive && connection.keeps(http_version),
-            upgrade: upgrade.is_some_and(|value| !value.is_empty()) && connection == Connection::Other,
+            upgrade: false,
+            connection: (connection == Connection::Other).then_some(fields),
             client_abort: match self.ignore_client_abort {
                 Some(true) => ClientAbort::Ignore,
                 _ => ClientAbort::CancelOnHalfClose,
@@ -321,21 +304,6 @@ impl ProxySettings {
     /// The address connections come from.
     pub(crate) fn bind(&self) -> Option<At<String>> {
         self.bind.clone().flatten()
-    }
-
-    /// The filter that hides fields of the server's answers. It comes last in the list, as answers pass
-    /// filters from the last to the first.
-    pub(crate) fn hide(&self) -> Option<FilterConfig> {
-        let shown = self.pass_header.as_deref().unwrap_or_default();
-        let is_shown = |name: &&String| !shown.iter().any(|shown| shown.eq_ignore_ascii_case(name));
-        let remove: Vec<_> = self.hide_header.iter().flatten().filter(is_shown).cloned().collect();
-        let config = response_headers::Config { remove, ..Default::default() };
-        (!config.remove.is_empty()).then_some(FilterConfig::ResponseHeaders(config))
-    }
-
-    /// Whether the server's own `Server` field is passed on.
-    pub(crate) fn passes_server(&self) -> bool {
-        self.pass_header.iter().flatten().any(|name| name.eq_ignore_ascii_case("server"))
     }
 }
 

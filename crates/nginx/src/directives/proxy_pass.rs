@@ -91,6 +91,16 @@ fn written_port(host: &str) -> Option<u16> {
 }
 
 impl ProxyPass {
+    /// Whether the address has variables.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        false
+    }
+
+    /// Scheme and host, as written.
+    pub(crate) fn origin(&self) -> String {
+        format!("http://{}", self.host)
+    }
+
     /// `$proxy_host`, and the name of the cluster where no `upstream` has it.
     pub(crate) fn name(&self) -> String {
         match self.port {

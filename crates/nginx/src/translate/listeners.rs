@@ -110,7 +110,7 @@ fn listener(default: &Server, binding: &Binding) -> Listener {
 
 /// As nginx, which sets its own name on every answer unless it is told to pass the server's.
 fn server_field(server: &Server) -> ServerField {
-    match server.level.proxy.passes_server() {
+    match server.level.answers.passes_server() {
         true => ServerField::Pass,
         false => ServerField::Set("bifrons".to_owned()),
     }

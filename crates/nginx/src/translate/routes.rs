@@ -183,7 +183,7 @@ impl Emitter<'_> {
             let Some(target) = self.clusters.target(self.cx, pass, level.proxy.bind()) else { return };
             let proxy = level.proxy.emit(pass, target.name, target.keeps_alive);
             route.proxy = Some(At::new(proxy, pass.place().clone()));
-            route.filters.extend(level.proxy.hide().map(At::from));
+            route.filters.extend(level.answers.emit(pass, level.matcher.as_ref()).into_iter().map(At::from));
         } else {
             route.files = Some(level.files.emit(self.cx, level.matcher.as_ref()).into());
         }
