@@ -39,6 +39,9 @@ mod headers {
 }
 mod nginx_proxy {
     mod answers;
+    mod clients;
+    mod targets;
+    mod upstreams;
 }
 mod clusters {
     mod health;

@@ -44,7 +44,7 @@ pub struct EndpointConfig {
     #[serde(default, skip_serializing_if = "is_false")]
     pub drain: bool,
     /// How long it gets less than its share after it was out: from nothing to all of it. 0: at once.
-    #[serde(default, skip_serializing_if = "is_no_time")]
+    #[serde(default, skip_serializing_if = "Dur::is_zero")]
     pub slow_start: Dur,
     /// What the policy `ketama` knows it by; the address where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -186,10 +186,6 @@ fn is_one(number: &u32) -> bool {
 
 fn is_zero(number: &u32) -> bool {
     *number == 0
-}
-
-fn is_no_time(dur: &Dur) -> bool {
-    dur.0.is_zero()
 }
 
 fn is_false(flag: &bool) -> bool {

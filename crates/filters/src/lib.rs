@@ -13,9 +13,9 @@ pub mod hide_fields;
 pub mod replace_body;
 pub mod request_headers;
 pub mod response_headers;
-pub mod satisfy_any;
 pub mod rewrite_cookies;
 pub mod rewrite_location;
+pub mod satisfy_any;
 pub mod spec;
 #[cfg(test)]
 mod testing;

@@ -115,7 +115,7 @@ impl RewriteCookies {
         let Some(name) = attributes.first().map(|first| first.key.to_vec()) else { return false };
         let rule = self.0.flags.iter().find(|rule| match &rule.cookie {
             Match::Text(text) => message.render(text).eq_ignore_ascii_case(&name),
-            Match::Regex(regex) => regex.is_match(&name),
+            Match::Regex(regex) => message.is_match(regex, &name),
         });
         let Some(rule) = rule else { return false };
         // In the order of the list of flags, as nginx adds them, whatever the order they are written in.

@@ -1,9 +1,11 @@
 //! Step 6. One try: take or dial a connection, send, wait for the head.
 
 use crate::forward;
+use crate::queue::Queue;
 use crate::record::Share;
 use crate::request::Task;
 use crate::snapshot::{ClusterPlan, ProxyPlan};
+use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
 use bifrons_config::Template;
 use bifrons_core::{Error, Kind, Result, Retry, Side};
@@ -20,6 +22,7 @@ use bifrons_model::{ClientAbort, ConnectionFields};
 use bifrons_net::{Addr, clock, dial};
 use bytes::Bytes;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -67,7 +70,8 @@ pub async fn attempt(
     (picked, freshness): (Picked, Freshness),
 ) -> Result<Response> {
     let endpoint = picked.endpoint().clone();
-    let share = Share::of(&task.conn.worker, cluster.stats.requests_active);
+    let room = cluster.queue.as_ref().map(Queue::room);
+    let share = Share::of(&task.conn.worker, cluster.stats.requests_active).with(room);
     task.active = Some((picked.into_active(), share));
     task.cx.attempts.push(Attempt {
         endpoint: endpoint.label().clone(),
@@ -99,7 +103,9 @@ async fn exchange(
 ) -> Result<Response> {
     let key = key_of(endpoint);
     let is_repeatable = req.head.method().is_idempotent() && matches!(req.body, Body::Empty | Body::Full(_));
-    let line = connect(plan, cluster, task, endpoint, (key, freshness, is_repeatable)).await?;
+    let bind = plan.bind.as_ref().map(|bind| bound(bind, task, &req.head));
+    let from = (bind.flatten().or(cluster.bind), if bind.is_some() { Freshness::New } else { freshness });
+    let line = connect(plan, cluster, task, endpoint, (key, from, is_repeatable)).await?;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.connect_us = line.connect_us;
     }
@@ -107,7 +113,9 @@ async fn exchange(
     let said = plan.connection.as_ref().map(|fields| Said::render(fields, task, &req.head));
     let asked = || plan.version == Version::Http11 && framing::asks_upgrade(&req.head);
     let upgrade = said.as_ref().map_or(plan.upgrade, Said::upgrades) && asked();
-    let keeps = plan.keep_alive && cluster.keep.idle_max > 0 && said.as_ref().is_none_or(Said::keeps);
+    // A connection from an address of its own serves no other request.
+    let kept = plan.keep_alive && cluster.keep.idle_max > 0 && plan.bind.is_none();
+    let keeps = kept && said.as_ref().is_none_or(Said::keeps);
     let persist = match (&said, upgrade, keeps, plan.version) {
         (Some(said), ..) => said.persist(upgrade),
         (None, true, ..) => Persist::Upgrade,
@@ -122,7 +130,7 @@ async fn exchange(
         attempt.received = line.conn.consumed() - received_before;
     }
     let (head, pump) = outcome?;
-    note_head(task, cluster, &head);
+    note_head(task, cluster, &head, endpoint);
     let framing = framing::response(&head, req.head.method(), upgrade)?;
     if framing == Framing::Tunnel && pump.is_some() {
         // What is left of the body would run into the tunnel at a point that depends on timing.
@@ -131,6 +139,15 @@ async fn exchange(
     let keeps = keeps && framing::response_keeps_alive(&head) && framing != Framing::UntilClose;
     let home = keeps.then(|| Home::new(task.conn.worker.pool.clone(), key, cluster.keep));
     Ok(Response { head, body: body_of(plan, cluster, line.conn, framing, home, pump) })
+}
+
+/// The address that connections of the request come from, where the text is one.
+fn bound(bind: &Template, task: &Task<'_>, head: &RequestHead) -> Option<SocketAddr> {
+    let mut text = Vec::new();
+    task.cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
+    bind.render(&Scope { cx: &task.cx, req: head, res: None }, &mut text);
+    let text = std::str::from_utf8(&text).ok()?;
+    text.parse().ok().or_else(|| Some(SocketAddr::new(text.parse().ok()?, 0)))
 }
 
 /// `Connection` and `Upgrade` as the route says them.
@@ -171,12 +188,17 @@ impl Said {
     }
 }
 
-fn note_head(task: &mut Task<'_>, cluster: &ClusterPlan, head: &ResponseHead) {
+fn note_head(task: &mut Task<'_>, cluster: &ClusterPlan, head: &ResponseHead, endpoint: &Endpoint) {
     let Some(attempt) = task.cx.attempts.last_mut() else { return };
-    let took = clock::read() - attempt.began;
+    let now = clock::read();
+    let took = now - attempt.began;
     attempt.status = head.status;
     attempt.header_us = Some(micros(took));
     task.conn.worker.shard.observe(cluster.stats.head, took);
+    if cluster.measures == Some(Measure::Header) {
+        let now_ms = task.conn.worker.shared.ms_at(now);
+        endpoint.state().times().note(Measure::Header, u64::from(micros(took)), now_ms);
+    }
 }
 
 /// The answer's body, with what is still being sent polled along with it.
@@ -209,7 +231,7 @@ async fn connect(
     cluster: &ClusterPlan,
     task: &Task<'_>,
     endpoint: &Endpoint,
-    (key, freshness, is_repeatable): (EndpointKey, Freshness, bool),
+    (key, (bind, freshness), is_repeatable): (EndpointKey, (Option<SocketAddr>, Freshness), bool),
 ) -> Result<Line> {
     let worker = &task.conn.worker;
     if plan.keep_alive && freshness == Freshness::Any {
@@ -233,7 +255,7 @@ async fn connect(
         EndpointAddr::Unix(path) => Addr::Unix(path.clone()),
     };
     worker.shard.inc(cluster.stats.connects);
-    let stream = Box::pin(dial::dial(&addr, cluster.bind, plan.connect_timeout)).await.map_err(|err| {
+    let stream = Box::pin(dial::dial(&addr, bind, plan.connect_timeout)).await.map_err(|err| {
         worker.shard.inc(cluster.stats.connect_failures);
         let kind = if err.kind() == std::io::ErrorKind::TimedOut { Kind::Timeout } else { Kind::Connect };
         Error::upstream(kind, format!("connecting to {}: {err}", endpoint.spec().name)).retry(Retry::Safe)

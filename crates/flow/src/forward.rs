@@ -1,18 +1,22 @@
 //! Step 5. Attempt after attempt: what goes upstream, retries, budgets.
 
 use crate::attempt::{self, Freshness, Sent};
+use crate::destination::{self, Target};
 use crate::forwarded;
 use crate::request::Task;
-use crate::snapshot::{ClusterPlan, HostSent, ProxyPlan, ReplacePath};
-use bifrons_balance::{NoEndpoint, Outcome, PickCx, Picked, TriedSet, policies};
+use crate::snapshot::{HostSent, ProxyPlan, ReplacePath};
+use crate::sticky;
+use bifrons_balance::{NoEndpoint, Outcome, PickCx, Picked, TriedSet};
 use bifrons_config::Template;
 use bifrons_core::{Error, Kind, Result, Retry, Side};
 use bifrons_http::h1::write;
 use bifrons_http::name::is_field_value;
 use bifrons_http::vars::Scope;
-use bifrons_http::{Body, Method, Request, RequestHead, Response, Version};
+use bifrons_http::{Body, Method, Name, Request, RequestHead, Response, Version};
 use bytes::{Bytes, BytesMut};
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use tokio::time::Instant;
 
 /// 1 MiB: a body without length for an HTTP/1.0 endpoint is held back up to here to count it.
@@ -27,21 +31,31 @@ const ATTEMPTS_MAX: u32 = 1000;
 /// # Errors
 /// What the last attempt says.
 pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<Response> {
-    let local = task.local.clone();
-    let missing = || Error::local(Kind::Internal, "invariant: a plan's cluster is in its snapshot");
-    let cluster = local.snapshot.clusters.get(plan.cluster).ok_or_else(missing)?;
+    task.cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
+    let target = destination::find(plan, task, req).await?;
+    let cluster = target.plan.clone();
     task.cx.cluster = Some(cluster.name.clone());
+    task.cluster = Some(cluster.clone());
+    let mut tries = Tries::new(plan, task, &req.head, target);
     prepare(plan, task, req).await?;
-    let mut tries = Tries::new(plan, task, &req.head, cluster);
     loop {
-        let picked = tries.pick(task)?;
+        let picked = match tries.pick(task) {
+            // Boxed, as it is rare and waits.
+            Err(err) if err.kind() == Kind::Busy => Box::pin(tries.wait(task, err)).await?,
+            picked => picked?,
+        };
         let endpoint = picked.endpoint().clone();
-        let outcome = attempt::attempt(plan, cluster, task, req, (picked, tries.freshness())).await;
+        let mut outcome = attempt::attempt(plan, &cluster, task, req, (picked, tries.freshness())).await;
         let now_ms = task.conn.worker.shared.now_ms();
         let verdict = tries.judge(req, &outcome);
         tries.report(task, &endpoint, &verdict, now_ms);
         match verdict {
-            Verdict::Done => return outcome,
+            Verdict::Done => {
+                if let (Some(sticky), Ok(res)) = (&cluster.sticky, &mut outcome) {
+                    sticky::note(sticky, task, (&req.head, res), (&endpoint, tries.wanted.as_deref()));
+                }
+                return outcome;
+            }
             Verdict::Again { .. } => task.conn.worker.shard.inc(cluster.stats.retries),
         }
     }
@@ -51,6 +65,10 @@ pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -
 async fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<()> {
     task.cx.begin_attempts();
     task.cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
+    if !plan.pass_fields {
+        // Where the body ends is not the client's to say either way.
+        req.head.headers.remove_received_where(|name, _| !matches!(name, Name::ContentLength | Name::Host));
+    }
     plan.edits.apply_request(&task.cx, &mut req.head);
     write::strip_connection_named(&mut req.head.headers);
     forwarded::write_fields(&plan.forwarded, &task.cx, &mut req.head);
@@ -108,9 +126,12 @@ enum Verdict {
 /// The bookkeeping of a request's attempts.
 struct Tries<'a> {
     plan: &'a ProxyPlan,
-    cluster: Arc<ClusterPlan>,
+    target: Target,
     tried: TriedSet,
-    key: Option<u64>,
+    /// What the policy balances by.
+    key: Option<Vec<u8>>,
+    /// The endpoint the request belongs to.
+    wanted: Option<Vec<u8>>,
     made: u32,
     began: Instant,
     /// Kept connections that turned out dead.
@@ -118,17 +139,19 @@ struct Tries<'a> {
 }
 
 impl<'a> Tries<'a> {
-    fn new(plan: &'a ProxyPlan, task: &Task<'_>, head: &RequestHead, cluster: &Arc<ClusterPlan>) -> Self {
-        let key = cluster.balance.key().map(|template| {
+    fn new(plan: &'a ProxyPlan, task: &Task<'_>, head: &RequestHead, target: Target) -> Self {
+        let key = target.plan.balance.key().map(|template| {
             let mut bytes = Vec::new();
             template.render(&Scope { cx: &task.cx, req: head, res: None }, &mut bytes);
-            policies::hash::key_of(&bytes)
+            bytes
         });
+        let wanted = target.plan.sticky.as_ref().and_then(|sticky| sticky::wanted(sticky, task, head));
         Self {
             plan,
-            cluster: cluster.clone(),
+            target,
             tried: TriedSet::default(),
             key,
+            wanted,
             made: 0,
             began: task.cx.started,
             stale: 0,
@@ -142,22 +165,57 @@ impl<'a> Tries<'a> {
 
     fn pick(&mut self, task: &Task<'_>) -> Result<Picked> {
         let worker = &task.conn.worker;
-        let missing = || Error::local(Kind::Internal, "invariant: a plan's cluster is in its snapshot");
-        let cluster = task.local.clusters.get(self.plan.cluster).ok_or_else(missing)?;
         let cx = PickCx {
-            key: self.key,
+            key: self.key.as_deref(),
+            preferred: self.wanted.as_deref(),
             client: task.cx.client_ip(),
             tried: &self.tried,
             now_ms: worker.shared.ms_at(task.cx.started),
             rng: &worker.rng,
         };
-        let picked = cluster.pick(&cx).map_err(|none| match none {
+        let picked = self.target.cluster.pick(&cx).map_err(|none| match none {
             NoEndpoint::AllBusy => Error::upstream(Kind::Busy, "all endpoints are at max_conns"),
             none => Error::upstream(Kind::NoEndpoint, none.to_string()),
         })?;
         self.made += 1;
         self.tried.mark(&picked);
         Ok(picked)
+    }
+
+    /// Waits in the cluster's queue, if it has one with a place, until an endpoint has room.
+    async fn wait(&mut self, task: &Task<'_>, busy: Error) -> Result<Picked> {
+        let cluster = self.target.plan.clone();
+        let busy = match cluster.busy_status {
+            502 => Error::upstream(Kind::NoEndpoint, busy.reason().to_owned()),
+            _ => busy,
+        };
+        let Some(queue) = &cluster.queue else { return Err(busy) };
+        let Some(place) = queue.enter() else { return Err(busy) };
+        let deadline = Instant::now() + queue.timeout;
+        loop {
+            // Looked at after the place was taken, so that no room is missed.
+            match self.pick(task) {
+                Err(err) if err.kind() == Kind::Busy => {}
+                picked => {
+                    place.pass_on();
+                    return picked;
+                }
+            }
+            let (http, abort) = (&task.conn.http, self.plan.client_abort);
+            let left = poll_fn(|cx| match attempt::client_left(cx, abort, http, http.body_open()) {
+                Some(err) => Poll::Ready(err),
+                None => Poll::Pending,
+            });
+            // All are cancel-safe: who stops waiting passes the news on. Biased: room goes before an end.
+            let over = tokio::select! {
+                biased;
+                () = place.wait() => continue,
+                left = left => left,
+                () = tokio::time::sleep_until(deadline) => busy,
+            };
+            place.pass_on();
+            return Err(over);
+        }
     }
 
     /// Whether the outcome stands, by nginx's rules of `proxy_next_upstream`.
@@ -199,7 +257,7 @@ impl<'a> Tries<'a> {
     /// Whether attempts, time and endpoints are left.
     fn may_go_on(&self) -> bool {
         let retry = &self.plan.retry;
-        let endpoints = self.cluster.shared.load().len() as u32;
+        let endpoints = self.target.plan.shared.load().len() as u32;
         let allowed = match retry.attempts {
             0 => endpoints.min(ATTEMPTS_MAX),
             attempts => attempts.min(endpoints),
@@ -220,7 +278,6 @@ impl<'a> Tries<'a> {
         verdict: &Verdict,
         now_ms: u64,
     ) {
-        let Some(cluster) = task.local.clusters.get(self.plan.cluster) else { return };
         let failed = match (verdict, task.cx.attempts.last()) {
             // Its connection was old, or the client left: nothing is known about the endpoint.
             (Verdict::Again { failed: false }, _) | (_, None) => return,
@@ -234,8 +291,8 @@ impl<'a> Tries<'a> {
             return;
         }
         let outcome = if failed { Outcome::Failure } else { Outcome::Success };
-        let change = cluster.report(endpoint, outcome, now_ms);
-        crate::record::endpoint_change(task, &self.cluster, endpoint, change);
+        let change = self.target.cluster.report(endpoint, outcome, now_ms);
+        crate::record::endpoint_change(task, &self.target.plan, endpoint, change);
     }
 }
 

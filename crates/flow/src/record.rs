@@ -1,8 +1,10 @@
 //! Step 9. What is written down when a request is over: access log and metrics.
 
+use crate::queue::Room;
 use crate::request::Task;
-use crate::snapshot::{Action, ClusterPlan};
+use crate::snapshot::ClusterPlan;
 use crate::worker::Worker;
+use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Change, Endpoint};
 use bifrons_http::vars::Scope;
 use bifrons_http::{RequestHead, termination};
@@ -11,6 +13,7 @@ use bifrons_observe::access::Log;
 use bifrons_observe::metrics::{Counter, Gauge, Metric, Registry, RouteStats};
 use std::rc::Rc;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// What is written down about a route's requests.
 pub struct RecordPlan {
@@ -39,13 +42,24 @@ impl ErrorStats {
 pub struct Share {
     worker: Rc<Worker>,
     gauge: Gauge,
+    /// Whom to tell that it is over.
+    _room: Option<Room>,
 }
 
 impl Share {
     /// Counts from now on.
     pub fn of(worker: &Rc<Worker>, gauge: Gauge) -> Self {
         worker.shard.shift(gauge, 1);
-        Self { worker: worker.clone(), gauge }
+        Self { worker: worker.clone(), gauge, _room: None }
+    }
+}
+
+impl Share {
+    /// Tells who waits in the queue when it is over.
+    #[must_use]
+    pub fn with(mut self, room: Option<Room>) -> Self {
+        self._room = room;
+        self
     }
 }
 
@@ -67,11 +81,12 @@ pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
     let stats = &task.listener.stats;
     shard.add(stats.received, cx.received);
     shard.add(stats.sent, cx.sent);
-    if let Action::Proxy(plan) = &task.route.action
-        && let Some(cluster) = task.local.snapshot.clusters.get(plan.cluster)
-    {
+    if let Some(cluster) = &task.cluster {
         shard.add(cluster.stats.sent, cx.attempts.iter().map(|attempt| attempt.sent).sum());
         shard.add(cluster.stats.received, cx.attempts.iter().map(|attempt| attempt.received).sum());
+        if cluster.measures == Some(Measure::LastByte) {
+            note_last_byte(task, now);
+        }
     }
     if let Some(err) = &cx.error {
         let word = termination::word(err);
@@ -87,6 +102,17 @@ pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
         for log in &task.route.record.logs {
             task.conn.worker.log.record(log, &scope);
         }
+    }
+}
+
+/// Notes how long the endpoint's whole answer took, for its policy.
+fn note_last_byte(task: &Task<'_>, now: Instant) {
+    if let (Some((active, _)), Some(last)) = (&task.active, task.cx.attempts.last())
+        && last.status != 0
+    {
+        let took = u64::try_from((now - last.began).as_micros()).unwrap_or(u64::MAX);
+        let now_ms = task.conn.worker.shared.ms_at(now);
+        active.endpoint().state().times().note(Measure::LastByte, took, now_ms);
     }
 }
 

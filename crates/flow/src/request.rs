@@ -5,7 +5,7 @@ use crate::conn::{ConnCx, Lease};
 use crate::record::{self, Share};
 use crate::relay;
 use crate::respond;
-use crate::snapshot::{HostPlan, ListenerPlan, RoutePlan};
+use crate::snapshot::{ClusterPlan, HostPlan, ListenerPlan, RoutePlan};
 use crate::worker::Local;
 use crate::{forwarded, routing};
 use bifrons_balance::Active;
@@ -43,6 +43,8 @@ pub struct Task<'a> {
     pub res: Option<ResponseHead>,
     /// The endpoint that works on it, counted as long as this lives.
     pub active: Option<(Active, Share)>,
+    /// The cluster it goes to.
+    pub cluster: Option<Arc<ClusterPlan>>,
     /// It counts as being served as long as this lives.
     pub counted: Share,
 }

@@ -3,20 +3,24 @@
 
 pub mod cluster;
 mod declared;
+pub mod health_check;
 pub mod host;
 pub mod listener;
 pub mod route;
 mod schema;
 mod shorthand;
+pub mod sticky;
 
-pub use cluster::{Cluster, KeepAlive, Retry, RetryOn, UpstreamTimeouts};
+pub use cluster::{Cluster, KeepAlive, NameServers, Queue, Resolver, Retry, RetryOn, UpstreamTimeouts};
 pub use declared::declared;
+pub use health_check::{Expect, ExpectField, HealthCheck, StatusRule};
 pub use host::Host;
 pub use listener::{ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, ServerField, Timeouts};
 pub use route::{
     ClientAbort, ConnectionFields, ForwardedField, HostField, Proxy, Redirect, Respond, Route, StaticFiles,
 };
 pub use schema::schema;
+pub use sticky::{Sticky, StickyCookie, StickyLearn};
 
 use bifrons_config::At;
 use bifrons_config::units::Dur;

@@ -1,6 +1,7 @@
 //! Routes and their actions.
 
 use crate::cluster::{Retry, UpstreamTimeouts};
+use crate::listener::ServerField;
 use crate::shorthand::string_or_map;
 use bifrons_config::units::Size;
 use bifrons_config::{At, OneOrMany, Template};
@@ -49,6 +50,13 @@ pub struct Route {
     /// Access log of this route; `[]` writes none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_log: Option<AccessLogs>,
+    /// The `Server` field of answers; the listener's where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerField>,
+    /// Whether a body whose length is not known beforehand is never sent in chunks, but ends with the
+    /// connection.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_chunks: bool,
 }
 
 /// Sends the request to a cluster. The short form is the cluster's name.
@@ -56,11 +64,17 @@ pub struct Route {
 pub struct Proxy {
     /// Name of the cluster.
     pub cluster: At<String>,
+    /// Where the request goes, with variables: `http://$backend`, `http://$host:8080$request_uri`. A host
+    /// that is a cluster's name means that cluster; any other is an address or a name to be resolved, and
+    /// `cluster` then gives the settings (`dynamic: true`). A path in it replaces path and query.
+    pub url: Option<Template>,
     /// The `Host` field that is sent.
     pub host: HostField,
     /// What replaces the matched path (nginx's `proxy_pass` with a URI): of a prefix route only the
     /// prefix, of another route the whole path.
     pub replace_path: Option<String>,
+    /// Whether the client's fields are sent on; those of `headers` and `forwarded` are in any case.
+    pub pass_fields: bool,
     /// Changes of the fields that are sent; variables mean the request as it came.
     pub headers: FieldEdits,
     /// Forwarding fields that are sent. Those the client sent are replaced, or appended to when it is a
@@ -77,6 +91,9 @@ pub struct Proxy {
     pub connection: Option<ConnectionFields>,
     /// What happens upstream when the client goes away.
     pub client_abort: ClientAbort,
+    /// Local address that connections come from, with variables; they are then not kept. The cluster's where
+    /// nothing is said or the value is no address.
+    pub bind: Option<Template>,
     /// The cluster's where nothing is said.
     pub timeouts: Option<UpstreamTimeouts>,
     /// The cluster's where nothing is said.
@@ -88,8 +105,10 @@ impl Proxy {
     pub fn to(cluster: impl Into<At<String>>) -> Self {
         Self {
             cluster: cluster.into(),
+            url: None,
             host: HostField::Pass,
             replace_path: None,
+            pass_fields: true,
             headers: FieldEdits::default(),
             forwarded: ForwardedField::defaults(),
             http_version: HttpVersion::V1_1,
@@ -97,6 +116,7 @@ impl Proxy {
             upgrade: true,
             connection: None,
             client_abort: ClientAbort::default(),
+            bind: None,
             timeouts: None,
             retry: None,
         }
@@ -109,12 +129,20 @@ impl Proxy {
 struct ProxyMap {
     /// Name of the cluster.
     cluster: At<String>,
+    /// Where the request goes, with variables: `http://$backend`, `http://$host:8080$request_uri`. A host
+    /// that is a cluster's name means that cluster; any other is an address or a name to be resolved, and
+    /// `cluster` then gives the settings (`dynamic: true`). A path in it replaces path and query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<Template>,
     /// The `Host` field that is sent: `pass` (the client's), `endpoint` (the endpoint's address), or `{ set: … }`.
     #[serde(default, skip_serializing_if = "HostField::is_pass")]
     host: HostField,
     /// What replaces the matched path: of a prefix route only the prefix, of another route the whole path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     replace_path: Option<String>,
+    /// Whether the client's fields are sent on; those of `headers` and `forwarded` are in any case.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pass_fields: bool,
     /// Changes of the fields that are sent; variables mean the request as it came.
     #[serde(default, skip_serializing_if = "FieldEdits::is_empty")]
     headers: FieldEdits,
@@ -138,6 +166,10 @@ struct ProxyMap {
     /// What happens upstream when the client goes away.
     #[serde(default, skip_serializing_if = "ClientAbort::is_default")]
     client_abort: ClientAbort,
+    /// Local address that connections come from, with variables; they are then not kept. The cluster's where
+    /// nothing is said or the value is no address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bind: Option<Template>,
     /// The cluster's where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeouts: Option<UpstreamTimeouts>,
@@ -166,7 +198,7 @@ macro_rules! same_fields {
 }
 
 same_fields!(Proxy, ProxyMap, {
-    cluster, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade,
+    cluster, url, bind, pass_fields, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade,
     connection, client_abort, timeouts, retry
 });
 

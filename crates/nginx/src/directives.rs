@@ -11,6 +11,7 @@ pub(crate) mod core;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod headers;
+pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod later;
 pub(crate) mod later_cgi;
@@ -20,7 +21,9 @@ pub(crate) mod proxy;
 pub(crate) mod proxy_answers;
 pub(crate) mod proxy_pass;
 pub(crate) mod realip;
+pub(crate) mod resolver;
 pub(crate) mod server;
+pub(crate) mod sticky;
 pub(crate) mod upstream;
 pub(crate) mod variables;
 
@@ -42,6 +45,9 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Proxying", proxy::DIRECTIVES),
     ("Proxying", proxy_answers::DIRECTIVES),
     ("Upstreams", upstream::DIRECTIVES),
+    ("Upstreams", sticky::DIRECTIVES),
+    ("Upstreams", health::DIRECTIVES),
+    ("Upstreams", resolver::DIRECTIVES),
     ("Fields of answers", headers::DIRECTIVES),
     ("Files", files::DIRECTIVES),
     ("Variables", variables::DIRECTIVES),

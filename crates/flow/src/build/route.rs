@@ -32,6 +32,8 @@ pub(super) fn build(
         chain: chain(cx, &host.filters, &route.filters),
         action: action(cx, route),
         body_max: route.max_body.map_or(body_max, |size| size.0),
+        server: route.server.as_ref().map(super::listener::server),
+        no_chunks: route.no_chunks,
         record: record(cx, (listener, host_name, &name, cluster), &logs),
         name: name.into(),
     }
@@ -138,12 +140,15 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
     let timeouts = proxy.timeouts.as_ref().unwrap_or(&cluster.timeouts);
     Action::Proxy(Box::new(ProxyPlan {
         cluster: at,
+        url: proxy.url.clone(),
+        bind: proxy.bind.clone(),
         host: match &proxy.host {
             HostField::Pass => HostSent::Pass,
             HostField::Endpoint => HostSent::Endpoint,
             HostField::Set(template) => HostSent::Set(template.clone()),
         },
         replace_path: replace_path(cx, pattern, proxy, &place),
+        pass_fields: proxy.pass_fields,
         edits: Edits::build(&proxy.headers).unwrap_or_else(|message| {
             cx.problem_text(&place, &message);
             Edits::default()

@@ -43,7 +43,9 @@ pub async fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) {
         let lease = cx.refresh(&mut plans);
         let requests = cx.facts.requests.get() + 1;
         cx.facts.requests.set(requests);
-        let lease = if requests >= plans.1.requests_max { Lease::Last } else { lease };
+        let is_old = |max| cx.facts.accepted.elapsed() >= max;
+        let is_last = requests >= plans.1.requests_max || plans.1.age_max.is_some_and(is_old);
+        let lease = if is_last { Lease::Last } else { lease };
         match Box::pin(request::handle(&cx, &plans, lease, head)).await {
             After::KeepAlive if cx.http.body_open() => {
                 if !discard(&cx.http, plans.1.linger).await {

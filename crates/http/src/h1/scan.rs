@@ -119,6 +119,9 @@ pub(super) fn fields(
         if fields.len() == limits.fields {
             return Err(Error::of(side, Kind::HeadTooLarge, "the head has more fields than the limit"));
         }
+        if text.len() > limits.field_bytes {
+            return Err(Error::of(side, Kind::HeadTooLarge, "a field of the head is longer than the limit"));
+        }
         field(buf, text, &mut fields, side)?;
         at = next;
     }

@@ -30,6 +30,8 @@ pub enum Persist<'a> {
     Implied,
     /// It stays, and is said to (HTTP/1.0).
     KeepAlive,
+    /// It stays, and is said to, with the value of `Keep-Alive`.
+    KeepAliveFor(&'a str),
     /// It closes after this message.
     Close,
     /// It switches protocols.
@@ -173,6 +175,10 @@ fn status_line(out: &mut Vec<u8>, head: &ResponseHead) {
 fn connection(out: &mut Vec<u8>, persist: Persist<'_>) {
     match persist {
         Persist::KeepAlive => out.extend_from_slice(b"Connection: keep-alive\r\n"),
+        Persist::KeepAliveFor(told) => {
+            out.extend_from_slice(b"Connection: keep-alive\r\n");
+            field(out, "Keep-Alive", told.as_bytes());
+        }
         Persist::Close => out.extend_from_slice(b"Connection: close\r\n"),
         Persist::Implied | Persist::Upgrade | Persist::Said { .. } => {}
     }

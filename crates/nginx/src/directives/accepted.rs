@@ -38,13 +38,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::accepted("open_file_cache_errors", LEVELS, Args::Flag, FILES),
     Spec::accepted("open_file_cache_min_uses", LEVELS, Args::Exact(1), FILES),
     Spec::accepted("open_file_cache_valid", LEVELS, Args::Exact(1), FILES),
-    Spec::accepted(
-        "resolver",
-        LEVELS,
-        Args::AtLeast(1),
-        "names are resolved by the servers of /etc/resolv.conf, as their TTL says",
-    ),
-    Spec::accepted("resolver_timeout", LEVELS, Args::Exact(1), "the resolver has its own bounds"),
     Spec::accepted("msie_padding", LEVELS, Args::Flag, "the browser it was made for is gone"),
     Spec::accepted("msie_refresh", LEVELS, Args::Flag, "the browser it was made for is gone"),
     Spec::accepted("rewrite_log", LEVELS, Args::Flag, "the log's level decides"),

@@ -9,7 +9,7 @@ use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values::{self, Invalid};
 use bifrons_config::units::Dur;
-use bifrons_config::{At, Template};
+use bifrons_config::{At, Template, Var};
 use bifrons_filters::config::FieldEdits;
 use bifrons_model::route::HttpVersion;
 use bifrons_model::{ClientAbort, ConnectionFields, HostField, Proxy, Retry, RetryOn, UpstreamTimeouts};
@@ -29,8 +29,18 @@ settings! {
         next_upstream_timeout: Dur,
         ignore_client_abort: bool,
         /// The address connections come from; an inner `None` for `off`.
-        bind: Option<At<String>>,
+        bind: Option<Bind>,
+        pass_request_headers: bool,
+        /// Fields of answers that are not acted upon, in nginx's spelling.
+        ignore_headers: Vec<String>,
     }
+}
+
+/// Where connections to servers come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Bind {
+    Address(At<String>),
+    Variables(Template),
 }
 
 /// One `proxy_set_header`.
@@ -126,8 +136,26 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "proxy_bind",
         LEVELS,
         Args::Range(1, 2),
-        "The address that connections to servers come from, or `off`.",
+        "The address that connections to servers come from, with variables, or `off`. Connections from an \
+         address with variables are not kept.",
         bind,
+    ),
+    Spec::new(
+        "proxy_pass_request_headers",
+        LEVELS,
+        Args::Flag,
+        "Whether the client's fields are sent on.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.proxy.pass_request_headers),
+    )
+    .default("on"),
+    Spec::new(
+        "proxy_ignore_headers",
+        LEVELS,
+        Args::AtLeast(1),
+        "Fields of answers that the proxy itself does not act upon: `X-Accel-Redirect`, `X-Accel-Expires`, \
+         `X-Accel-Limit-Rate`, `X-Accel-Buffering`, `X-Accel-Charset`, `Expires`, `Cache-Control`, `Set-Cookie`, \
+         `Vary`.",
+        ignore_headers,
     ),
     Spec::accepted(
         "proxy_buffering",
@@ -221,23 +249,55 @@ fn next_upstream(cx: &mut Ctx, directive: &Directive) {
 
 fn bind(cx: &mut Ctx, directive: &Directive) {
     let word = &directive.args[0];
-    if word.text.contains('$') || directive.args.len() == 2 {
-        return cx.later(directive.place.clone(), "\"proxy_bind\" with variables or \"transparent\"", "");
+    match directive.arg(1) {
+        None => {}
+        Some(word) if word.text == "transparent" => {
+            let help = "an address of this machine's own can be bound to without it";
+            return cx.later(word.place.clone(), "\"transparent\" of \"proxy_bind\"", help);
+        }
+        Some(word) => return cx.invalid_parameter(directive, word),
     }
     let address = match word.text.as_str() {
         "off" => None,
+        text if text.contains('$') => match cx.template(word) {
+            Some(template) => Some(Bind::Variables(template)),
+            None => return,
+        },
         text if text.parse::<std::net::IpAddr>().is_ok() || text.parse::<std::net::SocketAddr>().is_ok() => {
-            Some(At::new(text.to_owned(), word.place.clone()))
+            Some(Bind::Address(At::new(text.to_owned(), word.place.clone())))
         }
         text => return cx.problem(word, format!("invalid address \"{text}\"")),
     };
     cx.put(directive, address, |cx| &mut cx.level.proxy.bind);
 }
 
+fn ignore_headers(cx: &mut Ctx, directive: &Directive) {
+    const NAMES: [&str; 9] = [
+        "X-Accel-Redirect",
+        "X-Accel-Expires",
+        "X-Accel-Limit-Rate",
+        "X-Accel-Buffering",
+        "X-Accel-Charset",
+        "Expires",
+        "Cache-Control",
+        "Set-Cookie",
+        "Vary",
+    ];
+    for word in &directive.args {
+        match NAMES.iter().find(|name| name.eq_ignore_ascii_case(&word.text)) {
+            Some(name) => cx.level.proxy.ignore_headers.get_or_insert_default().push((*name).to_owned()),
+            None => cx.invalid(directive, word, Invalid::Choice("X-Accel-Redirect, Expires and the like")),
+        }
+    }
+}
+
 impl ProxySettings {
     /// The action of a location with that `proxy_pass`. `keeps_alive` says whether the cluster does.
     pub(crate) fn emit(&self, pass: &ProxyPass, cluster: At<String>, keeps_alive: bool) -> Proxy {
-        let mut host = Template::text(&pass.host_field());
+        let mut host = match pass.is_dynamic() {
+            true => Template::var(Var::ProxyHost),
+            false => Template::text(&pass.host_field()),
+        };
         let (mut connection, mut upgrade): (Option<&Template>, Option<&Template>) = (None, None);
         let mut headers = FieldEdits::default();
         for SetHeader { name, value } in self.set_header.iter().flatten() {
@@ -260,6 +320,12 @@ impl ProxySettings {
         let connection = Connection::of(connection);
         Proxy {
             host: HostField::Set(host),
+            url: pass.url.clone(),
+            bind: match &self.bind {
+                Some(Some(Bind::Variables(template))) => Some(template.clone()),
+                _ => None,
+            },
+            pass_fields: self.pass_request_headers.unwrap_or(true),
             replace_path: pass.uri.clone(),
             headers,
             forwarded: Vec::new(),
@@ -303,7 +369,10 @@ impl ProxySettings {
 
     /// The address connections come from.
     pub(crate) fn bind(&self) -> Option<At<String>> {
-        self.bind.clone().flatten()
+        match &self.bind {
+            Some(Some(Bind::Address(address))) => Some(address.clone()),
+            _ => None,
+        }
     }
 }
 

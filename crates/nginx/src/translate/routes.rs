@@ -13,19 +13,25 @@ use crate::directives::server::Server;
 use crate::level::Level;
 use bifrons_config::units::Size;
 use bifrons_config::{At, Place, Template};
-use bifrons_model::{Redirect, Route};
+use bifrons_model::{Redirect, Route, ServerField};
 use bifrons_observe::config::AccessLogs;
 use bifrons_route::{Condition, PathPattern};
 use std::collections::HashSet;
 
 /// The routes of a server.
-pub(super) fn emit(cx: &mut Ctx, server: &Server, clusters: &mut Clusters) -> Vec<Route> {
+pub(super) fn emit(
+    cx: &mut Ctx,
+    server: &Server,
+    clusters: &mut Clusters,
+    server_field: Option<ServerField>,
+) -> Vec<Route> {
     let level = &server.level;
     let mut emitter = Emitter {
         cx,
         clusters,
         max_body: level.connection.max_body(),
         access_log: level.log.emit(),
+        server_field,
         nested: level.locations.iter().any(|location| !location.level.locations.is_empty()),
         exact: HashSet::new(),
         prefix: HashSet::new(),
@@ -51,6 +57,8 @@ struct Emitter<'a> {
     max_body: Size,
     /// The host's.
     access_log: Option<AccessLogs>,
+    /// That of all the server's listeners.
+    server_field: Option<ServerField>,
     /// Whether any location has others within.
     nested: bool,
     /// Exact paths that have a route.
@@ -180,7 +188,13 @@ impl Emitter<'_> {
         if let Some(answer) = &level.answer {
             answer.emit(level.files.media_type(level.matcher.as_ref()), &mut route);
         } else if let Some(pass) = &level.pass {
-            let Some(target) = self.clusters.target(self.cx, pass, level.proxy.bind()) else { return };
+            let Some(target) = self.clusters.target(self.cx, pass, level.proxy.bind(), &level.resolver)
+            else {
+                return;
+            };
+            if let Some(check) = &level.health_check {
+                self.clusters.check(self.cx, pass, check);
+            }
             let proxy = level.proxy.emit(pass, target.name, target.keeps_alive);
             route.proxy = Some(At::new(proxy, pass.place().clone()));
             route.filters.extend(level.answers.emit(pass, level.matcher.as_ref()).into_iter().map(At::from));
@@ -199,6 +213,8 @@ impl Emitter<'_> {
             filters: level.headers.emit().into_iter().map(At::from).collect(),
             max_body: (max_body != self.max_body).then_some(max_body),
             access_log,
+            server: Some(level.server_field()).filter(|field| Some(field) != self.server_field.as_ref()),
+            no_chunks: level.connection.chunks == Some(false),
             ..Route::default()
         }
     }

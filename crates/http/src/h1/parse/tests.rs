@@ -129,7 +129,7 @@ proptest! {
 /// The limits hold when the head comes in pieces too; the corpus has the exact edges.
 #[test]
 fn limits_of_the_configuration_count() {
-    let small = Limits { line_bytes: 20, fields: 3, head_bytes: 60, lone_lf: false };
+    let small = Limits { line_bytes: 20, fields: 3, head_bytes: 60, ..limits() };
     let kind = |bytes: &[u8]| request(bytes, &small).err().map(|err| err.kind());
     assert_eq!(kind(b"GET /45678 HTTP/1.1\r\nHost: a\r\n\r\n"), None);
     assert_eq!(kind(b"GET /456789 HTTP/1.1\r\nHost: a\r\n\r\n"), None);
