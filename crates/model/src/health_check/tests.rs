@@ -9,7 +9,7 @@ fn statuses_by_numbers_and_ranges() {
     assert_eq!([200, 201, 302, 404].map(|status| several.allows(status)), [true, false, true, true]);
     let none_of = rule(&["!", "500-599"]).unwrap();
     assert_eq!([500, 404].map(|status| none_of.allows(status)), [false, true]);
-    assert_eq!(rule(&["!503"]).unwrap().allows(503), false);
+    assert!(!rule(&["!503"]).unwrap().allows(503));
     for wrong in ["ok", "99", "300-200", "200-1000", "-"] {
         assert!(rule(&[wrong]).is_err(), "{wrong}");
     }
