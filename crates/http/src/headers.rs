@@ -253,6 +253,14 @@ impl Headers {
         found
     }
 
+    /// Undoes all changes: the fields are those that came.
+    pub fn restore(&mut self) {
+        self.entries.retain(|entry| entry.flags & ADDED == 0);
+        for entry in &mut self.entries {
+            entry.flags &= !REMOVED;
+        }
+    }
+
     /// Removes every field that `drop` names.
     pub fn remove_where(&mut self, mut drop: impl FnMut(Name, &[u8]) -> bool) {
         let (bytes, entries) = (&self.bytes, &mut self.entries);
