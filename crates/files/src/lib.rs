@@ -30,4 +30,4 @@ mod types;
 pub use cache::SmallFileCache;
 pub use files::{Answer, Files, Options};
 pub use open::SMALL_BYTES_MAX;
-pub use types::well_known;
+pub use types::{Types, well_known};

@@ -253,9 +253,14 @@ impl Headers {
         found
     }
 
-    /// Undoes all changes: the fields are those that came.
-    pub fn restore(&mut self) {
-        self.entries.retain(|entry| entry.flags & ADDED == 0);
+    /// How many fields there are, also removed ones; to come back to.
+    pub fn mark(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Undoes all changes since there were so many fields.
+    pub fn restore(&mut self, mark: usize) {
+        self.entries.truncate(mark);
         for entry in &mut self.entries {
             entry.flags &= !REMOVED;
         }

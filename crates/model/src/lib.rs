@@ -4,6 +4,7 @@
 pub mod cluster;
 mod declared;
 pub mod host;
+pub mod internal;
 pub mod listener;
 pub mod route;
 mod schema;
@@ -12,6 +13,7 @@ mod shorthand;
 pub use cluster::{Cluster, KeepAlive, Retry, RetryOn, UpstreamTimeouts};
 pub use declared::declared;
 pub use host::Host;
+pub use internal::{ErrorPage, MediaTypes, OwnRedirects, PageStatus, TryFiles};
 pub use listener::{ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, ServerField, Timeouts};
 pub use route::{ClientAbort, ForwardedField, HostField, Proxy, Redirect, Respond, Route, StaticFiles};
 pub use schema::schema;

@@ -1,6 +1,7 @@
 //! Routes and their actions.
 
 use crate::cluster::{Retry, UpstreamTimeouts};
+use crate::internal::{ErrorPage, MediaTypes, OwnRedirects, TryFiles};
 use crate::shorthand::string_or_map;
 use bifrons_config::units::Size;
 use bifrons_config::{At, OneOrMany, Template};
@@ -40,9 +41,37 @@ pub struct Route {
     /// Action: answer with files.
     #[serde(rename = "static", skip_serializing_if = "Option::is_none")]
     pub files: Option<At<StaticFiles>>,
-    /// Action: route again with this path and query, at most ten times.
+    /// Action: route again with this path and query, or as the named route `@name`; at most ten times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reroute: Option<At<Template>>,
+    /// Whether clients can't ask for it: only requests that were routed again or rewritten get here, others
+    /// find nothing (404).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub internal: bool,
+    /// Files that are looked for before the action.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub try_files: Option<At<TryFiles>>,
+    /// Directory of `try_files`, `$document_root` and `$request_filename`; that of `static` where nothing is
+    /// said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root: Option<Template>,
+    /// As `root`, but it takes the place of the matched path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<Template>,
+    /// Pages in place of errors; the host's where nothing is said, `[]` for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_pages: Option<Vec<ErrorPage>>,
+    /// Whether errors that come up on the way to an error page lead to another one; as the host where
+    /// nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recursive_error_pages: Option<bool>,
+    /// How redirects of our own that name no host are written; as the host where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_redirects: Option<OwnRedirects>,
+    /// Media types of texts that filters and `respond` answer with and say nothing of; `text/plain;
+    /// charset=utf-8` where nothing is said here either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_types: Option<MediaTypes>,
     /// Bytes of a body; the host's limit where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_body: Option<Size>,
@@ -75,6 +104,10 @@ pub struct Proxy {
     pub upgrade: bool,
     /// What happens upstream when the client goes away.
     pub client_abort: ClientAbort,
+    /// Whether error pages take the place of answers from status 300 on.
+    pub intercept_errors: bool,
+    /// Whether an answer's `X-Accel-Redirect` leads the request to another route.
+    pub accel_redirect: bool,
     /// The cluster's where nothing is said.
     pub timeouts: Option<UpstreamTimeouts>,
     /// The cluster's where nothing is said.
@@ -94,6 +127,8 @@ impl Proxy {
             keep_alive: true,
             upgrade: true,
             client_abort: ClientAbort::default(),
+            intercept_errors: false,
+            accel_redirect: false,
             timeouts: None,
             retry: None,
         }
@@ -132,6 +167,13 @@ struct ProxyMap {
     /// What happens upstream when the client goes away.
     #[serde(default, skip_serializing_if = "ClientAbort::is_default")]
     client_abort: ClientAbort,
+    /// Whether error pages take the place of answers from status 300 on for which there is one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    intercept_errors: bool,
+    /// Whether an answer's `X-Accel-Redirect` leads the request to another route of this host: a path, which
+    /// may be `internal`, or `@name`. For endpoints that are trusted with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    accel_redirect: bool,
     /// The cluster's where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeouts: Option<UpstreamTimeouts>,
@@ -160,7 +202,8 @@ macro_rules! same_fields {
 }
 
 same_fields!(Proxy, ProxyMap, {
-    cluster, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade, client_abort, timeouts, retry
+    cluster, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade, client_abort,
+    intercept_errors, accel_redirect, timeouts, retry
 });
 
 string_or_map!(
@@ -311,7 +354,7 @@ struct RespondMap {
     /// The status, 200 to 599.
     #[serde(default = "ok")]
     status: u16,
-    /// The body.
+    /// The body; from status 300 on the page of the status where nothing is said.
     #[serde(default, skip_serializing_if = "Template::is_empty")]
     body: Template,
     /// The media type; `text/plain; charset=utf-8` for a body where nothing is said.
@@ -356,6 +399,8 @@ pub struct StaticFiles {
     pub only_types: bool,
     /// Media type of other files.
     pub default_type: Option<String>,
+    /// Whether a directory's index file is routed again under its own path.
+    pub reroute_index: bool,
 }
 
 /// Answers with files of a directory. The short form is `root`.
@@ -380,13 +425,17 @@ struct StaticFilesMap {
     /// Media type of other files; `application/octet-stream` where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     default_type: Option<String>,
+    /// Whether a directory's index file is routed again under its own path, so that the route of that path
+    /// answers. An index that begins with `/` is a path that is routed without a look.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    reroute_index: bool,
 }
 
 fn index_html() -> OneOrMany<String> {
     OneOrMany(vec!["index.html".to_owned()])
 }
 
-same_fields!(StaticFiles, StaticFilesMap, { root, alias, index, types, only_types, default_type });
+same_fields!(StaticFiles, StaticFilesMap, { root, alias, index, types, only_types, default_type, reroute_index });
 
 string_or_map!(
     StaticFiles,

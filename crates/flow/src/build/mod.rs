@@ -2,6 +2,7 @@
 
 mod cluster;
 mod host;
+mod internal;
 mod listener;
 mod route;
 

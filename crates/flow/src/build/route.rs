@@ -1,13 +1,15 @@
 //! Routes: filters, action, record.
 
-use super::Cx;
+use super::{Cx, internal};
 use crate::record::RecordPlan;
-use crate::snapshot::{Action, FilesPlan, HostSent, ProxyPlan, ReplacePath, RetryPlan, RoutePlan};
+use crate::snapshot::{
+    Action, ErrorPages, FilesPlan, HostSent, ProxyPlan, ReplacePath, RetryPlan, RoutePlan,
+};
 use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Place};
 use bifrons_filters::edits::Edits;
 use bifrons_filters::{Chain, FilterConfig};
-use bifrons_http::{FieldName, Version};
+use bifrons_http::{FieldName, Strip, Version};
 use bifrons_model::route::HttpVersion;
 use bifrons_model::{Cluster, Host, HostField, Proxy, Redirect, Respond, Retry, RetryOn, Route, StaticFiles};
 use bifrons_observe::CompiledFormat;
@@ -17,23 +19,39 @@ use bifrons_route::PathPattern;
 use bifrons_route::pattern::PatternForm;
 use std::sync::Arc;
 
-/// Builds a route of a host on a listener.
-pub(super) fn build(
-    cx: &mut Cx<'_>,
-    (listener, host_name): (&str, &str),
-    host: &Host,
-    route: &Route,
-    body_max: u64,
-) -> RoutePlan {
-    let name = route.name.clone().unwrap_or_else(|| route.path.value.to_string());
+/// What routes of a host have in common.
+pub(super) struct OfHost<'a> {
+    /// The listener's name.
+    pub(super) listener: &'a str,
+    /// The host's name.
+    pub(super) name: &'a str,
+    pub(super) host: &'a Host,
+    pub(super) body_max: u64,
+    pub(super) errors: Option<Arc<ErrorPages>>,
+}
+
+/// Builds a route of a host on a listener; `named` is the name of one that no path leads to.
+pub(super) fn build(cx: &mut Cx<'_>, of_host: &OfHost<'_>, named: Option<&str>, route: &Route) -> RoutePlan {
+    let OfHost { listener, name: host_name, host, body_max, errors } = of_host;
+    let default = || named.map_or_else(|| route.path.value.to_string(), |name| format!("@{name}"));
+    let name = route.name.clone().unwrap_or_else(default);
     let cluster = route.proxy.as_ref().map_or("", |proxy| proxy.value.cluster.value.as_str());
     let logs = [route.access_log.as_ref(), host.access_log.as_ref(), cx.config.access_log.as_ref()];
+    let action = action(cx, route);
+    internal::check_names(cx, host, route);
+    let document = internal::route_document(cx, route, &action);
     RoutePlan {
         chain: chain(cx, &host.filters, &route.filters),
-        action: action(cx, route),
-        body_max: route.max_body.map_or(body_max, |size| size.0),
+        body_max: route.max_body.map_or(*body_max, |size| size.0),
         record: record(cx, (listener, host_name, &name, cluster), &logs),
         name: name.into(),
+        internal: route.internal,
+        try_files: internal::try_files(cx, host, route, document.is_some()),
+        document,
+        errors: internal::route_pages(cx, host, route, errors),
+        redirects: route.own_redirects.unwrap_or(host.own_redirects),
+        media: route.media_types.as_ref().map(internal::media),
+        action,
     }
 }
 
@@ -156,6 +174,8 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
         keep_alive: proxy.keep_alive,
         upgrade: proxy.upgrade,
         client_abort: proxy.client_abort,
+        intercept_errors: proxy.intercept_errors,
+        accel_redirect: proxy.accel_redirect,
         connect_timeout: timeouts.connect.0,
         send_timeout: timeouts.send.0,
         read_timeout: timeouts.read.0,
@@ -226,21 +246,16 @@ fn respond_action(cx: &mut Cx<'_>, respond: &At<Respond>) -> Action {
 fn files_action(cx: &mut Cx<'_>, pattern: &PathPattern, files: &At<StaticFiles>) -> Action {
     let config = &files.value;
     let (dir, strip) = match (&config.root, &config.alias) {
-        (Some(root), None) => (root, 0),
-        (None, Some(alias)) => (alias, prefix_of(pattern).map_or(0, str::len)),
+        (Some(root), None) => (root, Strip::Nothing),
+        (None, Some(alias)) => (alias, internal::strip_of(pattern)),
         _ => {
             let help = Some("name one of them".to_owned());
             cx.problem(&files.place, "static files need either `root` or `alias`", help);
             return Action::None;
         }
     };
-    let dir = match dir.as_text() {
-        Some(text) if !text.starts_with('/') => {
-            let path = cx.options.base.join(text);
-            bifrons_config::Template::text(&path.to_string_lossy())
-        }
-        _ => dir.clone(),
-    };
+    let Some(document) = internal::document(cx, dir, strip) else { return Action::None };
+    let reroute_index = if config.reroute_index { config.index.0.clone() } else { Vec::new() };
     let options = bifrons_files::Options {
         index: config.index.0.clone(),
         types: config.types.clone().into_iter().collect(),
@@ -248,5 +263,6 @@ fn files_action(cx: &mut Cx<'_>, pattern: &PathPattern, files: &At<StaticFiles>)
         default_type: config.default_type.clone(),
         ..bifrons_files::Options::default()
     };
-    Action::Files(Box::new(FilesPlan { dir, strip, files: bifrons_files::Files::new(options) }))
+    let files = bifrons_files::Files::new(options);
+    Action::Files(Box::new(FilesPlan { document, files, reroute_index: reroute_index.into() }))
 }
