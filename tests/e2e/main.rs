@@ -30,6 +30,7 @@ mod routing {
     mod actions;
     mod files;
     mod hosts;
+    mod internal;
     mod paths;
 }
 mod headers {
