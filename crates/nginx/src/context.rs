@@ -6,6 +6,7 @@ use crate::directive::{Args, Contexts, Spec, Status};
 use crate::directives;
 use crate::directives::core::Main;
 use crate::directives::http::Http;
+use crate::directives::rewrite;
 use crate::directives::server::Server;
 use crate::directives::upstream::Upstream;
 use crate::level::Level;
@@ -127,7 +128,7 @@ impl Ctx {
     /// Whether arguments and block are as declared.
     fn fits(&mut self, directive: &Directive, spec: &Spec) -> bool {
         let name = spec.name;
-        let wants_block = matches!(spec.args, Args::Block(..));
+        let wants_block = matches!(spec.args, Args::Block(..) | Args::BlockAtLeast(_));
         let message = match &directive.block {
             None if wants_block => format!("directive \"{name}\" has no opening \"{{\""),
             Some(_) if !wants_block && spec.args != Args::Any => {
@@ -262,9 +263,14 @@ fn missing_semicolon(directive: &Directive) -> Option<String> {
     Some(format!("is a \";\" missing before \"{}\" in line {}?", next.text, line(next)))
 }
 
-/// The variables that a tree declares by named groups of regular expressions, without `$`.
+/// The variables that a tree declares by `set` and by named groups of regular expressions, without `$`.
 pub(crate) fn declared(block: &[Directive], names: &mut HashSet<String>) {
     for directive in block {
+        if directive.name.text == "set"
+            && let Some(name) = rewrite::variable(directive.text(0))
+        {
+            names.insert(name.to_ascii_lowercase());
+        }
         for word in &directive.args {
             // `(?<name>…)`, `(?P<name>…)`, `(?'name'…)`; `(?<=` and `(?<!` look behind.
             for (at, _) in word.text.match_indices("(?") {

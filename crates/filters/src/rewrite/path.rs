@@ -46,17 +46,20 @@ pub(super) fn was_escaped(head: &RequestHead) -> bool {
     memchr::memchr2(b'%', b'+', target.get(..end).unwrap_or_default()).is_some()
 }
 
-/// Appends `text` escaped for a query: nginx's `NGX_ESCAPE_ARGS`.
+/// Appends `text` escaped for a query: nginx's `NGX_ESCAPE_ARGS` since 1.21.1.
 pub(super) fn escape_query(text: &[u8], out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in text {
         match byte {
-            0..=b' ' | 0x7f..=0xff | b'#' | b'%' | b'&' | b'+' | b';' | b'?' => {
-                out.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-            }
+            0..=b' ' | 0x7f..=0xff => escape(byte, out),
+            _ if b"\"#%&+;<>?\\^`{|}".contains(&byte) => escape(byte, out),
             _ => out.push(byte),
         }
     }
+}
+
+fn escape(byte: u8, out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    out.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
 }
 
 /// Takes back the escapes of a redirect's path that a URL needs not: nginx's `NGX_UNESCAPE_REDIRECT`.
