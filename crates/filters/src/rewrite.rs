@@ -53,7 +53,7 @@ pub struct If {
     /// It is this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is: Option<Template>,
-    /// It matches; groups become `$1` to `$9`, and variables by their names.
+    /// It matches; groups become `$1` to `$9`, and variables by their names. Without a match there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matches: Option<Regex>,
     /// It is the name of something that exists.

@@ -8,7 +8,7 @@ use crate::snapshot::{Action, ErrorPages};
 use bifrons_core::{Error, Kind, Result};
 use bifrons_filters::rewrite::path;
 use bifrons_http::name::is_field_value;
-use bifrons_http::status::is_bodiless;
+use bifrons_http::status::{is_bodiless, reason};
 use bifrons_http::vars::{Scope, host_of};
 use bifrons_http::{Body, FieldName, Method, Name, Request, RequestHead, Response};
 use bifrons_model::PageStatus;
@@ -123,11 +123,14 @@ pub fn settle(task: &mut Task<'_>, req: &mut Request, outcome: Result<Outcome>) 
             origin = Origin::Page;
         }
     }
-    if origin == Origin::Page {
+    let is_redirect = matches!(res.head.status, 301 | 302 | 303 | 307 | 308);
+    if let Some(detour) = &mut task.detour
+        && (origin == Origin::Page || origin == Origin::Own && is_redirect)
+    {
         // The answer's own status counts from here on.
-        if let Some(detour) = &mut task.detour {
-            detour.status = None;
-        }
+        detour.status = None;
+    }
+    if origin == Origin::Page {
         match error_page(task, req, &res) {
             Some(Settled::Turn(turn)) => return Settled::Turn(turn),
             Some(Settled::Answer(redirect)) => res = redirect,
@@ -200,9 +203,9 @@ fn error_page(task: &mut Task<'_>, req: &mut Request, res: &Response) -> Option<
         PageStatus::Answer => None,
         PageStatus::Set(status) => Some(status),
     };
-    for name in ["WWW-Authenticate", "Retry-After", "Allow"] {
-        let Some(field) = FieldName::new(name) else { continue };
-        detour.fields.extend(res.head.headers.get_all(name).map(|value| (field.clone(), value.to_vec())));
+    if let Some(field) = FieldName::new("WWW-Authenticate") {
+        let challenges = res.head.headers.get_all(Name::WwwAuthenticate);
+        detour.fields.extend(challenges.map(|value| (field.clone(), value.to_vec())));
     }
     if matches!(turn, Turn::Path { .. }) {
         read_only(&mut req.head);
@@ -252,14 +255,16 @@ fn apply(detour: Detour, origin: Origin, res: &mut Response) {
 
 /// Our own answers get what they lack: a page, a media type, a whole URL to lead to.
 fn make_whole(task: &Task<'_>, head: &RequestHead, res: &mut Response) {
-    if is_bare(res) {
+    if is_bare(res) && !reason(res.head.status).is_empty() {
         respond::give_page(head, res);
     }
     let is_content = !res.body.is_empty() || task.route.media.is_some() && res.head.status < 300;
     if is_content && !is_bodiless(res.head.status) && !res.head.headers.has(Name::ContentType) {
         let media = task.route.media.as_ref().map(|types| types.of(path::of(&task.cx, head)));
         let media = media.unwrap_or("text/plain; charset=utf-8");
-        res.head.headers.append_as("Content-Type", media.as_bytes());
+        if !media.is_empty() {
+            res.head.headers.append_as("Content-Type", media.as_bytes());
+        }
     }
     if task.route.redirects.absolute
         && let Some(to) = res.head.headers.get(Name::Location).filter(|to| to.starts_with(b"/"))

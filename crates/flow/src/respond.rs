@@ -3,7 +3,9 @@
 
 use crate::action::redirect_to;
 use crate::request::Task;
+use crate::snapshot::Action;
 use bifrons_core::{Error, Kind, Result, Side};
+use bifrons_files::Files;
 use bifrons_http::headers::list_members;
 use bifrons_http::status::reason;
 use bifrons_http::vars::host_of;
@@ -15,7 +17,11 @@ pub fn to(task: &mut Task<'_>, head: &RequestHead, err: Error) -> Response {
     tracing::debug!(status, %err, "request refused");
     let mut res = of_status(head, status);
     if err.kind() == Kind::Method {
-        res.head.headers.append_as("Allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+        let allowed: &[u8] = match task.route.action {
+            Action::Files(_) => Files::ALLOW.as_bytes(),
+            _ => b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH",
+        };
+        res.head.headers.append_as("Allow", allowed);
     }
     if status == 503 {
         res.head.headers.append_as("Retry-After", b"1");

@@ -250,6 +250,10 @@ fn find_route(task: &mut Task<'_>, req: &mut Request, host: &HostPlan) -> Result
 
 /// The route's limit on the body, against the announced length at once.
 fn limit_body(task: &Task<'_>, body: &Body) -> Result<()> {
+    // What leads to an error page was refused already, or let in.
+    if task.detour.is_some() {
+        return Ok(());
+    }
     let max = task.route.body_max;
     let http = &task.conn.http;
     if http.body_open() {

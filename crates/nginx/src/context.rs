@@ -24,6 +24,8 @@ pub(crate) struct Ctx {
     pub(crate) notes: Notes,
     /// Variables that the configuration declares, without `$`.
     pub(crate) declared: HashSet<String>,
+    /// Whether it names the directory or the file of requests.
+    pub(crate) names_files: bool,
     pub(crate) main: Main,
     pub(crate) http: Http,
     /// The `upstream` block that is being read.
@@ -42,6 +44,7 @@ impl Ctx {
             defaults,
             notes,
             declared,
+            names_files: false,
             main: Main::default(),
             http: Http::default(),
             upstream: Upstream::default(),
@@ -284,6 +287,15 @@ pub(crate) fn declared(block: &[Directive], names: &mut HashSet<String>) {
         }
         declared(directive.block.as_deref().unwrap_or_default(), names);
     }
+}
+
+/// Whether a tree names a variable that follows from the directory of a location.
+pub(crate) fn names_files(block: &[Directive]) -> bool {
+    const NAMES: [&str; 3] = ["document_root", "realpath_root", "request_filename"];
+    let named = |word: &Word| NAMES.iter().any(|name| word.text.contains(name));
+    block.iter().any(|directive| {
+        directive.args.iter().any(named) || names_files(directive.block.as_deref().unwrap_or_default())
+    })
 }
 
 /// What is wrong and how to mend it, of a message that may have both.

@@ -139,8 +139,9 @@ impl Run<'_> {
     fn matches(&mut self, regex: &bifrons_route::Regex, subject: &[u8]) -> bool {
         CAPTURES.with_borrow_mut(|captures| {
             let found = regex.captures(subject, captures);
+            // As nginx: what does not match leaves no groups of an earlier match either.
+            self.cx.captures.clear();
             if found {
-                self.cx.captures.clear();
                 note_captures(self.cx, captures, subject);
             }
             found

@@ -7,7 +7,8 @@ use crate::snapshot::FilesPlan;
 use bifrons_core::{Error, Kind, Result};
 use bifrons_filters::rewrite::path;
 use bifrons_http::vars::Scope;
-use bifrons_http::{Name, RequestHead};
+use bifrons_http::{Method, Name, RequestHead};
+use bifrons_route::path::escape_path;
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -37,10 +38,33 @@ pub(super) fn answer(plan: &FilesPlan, task: &mut Task<'_>, head: &mut RequestHe
     {
         return Ok(Outcome::Turn(turn));
     }
-    let answer = plan.files.answer(head, Path::new(OsStr::from_bytes(&dir)), &below, head.path())?;
+    let uri = match task.cx.path.as_deref().filter(|_| task.cx.is_decoded) {
+        Some(path) => {
+            let mut escaped = Vec::new();
+            escape_path(path, &mut escaped);
+            Cow::Owned(escaped)
+        }
+        None => Cow::Borrowed(head.path()),
+    };
+    let root = Path::new(OsStr::from_bytes(&dir));
+    let answer = plan.files.answer(head, root, &below, &uri);
+    let answer = answer.map_err(|err| missing_before_method(err, head, &[&dir, &*below].concat()))?;
     task.cx.document_root = Some(dir);
     task.cx.filename = Some(answer.filename);
     Ok(Outcome::Own(answer.response))
+}
+
+/// A POST to what is not there is told so, and not that it can't be posted to.
+fn missing_before_method(err: Error, head: &RequestHead, file: &[u8]) -> Error {
+    if err.kind() != Kind::Method || head.method() != Method::Post {
+        return err;
+    }
+    match std::fs::metadata(OsStr::from_bytes(file)) {
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+            Error::downstream(Kind::NotFound, "there is no such file")
+        }
+        _ => err,
+    }
 }
 
 /// The index file of a directory, by its own path.
@@ -51,7 +75,8 @@ fn index(
     (dir, below): (&[u8], &[u8]),
 ) -> Option<Turn> {
     let uri = path::of(&task.cx, head);
-    if !uri.ends_with(b"/") {
+    let reads = matches!(head.method(), Method::Get | Method::Head | Method::Post);
+    if !reads || !uri.ends_with(b"/") {
         return None;
     }
     let query = head.query().map(<[u8]>::to_vec);

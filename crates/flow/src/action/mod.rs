@@ -23,7 +23,16 @@ pub use try_files::try_files;
 pub async fn answer(action: &Action, task: &mut Task<'_>, req: &mut Request) -> Result<Outcome> {
     let res = match action {
         Action::None => return Err(Error::local(Kind::NoRoute, "the route has no action")),
-        Action::Proxy(plan) => return forward::forward(plan, task, req).await.map(Outcome::Answer),
+        Action::Proxy(plan) => {
+            let res = forward::forward(plan, task, req).await;
+            // `$uri` is the path before the endpoint's took its place.
+            if plan.replace_path.is_some()
+                && let Some((_, target)) = &task.mark
+            {
+                req.head.back_to(target.clone());
+            }
+            return res.map(Outcome::Answer);
+        }
         Action::Redirect { to, status } => redirect(task, &req.head, to, *status)?,
         Action::Respond { status, body, content_type, fields } => {
             respond(task, &req.head, *status, (body, content_type.as_ref()), fields)

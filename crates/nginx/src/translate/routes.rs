@@ -7,7 +7,7 @@
 //! regexes get a condition on the path.
 
 use super::clusters::Clusters;
-use super::rules::{names_files, sole_answer};
+use super::rules::sole_answer;
 use crate::context::Ctx;
 use crate::directives::location::{Location, Matcher};
 use crate::directives::rewrite::Rule;
@@ -61,7 +61,8 @@ pub(super) fn emit(cx: &mut Ctx, server: &Server, clusters: &mut Clusters) -> Ro
         emitter.route(level, PathPattern::everything(), None, server.place.clone());
     }
     emitter.missing_names();
-    let root = names_files(&rewrite).then(|| level.files.directory(emitter.cx, None).0).flatten();
+    let names_files = emitter.cx.names_files && !rewrite.is_empty();
+    let root = names_files.then(|| level.files.directory(emitter.cx, None).0).flatten();
     Routes { routes: emitter.routes, named: emitter.named, rewrite, fallback, root }
 }
 
@@ -216,6 +217,7 @@ impl Emitter<'_> {
     fn whole(&mut self, level: &Level, pattern: PathPattern, place: Option<Place>) -> Option<Route> {
         let mut route = self.plain(level, pattern, place);
         if self.rules(level, &mut route) {
+            self.directory(level, &mut route);
             return Some(route);
         }
         self.with_content(level, route)
@@ -234,17 +236,16 @@ impl Emitter<'_> {
             files.reroute_index = self.reroutes_index || has_path;
             route.files = Some(files.into());
         }
-        if let Some(try_files) = &level.try_files {
-            route.try_files = Some(try_files.clone());
-            if level.pass.is_some() && route.root.is_none() && route.alias.is_none() {
-                (route.root, route.alias) = level.files.directory(self.cx, level.matcher.as_ref());
-            }
-        }
-        // `static` says it already.
-        if route.files.is_some() {
-            (route.root, route.alias) = (None, None);
-        }
+        route.try_files.clone_from(&level.try_files);
+        self.directory(level, &mut route);
         Some(route)
+    }
+
+    /// The directory of a route that asks for it; `static` says it already.
+    fn directory(&mut self, level: &Level, route: &mut Route) {
+        if route.files.is_none() && (self.cx.names_files || route.try_files.is_some()) {
+            (route.root, route.alias) = level.files.directory(self.cx, level.matcher.as_ref());
+        }
     }
 
     /// Named locations.

@@ -3,7 +3,7 @@
 use super::routes::Emitter;
 use crate::directives::rewrite::Rule;
 use crate::level::Level;
-use bifrons_config::{Place, Template, Var};
+use bifrons_config::{Place, Template};
 use bifrons_filters::FilterConfig;
 use bifrons_filters::rewrite::{Config, If, Return, Step};
 use bifrons_model::{Redirect, Respond, Route};
@@ -22,9 +22,6 @@ impl Emitter<'_> {
         }
         if has_text(&steps) {
             route.media_types = Some(level.files.media_types());
-        }
-        if names_files(&steps) {
-            (route.root, route.alias) = level.files.directory(self.cx, level.matcher.as_ref());
         }
         route.filters.insert(0, FilterConfig::Rewrite(Config(steps)).into());
         false
@@ -115,21 +112,5 @@ fn has_text(steps: &[Step]) -> bool {
         Step::Return(answer) => answer.to.is_none() && (answer.status < 300 || !answer.body.is_empty()),
         Step::If(test) => has_text(&test.then),
         _ => false,
-    })
-}
-
-/// Whether some step asks for the directory or the file of the request.
-pub(super) fn names_files(steps: &[Step]) -> bool {
-    let names = |template: &Template| {
-        template.vars().any(|var| matches!(var, Var::DocumentRoot | Var::RealpathRoot | Var::RequestFilename))
-    };
-    steps.iter().any(|step| match step {
-        Step::Set(values) => values.values().any(names),
-        Step::If(test) => {
-            names(&test.value) || test.is.as_ref().is_some_and(names) || names_files(&test.then)
-        }
-        Step::Path(path) => names(&path.to),
-        Step::Return(answer) => names(&answer.body) || answer.to.as_ref().is_some_and(names),
-        Step::Use(_) | Step::Stop => false,
     })
 }
