@@ -27,7 +27,9 @@ pub fn declared(root: &Node) -> HashSet<String> {
 fn take_steps(steps: &Node, names: &mut HashSet<String>) {
     for step in steps.items() {
         let set = step.entry("set").map(Node::entries).unwrap_or_default();
-        names.extend(set.iter().map(|entry| entry.name()).filter(|name| is_name(name)).map(str::to_ascii_lowercase));
+        names.extend(
+            set.iter().map(|entry| entry.name()).filter(|name| is_name(name)).map(str::to_ascii_lowercase),
+        );
         for part in ["if", "path"].into_iter().filter_map(|key| step.entry(key)) {
             part.entry("matches").and_then(Node::text).into_iter().for_each(|text| take_groups(text, names));
             part.entry("then").into_iter().for_each(|steps| take_steps(steps, names));

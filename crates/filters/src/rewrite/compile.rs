@@ -88,7 +88,7 @@ fn set(name: &str, value: &Template) -> Result<Op, String> {
         return Ok(Op::SetQuery(value.clone()));
     }
     match bifrons_config::vars::find(name, &|_| true) {
-        Some(Var::User(_)) => Ok(Op::Set(name.into(), value.clone())),
+        Some(Var::User(name)) => Ok(Op::Set(name, value.clone())),
         Some(_) => Err(format!("the variable \"${name}\" can't be set{HELP_MARK}take another name")),
         None => Err(format!("\"{name}\" is no name of a variable")),
     }

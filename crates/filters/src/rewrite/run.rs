@@ -9,7 +9,8 @@ use bifrons_http::name::is_field_value;
 use bifrons_http::status::is_bodiless;
 use bifrons_http::vars::Scope;
 use bifrons_http::{Body, ReqCx, RequestHead, Response};
-use bifrons_route::Captures;
+use bifrons_route::regex::MatchFailed;
+use bifrons_route::{Captures, Regex};
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fs::Metadata;
@@ -70,8 +71,9 @@ impl Run<'_> {
                 Op::Set(name, value) => self.set(name, value),
                 Op::SetQuery(value) => self.set_query(value),
                 Op::If(test, then) => match self.holds(test) {
-                    true => self.steps(then),
-                    false => Flow::Next,
+                    Ok(true) => self.steps(then),
+                    Ok(false) => Flow::Next,
+                    Err(failed) => too_slow(failed),
                 },
                 Op::Path(op) => self.path(op),
                 Op::Return(answer) => Flow::Reply(self.answer(answer)),
@@ -125,33 +127,38 @@ impl Run<'_> {
         Flow::Next
     }
 
-    fn holds(&mut self, test: &Test) -> bool {
+    fn holds(&mut self, test: &Test) -> Result<bool, MatchFailed> {
         let value = self.render(&test.value);
         let holds = match &test.kind {
             TestKind::True => !matches!(value.as_slice(), b"" | b"0"),
             TestKind::Is(other) => value == self.render(other),
-            TestKind::Matches(regex) => self.matches(regex, &value),
+            TestKind::Matches(regex) => self.matches(regex, &value)?,
             TestKind::Exists(what) => exists(*what, &value),
         };
-        holds != test.not
+        Ok(holds != test.not)
     }
 
-    fn matches(&mut self, regex: &bifrons_route::Regex, subject: &[u8]) -> bool {
+    fn matches(&mut self, regex: &Regex, subject: &[u8]) -> Result<bool, MatchFailed> {
         CAPTURES.with_borrow_mut(|captures| {
             let found = regex.captures(subject, captures);
             // As nginx: what does not match leaves no groups of an earlier match either.
             self.cx.captures.clear();
+            if captures.failed() {
+                return Err(MatchFailed);
+            }
             if found {
                 note_captures(self.cx, captures, subject);
             }
-            found
+            Ok(found)
         })
     }
 
     fn path(&mut self, op: &PathOp) -> Flow {
         let path = path::of(self.cx, self.head).to_vec();
-        if !self.matches(&op.matches, &path) {
-            return Flow::Next;
+        match self.matches(&op.matches, &path) {
+            Ok(true) => {}
+            Ok(false) => return Flow::Next,
+            Err(failed) => return too_slow(failed),
         }
         if let Some(status) = op.redirect {
             return Flow::Reply(self.redirect(op, status));
@@ -249,6 +256,13 @@ fn redirect(status: u16, to: &[u8]) -> Box<Response> {
     let mut res = Response::empty(status);
     res.head.headers.append_as("Location", to);
     Box::new(res)
+}
+
+/// A search that was given up decides nothing.
+#[cold]
+fn too_slow(failed: MatchFailed) -> Flow {
+    tracing::warn!(%failed, "a regular expression takes too long");
+    Flow::Reply(Box::new(Response::empty(500)))
 }
 
 #[cold]

@@ -61,10 +61,8 @@ fn location(cx: &mut Ctx, directive: &Directive) {
         return;
     };
     let word = directive.args.last().unwrap_or(&directive.name);
-    if sign == "@" {
-        if cx.context != Contexts::SERVER {
-            return cx.problem(word, format!("named location \"@{name}\" can be on the server level only"));
-        }
+    if sign == "@" && cx.context != Contexts::SERVER {
+        return cx.problem(word, format!("named location \"@{name}\" can be on the server level only"));
     }
     let Some(matcher) = matcher(cx, word, sign, &name) else {
         return;
