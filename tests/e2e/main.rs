@@ -7,6 +7,7 @@ mod clients;
 mod config;
 mod load;
 mod nginx;
+mod nginx_rows;
 mod support;
 mod traffic;
 

@@ -102,12 +102,14 @@ log_formats: { mine: { text: { template: "$request $status $uri" } } }
         .file("www/pages/404.html", "none")
         .file("www/pages/405", "read only")
         .file("www/pages/own", "own")
+        .file("www/files/here", "here")
         .start();
     let rows = [
         ("a file that is not there", (("GET", "/files/x"), (404, "none"))),
         ("the page itself is internal", (("GET", "/pages/404.html"), (404, "none"))),
         ("a named route keeps path and method", (("POST", "/down"), (502, "POST /down down\n"))),
-        ("a method that files don't have", (("POST", "/files/x"), (200, "read only"))),
+        ("a method that files don't have", (("POST", "/files/here"), (200, "read only"))),
+        ("a method that what is not there has not either", (("POST", "/files/x"), (404, "none"))),
         ("an answer with a text is no error", (("GET", "/told"), (404, "told\n"))),
         ("an endpoint's", (("GET", "/app/x"), (404, "none"))),
         ("an endpoint's that has no page", (("GET", "/raw/x"), (404, "/raw/x"))),
@@ -121,9 +123,9 @@ log_formats: { mine: { text: { template: "$request $status $uri" } } }
     assert_eq!((to.status(), to.field("Location")), (302, Some("https://login.test/?from=/denied")));
     assert!(get(&proxy, "/plain").text().contains("404 Not Found"));
     assert_eq!(asked(&proxy, "GET", "/files/x", "If-None-Match: *\r\nRange: bytes=0-1\r\n").text(), "none");
-    let records = proxy.wait_records(11).join("\n");
+    let records = proxy.wait_records(12).join("\n");
     assert!(records.contains("GET /files/x HTTP/1.1 404 /pages/404.html"), "{records}");
-    assert!(records.contains("POST /files/x HTTP/1.1 200 /pages/405"), "{records}");
+    assert!(records.contains("POST /files/here HTTP/1.1 200 /pages/405"), "{records}");
     // What can't be read as a request is answered with the default host's page; none is set for 400.
     assert_eq!(proxy.client().ask("GET / HTTP/1.1\r\n\r\n").status(), 400);
 }
