@@ -241,7 +241,7 @@ static TABLE: &[Entry] = &[
     nginx("status", &Var::Status, "The status of the answer."),
     nginx("time_iso8601", &Var::TimeIso8601, "Local time as ISO 8601 writes it."),
     nginx("time_local", &Var::TimeLocal, "Local time in the Common Log Format."),
-    nginx("upstream_addr", &Var::UpstreamAddr, "The endpoint that was asked; several attempts are separated by commas."),
+    nginx("upstream_addr", &Var::UpstreamAddr, "The endpoint that was asked; several attempts are separated by commas, by a colon where the request was routed again."),
     nginx("upstream_bytes_received", &Var::UpstreamBytesReceived, "Bytes received from the endpoint, one number an attempt."),
     nginx("upstream_bytes_sent", &Var::UpstreamBytesSent, "Bytes sent to the endpoint, one number an attempt."),
     nginx("upstream_cache_status", &Var::UpstreamCacheStatus, "What the cache did: `MISS`, `BYPASS`, `EXPIRED`, `STALE`, `UPDATING`, `REVALIDATED` or `HIT`."),

@@ -242,6 +242,11 @@ fn finish(task: &mut Task<'_>, head: &RequestHead, mut res: Response, origin: Or
 fn apply(detour: Detour, origin: Origin, res: &mut Response) {
     if let Some(status) = detour.status.filter(|status| *status != res.head.status) {
         res.head.set_status(status);
+        if origin != Origin::Elsewhere && status != 200 {
+            // What they say is of the page, and the answer is another.
+            res.head.headers.remove(Name::LastModified);
+            res.head.headers.remove(Name::AcceptRanges);
+        }
     }
     for (name, value) in detour.fields {
         match name.id() {

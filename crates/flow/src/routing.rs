@@ -170,6 +170,9 @@ fn start_over(task: &mut Task<'_>, req: &mut Request) -> Result<()> {
         }
     }
     task.active = None;
+    if !task.cx.attempts.is_empty() {
+        task.cx.turns.push(task.cx.attempts.len() as u32);
+    }
     task.cx.is_internal = true;
     (task.cx.document_root, task.cx.filename, task.cx.cluster) = (None, None, None);
     Ok(())

@@ -105,6 +105,8 @@ pub struct ReqCx {
     pub variables: Vec<(Box<str>, Vec<u8>)>,
     /// Tries upstream.
     pub attempts: SmallVec<[Attempt; 1]>,
+    /// Places in `attempts` where it had been routed again before.
+    pub turns: SmallVec<[u32; 0]>,
     /// `$request_id`, made when it is first needed.
     pub request_id: OnceCell<[u8; 32]>,
     /// `traceparent` as it goes upstream.
@@ -149,6 +151,7 @@ impl ReqCx {
             captures: SmallVec::new(),
             variables: Vec::new(),
             attempts: SmallVec::new(),
+            turns: SmallVec::new(),
             request_id: OnceCell::new(),
             traceparent: OnceCell::new(),
             reroutes: 0,

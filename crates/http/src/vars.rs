@@ -182,8 +182,10 @@ impl Scope<'_> {
 
     fn upstream(&self, var: &Var, out: &mut Vec<u8>) -> bool {
         let start = out.len();
-        for attempt in &self.cx.attempts {
-            separate(out, start, b", ");
+        for (at, attempt) in self.cx.attempts.iter().enumerate() {
+            // As nginx: a colon where the request was routed again.
+            let is_turn = self.cx.turns.iter().any(|turn| *turn as usize == at);
+            separate(out, start, if is_turn { b" : " } else { b", " });
             if !attempt_value(attempt, var, out) {
                 out.push(b'-');
             }

@@ -237,3 +237,56 @@ hosts:
     ];
     each(rows, |(path, want)| same(get(&proxy, path).field("Location").map(str::to_owned), Some(want)));
 }
+
+#[test]
+fn a_connection_goes_on_behind_errors_and_their_pages() {
+    let origin = Origin::serve(|request| match request.target() {
+        "/fail" => b"HTTP/1.1 500 Oops\r\nContent-Length: 100000\r\n\r\n"
+            .iter()
+            .copied()
+            .chain([b'x'; 100_000])
+            .collect(),
+        "/lead" => b"HTTP/1.1 200 OK\r\nX-Accel-Redirect: /a.txt\r\nContent-Length: 4\r\n\r\nbody".to_vec(),
+        _ => ok("plain"),
+    });
+    let yaml = r#"
+workers: 1
+listeners: { web: { bind: "@web@" } }
+hosts:
+  - default: true
+    error_pages: [{ on: [404], to: /none.html }, { on: [500], to: /a.txt }]
+    routes:
+      - { path: /*, static: "@dir@/www" }
+      - { path: /fail, proxy: { cluster: app, intercept_errors: true } }
+      - { path: /lead, proxy: { cluster: app, accel_redirect: true } }
+      - { path: /app, proxy: app }
+      - { path: /again, error_pages: [{ on: [500], to: "@again" }], proxy: { cluster: app, intercept_errors: true, replace_path: /fail } }
+    named_routes: { again: { filters: [{ response_headers: { set: { X-Tried: $upstream_status } } }], proxy: app } }
+clusters: { app: { endpoints: ["@app@"] } }
+"#;
+    let proxy = Proxy::yaml(yaml)
+        .with("app", origin.addr())
+        .file("www/a.txt", "a")
+        .file("www/none.html", "none")
+        .start();
+    let mut client = proxy.client();
+    let body = "x".repeat(50_000);
+    let post = |path: &str| {
+        format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    for _ in 0..2 {
+        let mut ask = |request: &str| {
+            let answer = client.ask(request);
+            (answer.status(), answer.text().to_owned())
+        };
+        assert_eq!(ask(&post("/fail")), (500, "a".to_owned()));
+        assert_eq!(ask(&post("/lead")), (200, "a".to_owned()));
+        assert_eq!(ask("GET /gone HTTP/1.1\r\nHost: test\r\n\r\n"), (404, "none".to_owned()));
+        assert_eq!(ask(&post("/app")), (200, "plain".to_owned()));
+        assert_eq!(ask("HEAD /gone HTTP/1.1\r\nHost: test\r\n\r\n"), (404, String::new()));
+    }
+    let again = client.get("/again");
+    assert_eq!((again.status(), again.field("X-Tried")), (500, Some("500 : 200")));
+    let page = client.get("/gone");
+    assert_eq!((page.has("Last-Modified"), page.has("Accept-Ranges")), (false, false));
+}
