@@ -54,6 +54,9 @@ mod operations {
     mod upgrade;
 }
 mod vars {
+    mod access;
     mod beside;
+    mod logs;
+    mod maps;
     mod regex;
 }

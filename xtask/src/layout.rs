@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["core"],
     &["config", "net"],
     &["http", "route", "balance", "observe"],
-    &["filters", "files"],
+    &["filters", "files", "variables"],
     &["model"],
     &["flow", "nginx"],
     &["control"],

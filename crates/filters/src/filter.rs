@@ -38,6 +38,12 @@ pub trait Filter: Send + Sync {
         Step::Next
     }
 
+    /// Whether the filter has a say about this request: one that decides who may pass, and has no rule for it,
+    /// neither refuses it nor grants anything.
+    fn has_say(&self, _cx: &ReqCx, _req: &Request) -> bool {
+        true
+    }
+
     /// Runs when there is a response, in the reverse order, also for answers the proxy made itself.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Filters: what happens to a request before its action and to a response after it.
 //! `deny_path` is the smallest one and the template for the rest.
 
+pub mod access;
+pub mod basic_auth;
 pub mod chain;
 pub mod config;
 pub mod deny_path;
@@ -11,6 +13,7 @@ pub mod replace_body;
 pub mod request_headers;
 pub mod response_headers;
 pub mod rewrite;
+pub mod satisfy_any;
 pub mod spec;
 #[cfg(test)]
 mod testing;
@@ -31,6 +34,12 @@ spec::filters! {
     ReplaceBody(replace_body::Config),
     /// Sets variables, changes the path, tests, answers, or hands the request to another route.
     Rewrite(rewrite::Config),
+    /// Lets clients in or refuses them by their addresses.
+    Access(access::Config),
+    /// Asks for a name and a password.
+    BasicAuth(basic_auth::Config),
+    /// Lets a request pass when one of several filters does.
+    SatisfyAny(satisfy_any::Config),
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use bifrons_core::Limits;
 use bifrons_http::h1::parse::{self, Parsed};
 use bifrons_http::{Body, ConnFacts, ReqCx, Request, RequestHead, ResponseHead};
 use std::cell::{Cell, OnceCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use tokio::time::Instant;
 
@@ -15,6 +15,7 @@ pub(crate) fn cx() -> ReqCx {
         peer: Some("203.0.113.5:4711".parse().unwrap()),
         peer_text: "203.0.113.5".into(),
         local: OnceCell::from(None),
+        socket: Weak::new(),
         is_tls: false,
         serial: 1,
         accepted: Instant::now(),

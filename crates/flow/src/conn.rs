@@ -37,6 +37,8 @@ pub struct ConnCx {
     pub facts: Rc<ConnFacts>,
     /// The connection.
     pub http: Rc<Conn>,
+    /// Whether the head at hand came before the answer to the request before it was over.
+    pub pipelined: Cell<bool>,
     addr: Addr,
     /// What earlier requests have consumed.
     counted: Cell<u64>,
@@ -100,23 +102,25 @@ pub async fn serve(
         // A wildcard listener: the kernel knows, and is asked when somebody wants it.
         Addr::Inet(_) => OnceCell::new(),
     };
+    let http = Rc::new(Conn::new(stream, Side::Downstream));
     let facts = ConnFacts {
         listener: listener.name.clone(),
         peer: accepted.peer,
         peer_text: peer_text(accepted.peer),
         local: local_addr,
+        socket: Rc::downgrade(&http),
         is_tls: false,
         serial: accepted.serial,
         accepted: accepted.at,
         requests: Cell::new(0),
     };
-    let http = Rc::new(Conn::new(stream, Side::Downstream));
     worker.register(accepted.serial, &http);
     let cx = ConnCx {
         _active: Share::of(&worker, listener.stats.active),
         worker,
         facts: Rc::new(facts),
         http,
+        pipelined: Cell::new(false),
         addr: accepted.addr,
         counted: Cell::new(0),
         _admitted: accepted.admitted,

@@ -49,6 +49,7 @@ pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -
 
 /// Changes the head once for all attempts: path, fields, marks.
 async fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<()> {
+    task.cx.begin_attempts();
     task.cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
     plan.edits.apply_request(&task.cx, &mut req.head);
     write::strip_connection_named(&mut req.head.headers);

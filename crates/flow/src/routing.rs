@@ -31,13 +31,16 @@ impl<'a> Task<'a> {
     /// At the beginning of a request.
     pub(crate) fn new(conn: &'a ConnCx, plans: &'a (Rc<Local>, Arc<ListenerPlan>)) -> Self {
         let (local, listener) = plans;
+        let mut cx = ReqCx::new(conn.facts.clone(), clock::read());
+        cx.is_pipelined = conn.pipelined.get();
+        cx.computed.clone_from(&local.variables);
         Self {
             conn,
             local,
             listener,
             host: None,
             route: listener.fallback.clone(),
-            cx: ReqCx::new(conn.facts.clone(), clock::read()),
+            cx,
             res: None,
             mark: None,
             handed_over: 0,
@@ -170,9 +173,6 @@ fn start_over(task: &mut Task<'_>, req: &mut Request) -> Result<()> {
         }
     }
     task.active = None;
-    if !task.cx.attempts.is_empty() {
-        task.cx.turns.push(task.cx.attempts.len() as u32);
-    }
     task.cx.is_internal = true;
     (task.cx.document_root, task.cx.filename, task.cx.cluster) = (None, None, None);
     Ok(())

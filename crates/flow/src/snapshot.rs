@@ -17,6 +17,7 @@ use bifrons_model::{ClientAbort, Config, ErrorPage, ForwardedField, OwnRedirects
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
 use bifrons_route::{HostTable, PathRules, RouteTable};
+use bifrons_variables::VariableSet;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub listeners: Vec<Arc<ListenerPlan>>,
     /// The clusters; routes name them by their place here.
     pub clusters: Vec<Arc<ClusterPlan>>,
+    /// Variables that it computes; `None` where it has none.
+    pub variables: Option<Arc<VariableSet>>,
 }
 
 impl Snapshot {

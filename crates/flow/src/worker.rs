@@ -8,6 +8,7 @@ use crate::snapshot::Snapshot;
 use bifrons_balance::{Cluster, Rng};
 use bifrons_http::h1::Conn;
 use bifrons_http::pool::{EndpointKey, Pool};
+use bifrons_http::vars::Computed;
 use bifrons_net::splice::Pipe;
 use bifrons_net::{Acceptor, Addr, Listening};
 use bifrons_observe::access::LogBuffer;
@@ -46,6 +47,8 @@ pub struct Local {
     pub snapshot: Arc<Snapshot>,
     /// Its clusters, in the same order.
     pub clusters: Vec<Cluster>,
+    /// Variables that the configuration computes; `None` where it has none.
+    pub variables: Option<Rc<dyn Computed>>,
     generation: u64,
 }
 
@@ -129,7 +132,8 @@ impl Worker {
             .iter()
             .map(|plan| Cluster::new(plan.shared.clone(), plan.balance.clone(), self.index))
             .collect();
-        let local = Rc::new(Local { snapshot, clusters, generation });
+        let variables = snapshot.variables.clone().map(|set| Rc::new(set) as Rc<dyn Computed>);
+        let local = Rc::new(Local { snapshot, clusters, variables, generation });
         *self.local.borrow_mut() = Some(local.clone());
         Some(local)
     }

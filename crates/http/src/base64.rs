@@ -1,7 +1,7 @@
 //! Standard base64 (RFC 4648 4), decoding only, for `Authorization: Basic`.
 
 /// The decoded bytes; `None` for anything that is not base64.
-pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
+pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
     let mut out = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut held) = (0u32, 0);

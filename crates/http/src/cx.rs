@@ -2,11 +2,13 @@
 //! templates, metrics and the access log.
 
 use crate::document::DocumentRoot;
+use crate::h1::Conn;
+use crate::vars::Computed;
 use bifrons_core::{Error, Kind};
 use smallvec::SmallVec;
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::Instant;
@@ -21,6 +23,8 @@ pub struct ConnFacts {
     pub peer_text: Box<str>,
     /// Our end, asked of the kernel when it is first needed.
     pub local: OnceCell<Option<SocketAddr>>,
+    /// The connection itself; none in tests.
+    pub socket: Weak<Conn>,
     /// Whether the connection is encrypted.
     pub is_tls: bool,
     /// Serial number in the process.
@@ -63,6 +67,15 @@ pub struct Attempt {
     pub error: Option<Kind>,
 }
 
+/// Values of computed variables.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// By their places in the set.
+    pub(crate) values: Vec<(usize, Vec<u8>)>,
+    /// Named groups of the regexes that computing has matched.
+    pub(crate) named: Vec<(Box<str>, Vec<u8>)>,
+}
+
 /// What is known about one request.
 pub struct ReqCx {
     /// Its connection.
@@ -103,10 +116,16 @@ pub struct ReqCx {
     pub captures: SmallVec<[Vec<u8>; 0]>,
     /// Variables that the configuration declares, and their values.
     pub variables: Vec<(Box<str>, Vec<u8>)>,
+    /// Variables that the configuration computes; `None` where it has none.
+    pub computed: Option<Rc<dyn Computed>>,
+    /// What was computed of them so far.
+    pub(crate) kept: RefCell<Kept>,
     /// Tries upstream.
     pub attempts: SmallVec<[Attempt; 1]>,
-    /// Places in `attempts` where it had been routed again before.
-    pub turns: SmallVec<[u32; 0]>,
+    /// Where among them those of another route begin, after a reroute.
+    pub attempt_groups: SmallVec<[usize; 0]>,
+    /// Whether its head had come before the answer to the request before it was over.
+    pub is_pipelined: bool,
     /// `$request_id`, made when it is first needed.
     pub request_id: OnceCell<[u8; 32]>,
     /// `traceparent` as it goes upstream.
@@ -150,8 +169,11 @@ impl ReqCx {
             filename: None,
             captures: SmallVec::new(),
             variables: Vec::new(),
+            computed: None,
+            kept: RefCell::default(),
             attempts: SmallVec::new(),
-            turns: SmallVec::new(),
+            attempt_groups: SmallVec::new(),
+            is_pipelined: false,
             request_id: OnceCell::new(),
             traceparent: OnceCell::new(),
             reroutes: 0,
@@ -185,6 +207,22 @@ impl ReqCx {
         match self.variables.iter_mut().rev().find(|(known, _)| &**known == name) {
             Some((_, old)) => *old = value,
             None => self.variables.push((name.into(), value)),
+        }
+    }
+
+    /// Notes a named group that matched while a variable was computed; it is a variable from then on.
+    pub fn note_named(&self, name: &str, value: &[u8]) {
+        let mut kept = self.kept.borrow_mut();
+        match kept.named.iter_mut().find(|(known, _)| **known == *name) {
+            Some((_, old)) => value.clone_into(old),
+            None => kept.named.push((name.into(), value.to_vec())),
+        }
+    }
+
+    /// Notes that what follows is sent upstream by a route of its own.
+    pub fn begin_attempts(&mut self) {
+        if !self.attempts.is_empty() {
+            self.attempt_groups.push(self.attempts.len());
         }
     }
 

@@ -1,7 +1,7 @@
 //! HTTP messages, the HTTP/1 engine of both sides, the pool of upstream connections, and what is known
 //! about a request while it is on its way.
 
-mod base64;
+pub mod base64;
 pub mod buffers;
 pub mod cx;
 pub mod date;

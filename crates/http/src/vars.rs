@@ -12,6 +12,10 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
+mod computed;
+
+pub use computed::Computed;
+
 /// Everything a template may ask for.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
@@ -26,9 +30,12 @@ pub struct Scope<'a> {
 impl Lookup for Scope<'_> {
     fn lookup(&self, var: &Var, out: &mut Vec<u8>) -> bool {
         match var {
-            Var::Http(_) | Var::SentHttp(_) | Var::UpstreamHttp(_) | Var::Cookie(_) | Var::Arg(_) => {
-                self.family(var, out)
-            }
+            Var::Http(_)
+            | Var::SentHttp(_)
+            | Var::UpstreamHttp(_)
+            | Var::Cookie(_)
+            | Var::UpstreamCookie(_)
+            | Var::Arg(_) => self.family(var, out),
             Var::UpstreamAddr
             | Var::UpstreamStatus
             | Var::UpstreamResponseTime
@@ -49,6 +56,10 @@ impl Lookup for Scope<'_> {
             | Var::Connection
             | Var::ConnectionRequests
             | Var::ConnectionTime
+            | Var::TcpinfoRtt
+            | Var::TcpinfoRttvar
+            | Var::TcpinfoSndCwnd
+            | Var::TcpinfoRcvSpace
             | Var::Listener => self.connection(var, out),
             Var::Status
             | Var::BodyBytesSent
@@ -71,10 +82,12 @@ impl Scope<'_> {
             Var::Method => out.extend_from_slice(req.method_text()),
             Var::RequestUri => out.extend_from_slice(req.original_target()),
             Var::Uri => out.extend_from_slice(cx.path.as_deref().unwrap_or(req.path())),
-            Var::Args => return some(req.query(), out),
-            Var::IsArgs => {
-                return some(req.query().filter(|query| !query.is_empty()).map(|_| b"?".as_slice()), out);
-            }
+            // An empty one is none, as in nginx.
+            Var::Args => return some(req.query().filter(|query| !query.is_empty()), out),
+            // Empty where there is no query, which is a value too.
+            Var::IsArgs if req.query().is_none_or(<[u8]>::is_empty) => {}
+            Var::IsArgs => out.push(b'?'),
+            Var::Pipe => out.push(if cx.is_pipelined { b'p' } else { b'.' }),
             Var::Request => req.line(out),
             Var::ServerProtocol => out.extend_from_slice(req.version.text().as_bytes()),
             Var::ServerName => return some(cx.server_name.as_deref().map(str::as_bytes), out),
@@ -86,7 +99,7 @@ impl Scope<'_> {
             Var::TraceId => return some(cx.traceparent.get().and_then(|trace| trace.get(3..35)), out),
             Var::Route => return some(cx.route.as_deref().map(str::as_bytes), out),
             Var::Cluster | Var::ProxyHost => return some(cx.cluster.as_deref().map(str::as_bytes), out),
-            Var::ProxyPort => out.extend_from_slice(proxy_port(cx.cluster.as_deref().unwrap_or_default())),
+            Var::ProxyPort => return some(cx.cluster.as_deref().map(proxy_port), out),
             Var::ProxyAddXForwardedFor => self.add_forwarded_for(out),
             Var::DocumentRoot | Var::RealpathRoot => match (&cx.document_root, &cx.document) {
                 (None, Some(document)) => document.dir(self, out),
@@ -97,10 +110,7 @@ impl Scope<'_> {
                 (name, _) => return some(name.as_deref(), out),
             },
             Var::Capture(at) => return some(cx.captures.get(usize::from(*at) - 1).map(Vec::as_slice), out),
-            Var::User(name) => {
-                let found = cx.variables.iter().rev().find(|(declared, _)| declared == name);
-                return some(found.map(|(_, value)| value.as_slice()), out);
-            }
+            Var::User(name) => return self.declared(name, out),
             _ => return process(var, out),
         }
         true
@@ -129,7 +139,8 @@ impl Scope<'_> {
     fn connection(&self, var: &Var, out: &mut Vec<u8>) -> bool {
         let cx = self.cx;
         let conn = &cx.conn;
-        let local = || *conn.local.get_or_init(|| None);
+        let local = || *conn.local.get_or_init(|| conn.socket.upgrade()?.stream().local_addr());
+        let tcp = || conn.socket.upgrade()?.stream().tcp_info();
         match var {
             Var::RemoteAddr => return address(cx.client.map(|addr| addr.ip()), out),
             Var::RemotePort => return number(cx.client.map(|addr| addr.port()), out),
@@ -143,10 +154,15 @@ impl Scope<'_> {
             Var::ServerAddr => return address(local().map(|addr| addr.ip()), out),
             Var::ServerPort => return number(local().map(|addr| addr.port()), out),
             Var::Scheme => out.extend_from_slice(conn.scheme().as_bytes()),
-            Var::Https => return some(conn.is_tls.then_some(b"on".as_slice()), out),
+            Var::Https if conn.is_tls => out.extend_from_slice(b"on"),
+            Var::Https => {}
             Var::Connection => return number(Some(conn.serial), out),
             Var::ConnectionRequests => return number(Some(conn.requests.get()), out),
             Var::ConnectionTime => seconds(conn.accepted.elapsed(), out),
+            Var::TcpinfoRtt => return number(tcp().map(|info| info.rtt_us), out),
+            Var::TcpinfoRttvar => return number(tcp().map(|info| info.rtt_var_us), out),
+            Var::TcpinfoSndCwnd => return number(tcp().map(|info| info.send_window), out),
+            Var::TcpinfoRcvSpace => return number(tcp().map(|info| info.receive_space), out),
             Var::Listener => out.extend_from_slice(conn.listener.as_bytes()),
             _ => return false,
         }
@@ -169,7 +185,8 @@ impl Scope<'_> {
             }
             Var::RequestLength => number(Some(cx.received.max(cx.head_bytes)), out),
             Var::RequestCompletion => {
-                some((cx.finished.is_some() && cx.error.is_none()).then_some(b"OK".as_slice()), out)
+                let is_complete = cx.finished.is_some() && cx.error.is_none();
+                some(Some(if is_complete { b"OK".as_slice() } else { b"" }), out)
             }
             Var::Termination => match &cx.error {
                 Some(err) => some(Some(crate::termination::word(err).as_bytes()), out),
@@ -183,9 +200,7 @@ impl Scope<'_> {
     fn upstream(&self, var: &Var, out: &mut Vec<u8>) -> bool {
         let start = out.len();
         for (at, attempt) in self.cx.attempts.iter().enumerate() {
-            // As nginx: a colon where the request was routed again.
-            let is_turn = self.cx.turns.iter().any(|turn| *turn as usize == at);
-            separate(out, start, if is_turn { b" : " } else { b", " });
+            separate(out, start, if self.cx.attempt_groups.contains(&at) { b" : " } else { b", " });
             if !attempt_value(attempt, var, out) {
                 out.push(b'-');
             }
@@ -201,6 +216,11 @@ impl Scope<'_> {
             Var::Cookie(name) => {
                 let mut cookies = self.req.headers.originals(Name::Cookie);
                 some(cookies.find_map(|value| cookie(value, name)), out)
+            }
+            Var::UpstreamCookie(name) => {
+                let Some(res) = self.res else { return false };
+                let mut cookies = res.headers.originals(Name::SetCookie);
+                some(cookies.find_map(|line| set_cookie(line, name)), out)
             }
             Var::Arg(name) => some(self.req.query().and_then(|query| argument(query, name)), out),
             _ => false,
@@ -241,7 +261,7 @@ fn process(var: &Var, out: &mut Vec<u8>) -> bool {
     match var {
         Var::Pid => return number(Some(std::process::id()), out),
         Var::Hostname => match rustix::system::uname().nodename().to_str() {
-            Ok(name) => out.extend_from_slice(name.as_bytes()),
+            Ok(name) => out.extend(name.bytes().map(|byte| byte.to_ascii_lowercase())),
             Err(_) => return false,
         },
         Var::NginxVersion => out.extend_from_slice(env!("CARGO_PKG_VERSION").as_bytes()),
@@ -287,6 +307,11 @@ pub fn cookie<'a>(header: &'a [u8], name: &str) -> Option<&'a [u8]> {
     })
 }
 
+/// The value of a cookie that a `Set-Cookie` field sets (RFC 6265 5.2: what stands before the first `;`).
+fn set_cookie<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    cookie(line.split(|&b| b == b';').next()?, name)
+}
+
 /// The value of a query parameter, as it stands there; names without regard to case, as nginx does.
 pub fn argument<'a>(query: &'a [u8], name: &str) -> Option<&'a [u8]> {
     query.split(|&b| b == b'&').find_map(|pair| {
@@ -306,16 +331,23 @@ pub fn host_of(authority: &[u8]) -> &[u8] {
     host.strip_suffix(b".").unwrap_or(host)
 }
 
-/// The name in `Authorization: Basic` (RFC 7617).
-fn remote_user(headers: &Headers, out: &mut Vec<u8>) -> bool {
-    let Some(value) = headers.originals(Name::Authorization).next() else { return false };
-    let Some((scheme, token)) = value.split_at_checked(6) else { return false };
+/// Name and password in `Authorization: Basic` (RFC 7617); a pair without colon or name is none.
+pub fn credentials(headers: &Headers) -> Option<(Vec<u8>, Vec<u8>)> {
+    let value = headers.originals(Name::Authorization).next()?;
+    let (scheme, token) = value.split_at_checked(6)?;
     if !scheme.eq_ignore_ascii_case(b"basic ") {
-        return false;
+        return None;
     }
-    let Some(pair) = crate::base64::decode(token.trim_ascii()) else { return false };
-    let end = memchr::memchr(b':', &pair).unwrap_or(pair.len());
-    some(pair.get(..end).filter(|name| !name.is_empty()), out)
+    let mut pair = crate::base64::decode(token.trim_ascii())?;
+    let colon = memchr::memchr(b':', &pair).filter(|at| *at > 0)?;
+    let password = pair.get(colon + 1..).unwrap_or_default().to_vec();
+    pair.truncate(colon);
+    Some((pair, password))
+}
+
+/// The name in `Authorization: Basic`.
+fn remote_user(headers: &Headers, out: &mut Vec<u8>) -> bool {
+    some(credentials(headers).as_ref().map(|(name, _)| name.as_slice()), out)
 }
 
 fn proxy_port(cluster: &str) -> &[u8] {

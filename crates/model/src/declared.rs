@@ -1,5 +1,5 @@
-//! The variables that a YAML configuration declares itself: the named groups of its regular expressions, and
-//! what its rewriting sets.
+//! The variables that a YAML configuration declares itself: those under `variables:`, what its rewriting sets,
+//! and the named groups of its regular expressions.
 
 use bifrons_config::yaml::Node;
 use std::collections::HashSet;
@@ -19,6 +19,13 @@ pub fn declared(root: &Node) -> HashSet<String> {
             rewrites.for_each(|steps| take_steps(steps, &mut names));
         }
         host.entry("rewrite").into_iter().for_each(|steps| take_steps(steps, &mut names));
+    }
+    for entry in root.entry("variables").map(Node::entries).unwrap_or_default() {
+        names.extend(Some(entry.name()).filter(|name| is_name(name)).map(str::to_ascii_lowercase));
+        let values = entry.value.entry("map").and_then(|map| map.entry("values"));
+        for value in values.map(Node::entries).unwrap_or_default() {
+            take_pattern(value.name(), &mut names);
+        }
     }
     names
 }
@@ -40,9 +47,15 @@ fn take_steps(steps: &Node, names: &mut HashSet<String>) {
 /// The named groups of all patterns of a tree that are regular expressions.
 fn take(patterns: &Node, names: &mut HashSet<String>) {
     patterns.walk(&mut |node| {
-        let Some(pattern) = node.text().filter(|text| text.starts_with('~')) else { return };
-        take_groups(pattern, names);
+        node.text().into_iter().for_each(|text| take_pattern(text, names));
     });
+}
+
+/// The named groups of a text that is a regular expression: one that begins with `~`.
+fn take_pattern(pattern: &str, names: &mut HashSet<String>) {
+    if pattern.starts_with('~') {
+        take_groups(pattern, names);
+    }
 }
 
 /// The named groups of a regular expression.

@@ -18,8 +18,10 @@ pub use listener::{ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLim
 pub use route::{ClientAbort, ForwardedField, HostField, Proxy, Redirect, Respond, Route, StaticFiles};
 pub use schema::schema;
 
+use bifrons_config::At;
 use bifrons_config::units::Dur;
 use bifrons_observe::config::{AccessLogs, LogFormat};
+use bifrons_variables::Variable;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,6 +50,10 @@ pub struct Config {
     /// Groups of endpoints, by name.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub clusters: IndexMap<String, Cluster>,
+    /// Variables of one's own, by name (without `$`): every template may use them. Computed when something
+    /// first asks for them.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub variables: IndexMap<String, At<Variable>>,
     /// Formats of the access log, by name; `json`, `combined` and `common` are there already.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub log_formats: IndexMap<String, LogFormat>,

@@ -10,9 +10,11 @@ pub mod handover;
 pub mod listen;
 pub mod splice;
 pub mod stream;
+pub mod tcp_info;
 pub mod timer;
 
 pub use addr::Addr;
 pub use listen::{Acceptor, ListenOptions, Listening};
 pub use stream::Stream;
+pub use tcp_info::TcpInfo;
 pub use timer::Timer;

@@ -7,6 +7,7 @@
 //! next read waits for readiness first instead of asking the kernel in vain (edge-triggered epoll
 //! reports what comes later). A write is tried at once.
 
+use crate::tcp_info::{self, TcpInfo};
 use bytes::BytesMut;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use std::io::{self, IoSlice};
@@ -177,6 +178,11 @@ impl Stream {
     /// The address of our end.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         SocketAddr::try_from(rustix::net::getsockname(self.fd.as_fd()).ok()?).ok()
+    }
+
+    /// What the kernel knows of the connection; `None` where it is no TCP.
+    pub fn tcp_info(&self) -> Option<TcpInfo> {
+        tcp_info::of(&self.fd)
     }
 
     /// The address of the peer's end.

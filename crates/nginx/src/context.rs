@@ -9,6 +9,7 @@ use crate::directives::http::Http;
 use crate::directives::rewrite;
 use crate::directives::server::Server;
 use crate::directives::upstream::Upstream;
+use crate::directives::variables;
 use crate::level::Level;
 use crate::notes::Notes;
 use crate::tree::{Directive, Word};
@@ -269,12 +270,13 @@ fn missing_semicolon(directive: &Directive) -> Option<String> {
 /// The variables that a tree declares by `set` and by named groups of regular expressions, without `$`.
 pub(crate) fn declared(block: &[Directive], names: &mut HashSet<String>) {
     for directive in block {
+        names.extend(variables::defines(directive).map(str::to_ascii_lowercase));
         if directive.name.text == "set"
             && let Some(name) = rewrite::variable(directive.text(0))
         {
             names.insert(name.to_ascii_lowercase());
         }
-        for word in &directive.args {
+        for word in std::iter::once(&directive.name).chain(&directive.args) {
             // `(?<name>…)`, `(?P<name>…)`, `(?'name'…)`; `(?<=` and `(?<!` look behind.
             for (at, _) in word.text.match_indices("(?") {
                 let rest = &word.text[at + 2..];

@@ -5,6 +5,7 @@
 //! read where the family writes the model. A new family is a file and a line in [`LISTS`].
 
 pub(crate) mod accepted;
+pub(crate) mod access;
 pub(crate) mod connection;
 pub(crate) mod core;
 pub(crate) mod events;
@@ -22,6 +23,7 @@ pub(crate) mod realip;
 pub(crate) mod rewrite;
 pub(crate) mod server;
 pub(crate) mod upstream;
+pub(crate) mod variables;
 
 use crate::directive::Spec;
 use std::collections::HashMap;
@@ -38,11 +40,13 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("From one location to another", internal::DIRECTIVES),
     ("Connections of clients", connection::DIRECTIVES),
     ("Real address of the client", realip::DIRECTIVES),
+    ("Access", access::DIRECTIVES),
     ("Proxying", proxy_pass::DIRECTIVES),
     ("Proxying", proxy::DIRECTIVES),
     ("Upstreams", upstream::DIRECTIVES),
     ("Fields of answers", headers::DIRECTIVES),
     ("Files", files::DIRECTIVES),
+    ("Variables", variables::DIRECTIVES),
     ("Logs", log::DIRECTIVES),
     ("Accepted", accepted::DIRECTIVES),
     ("Not yet", later::DIRECTIVES),

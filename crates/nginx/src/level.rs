@@ -1,5 +1,6 @@
 //! The settings of one `http`, `server` or `location` block.
 
+use crate::directives::access::{AccessSettings, LimitExcept};
 use crate::directives::connection::ConnectionSettings;
 use crate::directives::files::FileSettings;
 use crate::directives::headers::HeaderSettings;
@@ -17,6 +18,7 @@ use std::collections::HashSet;
 /// The settings of one block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Level {
+    pub(crate) access: AccessSettings,
     pub(crate) connection: ConnectionSettings,
     pub(crate) files: FileSettings,
     pub(crate) headers: HeaderSettings,
@@ -38,6 +40,8 @@ pub(crate) struct Level {
     pub(crate) try_files: Option<At<TryFiles>>,
     /// `internal`.
     pub(crate) is_internal: bool,
+    /// `limit_except`.
+    pub(crate) limit_except: Option<LimitExcept>,
     /// `proxy_pass`.
     pub(crate) pass: Option<ProxyPass>,
 }
@@ -45,6 +49,7 @@ pub(crate) struct Level {
 impl Level {
     /// Takes from the enclosing block what this one does not say.
     pub(crate) fn inherit(&mut self, outer: &Self) {
+        self.access.inherit(&outer.access);
         self.connection.inherit(&outer.connection);
         self.files.inherit(&outer.files);
         self.headers.inherit(&outer.headers);

@@ -115,6 +115,7 @@ pub fn parse(source: Arc<Source>, defaults: &Defaults) -> Result<Loaded, Problem
     let directory =
         defaults.conf_dir.clone().unwrap_or_else(|| include::directory_of(Path::new(&source.name)));
     let tree = Includer::new(defaults.includes, &directory).expand(tree, &mut notes);
+    let defaults = &Defaults { conf_dir: Some(directory), ..defaults.clone() };
     let mut declared = HashSet::new();
     context::declared(&tree, &mut declared);
     let mut cx = Ctx::new(defaults.clone(), notes, declared);

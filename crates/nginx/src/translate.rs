@@ -23,6 +23,7 @@ pub(crate) fn translate(cx: &mut Ctx) -> Config {
         inherit_down(&mut server.level);
     }
     config.access_log = Some(http.level.log.emit().unwrap_or_else(|| cx.defaults.access_log.clone()));
+    config.variables = http.variables;
     config.log_formats = http.formats;
     let bindings = listeners::bind(cx, &servers);
     config.listeners = listeners::emit(cx, &servers, &bindings);
@@ -38,6 +39,14 @@ fn inherit_down(level: &mut Level) {
     for location in &mut locations {
         location.level.inherit(level);
         inherit_down(&mut location.level);
+        if let Some(mut limit) = location.level.limit_except.take() {
+            limit.level.inherit(&location.level);
+            // What answers is the location's, unless the block has another.
+            if limit.level.pass.is_none() {
+                limit.level.pass.clone_from(&location.level.pass);
+            }
+            location.level.limit_except = Some(limit);
+        }
     }
     level.locations = locations;
     let mut rules = std::mem::take(&mut level.rules);

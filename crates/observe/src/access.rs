@@ -89,6 +89,8 @@ pub struct LogTotals {
 pub struct Log {
     output: Arc<Output>,
     format: Arc<CompiledFormat>,
+    /// Names the file, where each record has its own.
+    path: Option<Template>,
     when: Option<Template>,
     queue_bytes: usize,
     flush: Duration,
@@ -120,6 +122,10 @@ impl AccessLogger {
         Ok(Log {
             output,
             format,
+            path: match &config.to {
+                Destination::Files(path) => Some(path.clone()),
+                _ => None,
+            },
             when: config.when.clone(),
             queue_bytes: usize::try_from(config.queue.0).unwrap_or(usize::MAX),
             flush: config.flush.0,
@@ -243,6 +249,7 @@ impl Stats {
 fn name(to: &Destination) -> String {
     match to {
         Destination::File(path) => path.clone(),
+        Destination::Files(path) => path.source().to_owned(),
         Destination::Stdout => "stdout".into(),
         Destination::Stderr => "stderr".into(),
         Destination::Syslog(Syslog { server, .. }) => format!("syslog:{server}"),

@@ -1,7 +1,7 @@
 //! Configuration of the access log.
 
 use bifrons_config::units::{Dur, Size};
-use bifrons_config::{At, OneOrMany};
+use bifrons_config::{At, OneOrMany, Template};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
@@ -22,7 +22,7 @@ pub struct AccessLog {
     /// How long a record may wait before it is written.
     pub flush: Dur,
     /// Whether only requests are written for which this template is neither empty nor `0`.
-    pub when: Option<bifrons_config::Template>,
+    pub when: Option<Template>,
 }
 
 /// Where records are written.
@@ -31,6 +31,9 @@ pub struct AccessLog {
 pub enum Destination {
     /// Appended to a file, which is opened again on SIGUSR1.
     File(String),
+    /// Appended to the file that the template names for each record: an absolute path without `..`. At most 64
+    /// are open at once.
+    Files(Template),
     /// Standard output.
     Stdout,
     /// Standard error.
@@ -90,6 +93,7 @@ impl AccessLog {
     fn short(&self) -> Option<&str> {
         let text = match &self.to {
             Destination::File(path) => path.as_str(),
+            Destination::Files(path) => return (*self == Self::new(self.to.clone())).then(|| path.source()),
             Destination::Stdout => "stdout",
             Destination::Stderr => "stderr",
             Destination::Syslog(_) => return None,
@@ -115,7 +119,7 @@ struct AccessLogMap {
     flush: Dur,
     /// Write only requests for which this renders as neither empty nor `0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    when: Option<bifrons_config::Template>,
+    when: Option<Template>,
 }
 
 #[allow(dead_code, reason = "only its schema is used")]
@@ -165,7 +169,14 @@ impl<'de> Deserialize<'de> for AccessLog {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<AccessLog, E> {
-                Ok(AccessLog::parse(text))
+                if !text.contains('$') {
+                    return Ok(AccessLog::parse(text));
+                }
+                let path = Template::deserialize(de::value::StrDeserializer::<E>::new(text))?;
+                Ok(AccessLog::new(match path.as_text() {
+                    Some(path) => Destination::File(path.to_owned()),
+                    None => Destination::Files(path),
+                }))
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<AccessLog, A::Error> {
@@ -190,13 +201,13 @@ pub enum LogFormat {
     /// A line of text with variables.
     Text {
         /// The line, without its end.
-        template: bifrons_config::Template,
+        template: Template,
         /// How values are escaped.
         #[serde(default)]
         escape: Escape,
     },
     /// A JSON object a line: key to variable or template.
-    Json(indexmap::IndexMap<String, bifrons_config::Template>),
+    Json(indexmap::IndexMap<String, Template>),
 }
 
 /// How values in a text format are escaped (nginx's `log_format … escape=`).

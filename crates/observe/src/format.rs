@@ -290,6 +290,10 @@ fn is_numeric(var: &Var) -> bool {
             | Var::RequestTime
             | Var::ServerPort
             | Var::Status
+            | Var::TcpinfoRcvSpace
+            | Var::TcpinfoRtt
+            | Var::TcpinfoRttvar
+            | Var::TcpinfoSndCwnd
             | Var::UpstreamBytesReceived
             | Var::UpstreamBytesSent
             | Var::UpstreamConnectTime

@@ -4,11 +4,14 @@
 
 mod append;
 mod file;
+mod files;
 mod standard;
 mod syslog;
 
 use crate::config::Destination;
 use std::io;
+
+pub(crate) use files::BETWEEN;
 
 /// A destination, open.
 pub trait Sink: Send {
@@ -56,6 +59,7 @@ impl OpenError {
 pub fn open(to: &Destination) -> Result<Box<dyn Sink>, OpenError> {
     Ok(match to {
         Destination::File(path) => Box::new(file::FileSink::open(path)?),
+        Destination::Files(_) => Box::new(files::FilesSink::default()),
         Destination::Stdout => Box::new(standard::StandardSink::stdout()?),
         Destination::Stderr => Box::new(standard::StandardSink::stderr()?),
         Destination::Syslog(config) => Box::new(syslog::SyslogSink::open(config)?),

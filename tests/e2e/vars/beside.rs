@@ -16,7 +16,7 @@ pub(super) struct Beside {
 struct Nginx {
     child: Child,
     addr: SocketAddr,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 /// Fields of answers that a configuration sets, and so must be the same.
@@ -58,6 +58,25 @@ impl Beside {
     }
 }
 
+impl Beside {
+    /// A connection to the nginx, where there is one.
+    pub(super) fn nginx_client(&self) -> Option<Wire> {
+        self.nginx.as_ref().map(|nginx| Wire::connect(nginx.addr))
+    }
+
+    /// The lines of a file below `@dir@`, once there are `count` of them, compared with nginx's.
+    #[track_caller]
+    pub(super) fn lines(&self, name: &str, count: usize) -> Vec<String> {
+        let read = |dir: &TempDir| dir.read(name).lines().map(str::to_owned).collect::<Vec<_>>();
+        wait_until("the log is written", || read(self.ours.dir()).len() >= count);
+        if let Some(nginx) = &self.nginx {
+            wait_until("nginx's log is written", || read(&nginx.dir).len() >= count);
+            assert_eq!(read(self.ours.dir()), read(&nginx.dir), "ours and nginx's {name}");
+        }
+        read(self.ours.dir())
+    }
+}
+
 /// What must be the same.
 fn told(answer: &Message) -> (u16, Vec<Option<String>>, String) {
     let fields = FIELDS.iter().map(|name| answer.field(name).map(str::to_owned)).collect();
@@ -93,7 +112,7 @@ impl Nginx {
             }
             listens(addr)
         });
-        Some(Self { child, addr, _dir: dir })
+        Some(Self { child, addr, dir })
     }
 }
 

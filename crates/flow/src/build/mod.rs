@@ -12,6 +12,7 @@ use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Place, Problem, Problems};
 use bifrons_model::Config;
 use bifrons_observe::CompiledFormat;
+use bifrons_variables::VariableSet;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -52,16 +53,29 @@ pub fn build(config: Arc<Config>, shared: &Shared, options: &Options) -> Result<
     };
     cx.formats();
     cluster::build(&mut cx);
+    let variables = cx.variables();
     let listeners = listener::build(&mut cx);
     let (clusters, problems) = (cx.plans, cx.problems);
     let hash = fingerprint(&config);
-    problems.into_result(Snapshot { config, hash, listeners, clusters })
+    problems.into_result(Snapshot { config, hash, listeners, clusters, variables })
 }
 
 impl<'a> Cx<'a> {
     fn formats(&mut self) {
         for (name, format) in &self.config.log_formats {
             self.formats.insert(name.clone(), Arc::new(CompiledFormat::build(format)));
+        }
+    }
+
+    fn variables(&mut self) -> Option<Arc<VariableSet>> {
+        match VariableSet::build(&self.config.variables) {
+            Ok(set) => (!set.is_empty()).then(|| Arc::new(set)),
+            Err(problems) => {
+                for problem in problems {
+                    self.problem_text(&problem.place, &problem.message);
+                }
+                None
+            }
         }
     }
 

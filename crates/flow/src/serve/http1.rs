@@ -29,6 +29,7 @@ pub async fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) {
             true => HeadPace { idle: listener.head_pace.head, ..listener.head_pace },
             false => listener.head_pace,
         };
+        cx.pipelined.set(!is_first && cx.http.has_buffered());
         is_first = false;
         let head = match cx.http.read_request(&listener.limits, pace).await {
             Ok(Some(head)) => head,

@@ -4,7 +4,7 @@ use crate::testing::{get, request, response};
 use bifrons_config::Template;
 use bifrons_core::{Error, Kind};
 use std::cell::{Cell, OnceCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 fn facts(peer: Option<&str>) -> Rc<ConnFacts> {
@@ -13,6 +13,7 @@ fn facts(peer: Option<&str>) -> Rc<ConnFacts> {
         peer: peer.map(|addr| addr.parse().unwrap()),
         peer_text: peer_text(peer),
         local: OnceCell::from(Some("192.0.2.1:80".parse().unwrap())),
+        socket: Weak::new(),
         is_tls: false,
         serial: 7,
         accepted: Instant::now(),
@@ -129,6 +130,9 @@ fn users_of_basic_authentication() {
     assert_eq!(user("Basic !"), "");
     assert_eq!(user("Bearer QWxhZGRpbjpv"), "");
     assert_eq!(user("Basi"), "");
+    // Without a colon, and without a name: none, as in nginx.
+    assert_eq!(user("Basic QWxhZGRpbg=="), "");
+    assert_eq!(user("Basic OnNlc2FtZQ=="), "");
 }
 
 #[test]
@@ -142,6 +146,38 @@ fn the_answer() {
     let template = "$status $bytes_sent $body_bytes_sent $request_length";
     assert_eq!(rendered(template, &sent, &get(""), Some(&res)), "404 9 4 30");
     assert_eq!(rendered("$status", &cx(), &get(""), None), "000");
+}
+
+#[test]
+fn cookies_that_the_endpoint_sets() {
+    let res =
+        response("HTTP/1.1 200 x", "Set-Cookie: a=1; Path=/\r\nSet-Cookie: B=two=2\r\nSet-Cookie: c\r\n");
+    let template = "$upstream_cookie_a|$upstream_cookie_b|$upstream_cookie_c|$upstream_cookie_path";
+    assert_eq!(rendered(template, &cx(), &get(""), Some(&res)), "1|two=2||");
+}
+
+/// What is there and empty, and what is not there, differ in a log.
+#[test]
+fn what_has_no_value_is_told_from_what_is_empty() {
+    let has = |name: &str, req: &RequestHead| {
+        let template = Template::parse(name).unwrap();
+        let cx = cx();
+        let scope = Scope { cx: &cx, req, res: None };
+        template.vars().all(|var| scope.lookup(var, &mut Vec::new()))
+    };
+    let plain = get("");
+    for name in ["$https", "$is_args", "$request_completion", "$pipe"] {
+        assert!(has(name, &request("GET / HTTP/1.1", "Host: a\r\n")), "{name}");
+    }
+    for name in
+        ["$http_none", "$remote_user", "$content_length", "$proxy_port", "$upstream_addr", "$arg_none"]
+    {
+        assert!(!has(name, &plain), "{name}");
+    }
+    assert!(
+        !has("$args", &request("GET /? HTTP/1.1", "Host: a\r\n"))
+            && has("$args", &request("GET /?a HTTP/1.1", "Host: a\r\n"))
+    );
 }
 
 #[test]
@@ -172,6 +208,10 @@ fn attempts_one_after_the_other() {
     ] {
         assert_eq!(rendered(template, &cx, &get(""), None), value, "{template}");
     }
+    cx.begin_attempts();
+    cx.attempts.push(attempt("10.0.0.3:80", 404, None));
+    assert_eq!(rendered("$upstream_status", &cx, &get(""), None), "504, 200 : 404");
+    cx.attempts.pop();
     cx.attempts[0].error = Some(Kind::Connect);
     cx.attempts[0].header_us = None;
     assert_eq!(rendered("$upstream_status $upstream_header_time", &cx, &get(""), None), "502, 200 -, 0.012");

@@ -5,6 +5,8 @@ use super::server::Server;
 use super::upstream::Upstream;
 use crate::directive::{Args, Contexts, Spec};
 use crate::level::Level;
+use bifrons_config::At;
+use bifrons_variables::Variable;
 use indexmap::IndexMap;
 use std::collections::HashSet;
 
@@ -17,6 +19,8 @@ pub(crate) struct Http {
     /// Their names in lower case.
     pub(crate) upstream_names: HashSet<String>,
     pub(crate) formats: Formats,
+    /// Variables that are computed, by their names in lower case.
+    pub(crate) variables: IndexMap<String, At<Variable>>,
 }
 
 pub(crate) const DIRECTIVES: &[Spec] = &[Spec::new(

@@ -27,7 +27,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "access_log",
         LEVELS.or(Contexts::IF).or(Contexts::LIMIT_EXCEPT),
         Args::AtLeast(1),
-        "Where access records go: a path, `syslog:server=…` or `off`, with the name of a format, `buffer=`, \
+        "Where access records go: a path, with variables where each record is to say its file, `syslog:server=…` or `off`, with the name of a format, `buffer=`, \
          `flush=` and `if=`. A block that has any takes none from the enclosing one.",
         access_log,
     )
@@ -55,10 +55,6 @@ fn access_log(cx: &mut Ctx, directive: &Directive) {
         return;
     }
     let word = &directive.args[0];
-    if word.text.contains('$') {
-        let help = "give each server its own \"access_log\", or write $host into the format";
-        return cx.later(word.place.clone(), "\"access_log\" with variables in its path", help);
-    }
     let to = match word.text.strip_prefix("syslog:") {
         Some(parameters) => match syslog(parameters) {
             Ok(syslog) => Destination::Syslog(syslog),
@@ -67,6 +63,10 @@ fn access_log(cx: &mut Ctx, directive: &Directive) {
         None => match cx.defaults.full_path(&word.text).as_str() {
             "/dev/stdout" => Destination::Stdout,
             "/dev/stderr" => Destination::Stderr,
+            path if path.contains('$') => match cx.template_of(word, path) {
+                Some(path) => Destination::Files(path),
+                None => return,
+            },
             path => Destination::File(path.to_owned()),
         },
     };

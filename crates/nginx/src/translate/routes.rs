@@ -14,6 +14,7 @@ use crate::directives::rewrite::Rule;
 use crate::directives::server::Server;
 use crate::level::Level;
 use bifrons_config::{At, Place, Problem, Template};
+use bifrons_filters::FilterConfig;
 use bifrons_filters::rewrite::Step;
 use bifrons_model::{Redirect, Respond, Route};
 use bifrons_route::{Condition, PathPattern};
@@ -195,9 +196,14 @@ impl Emitter<'_> {
     }
 
     fn location(&mut self, location: &Location, matcher: &Matcher, condition: Option<Condition>) {
-        if let Ok(pattern) = matcher.pattern() {
-            self.route(&location.level, pattern, condition, Some(location.place.clone()));
+        let Ok(pattern) = matcher.pattern() else { return };
+        let place = Some(location.place.clone());
+        // As in nginx, the location's rules are not those of the other methods.
+        if let Some(limit) = &location.level.limit_except {
+            let others = limit.condition(condition.as_ref());
+            self.route(&limit.level, pattern.clone(), Some(others), place.clone());
         }
+        self.route(&location.level, pattern, condition, place);
     }
 
     /// One route with the action that the block has.
@@ -225,6 +231,11 @@ impl Emitter<'_> {
 
     /// The route with the action that the block has.
     pub(super) fn with_content(&mut self, level: &Level, mut route: Route) -> Option<Route> {
+        // Rules come before anybody is asked who he is.
+        let rules =
+            route.filters.iter().take_while(|filter| matches!(filter.value, FilterConfig::Rewrite(_)));
+        let at = rules.count();
+        route.filters.splice(at..at, level.access.emit().into_iter().map(At::from));
         if let Some(pass) = &level.pass {
             let target = self.clusters.target(self.cx, pass, level.proxy.bind())?;
             let proxy = level.proxy.emit(pass, target.name, target.keeps_alive);

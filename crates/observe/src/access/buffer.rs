@@ -2,7 +2,7 @@
 
 use super::writer::{Batch, Message};
 use super::{Log, Output};
-use crate::sinks::Records;
+use crate::sinks::{BETWEEN, Records};
 use bifrons_config::{Lookup, Template};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -71,7 +71,13 @@ impl LogBuffer {
         if lane.records.capacity() == 0 {
             lane.records = lane.shared.take_spare();
         }
-        lane.records.push_with(|out| log.format.write(vars, out));
+        lane.records.push_with(|out| {
+            if let Some(path) = &log.path {
+                path.render(vars, out);
+                out.push(BETWEEN);
+            }
+            log.format.write(vars, out);
+        });
         if lane.records.bytes().len() >= HAND_OVER_BYTES {
             lane.hand_over(&self.queue);
         }

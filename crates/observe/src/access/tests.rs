@@ -47,7 +47,7 @@ fn line_format() -> Arc<CompiledFormat> {
 fn log_into(logger: &AccessLogger, name: &str, sink: Box<dyn Sink>, queue: Size) -> Log {
     let output = logger.output(&Destination::File(name.into()), || Ok(sink)).unwrap();
     let queue_bytes = queue.0 as usize;
-    Log { output, format: line_format(), when: None, queue_bytes, flush: AccessLog::FLUSH.0 }
+    Log { output, format: line_format(), path: None, when: None, queue_bytes, flush: AccessLog::FLUSH.0 }
 }
 
 fn file_log(path: &Path) -> AccessLog {

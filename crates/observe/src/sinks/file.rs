@@ -41,7 +41,7 @@ impl Sink for FileSink {
 
 /// `O_APPEND` lets several processes share the file through an upgrade; `O_NONBLOCK` keeps a named pipe
 /// without a reader from stopping the start, and means nothing for a file.
-fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .append(true)
         .create(true)

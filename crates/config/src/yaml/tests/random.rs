@@ -92,6 +92,8 @@ proptest! {
         if let (Ok(serde_json::Value::Number(number)), false) = (json, word == node::Word::Text) {
             let same = match word {
                 node::Word::Unsigned(value) => number.as_u64() == Some(value),
+                // `-0` is a whole number here, and a float there.
+                node::Word::Negative(0) => number.as_f64() == Some(0.0),
                 node::Word::Negative(value) => number.as_i64() == Some(value),
                 node::Word::Float(value) => number.as_f64() == Some(value),
                 _ => false,

@@ -1,0 +1,173 @@
+//! Tables of users: from the configuration, or from files that are looked at once a second.
+
+use super::scheme::Scheme;
+use super::{Question, Verdict, known};
+use indexmap::IndexMap;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+/// A second: who changes a file sees it hold at once, and a busy worker asks the disk once.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// 4 MiB: some 50,000 users.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// 64 files a worker: a path with variables names one a tenant, say. More start over.
+const FILES_MAX: usize = 64;
+
+/// A table of users.
+#[derive(Debug)]
+pub(super) struct Users {
+    state: State,
+    /// What the file was when it was read.
+    stamp: Option<Stamp>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Names to hashes.
+    Table(HashMap<Vec<u8>, Box<str>>),
+    /// There is no such file.
+    Missing,
+    /// It can't be read.
+    Unreadable,
+}
+
+/// What tells one content of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    bytes: u64,
+    changed: (i64, i64),
+}
+
+/// Tables by paths, and when the file was last looked at.
+type Files = HashMap<Vec<u8>, (Instant, Arc<Users>)>;
+
+thread_local! {
+    /// This worker's.
+    static FILES: RefCell<Files> = RefCell::new(Files::new());
+}
+
+/// The table of a file that was looked at within the last second.
+pub(super) fn cached(path: &[u8]) -> Option<Arc<Users>> {
+    FILES.with_borrow(|files| {
+        let (looked, users) = files.get(path)?;
+        (looked.elapsed() < FRESH).then(|| users.clone())
+    })
+}
+
+/// The table of a file, read anew where it has changed.
+pub(super) async fn load(path: Vec<u8>) -> Arc<Users> {
+    let old = FILES.with_borrow(|files| files.get(&path).map(|(_, users)| users.clone()));
+    let name = path.clone();
+    // Fails only where the thread panicked.
+    let users = spawn_blocking(move || read(Path::new(OsStr::from_bytes(&name)), old)).await;
+    let users = users.unwrap_or_else(|_| Arc::new(Users { state: State::Unreadable, stamp: None }));
+    FILES.with_borrow_mut(|files| {
+        if files.len() >= FILES_MAX && !files.contains_key(&path) {
+            files.clear();
+        }
+        files.insert(path, (Instant::now(), users.clone()));
+    });
+    users
+}
+
+/// Reads a file unless it is what it was.
+fn read(path: &Path, old: Option<Arc<Users>>) -> Arc<Users> {
+    let failed = |err: std::io::Error| {
+        tracing::error!(file = %path.display(), %err, "the file of users can't be read");
+        match err.kind() {
+            ErrorKind::NotFound => State::Missing,
+            _ => State::Unreadable,
+        }
+    };
+    let stamp = match std::fs::metadata(path) {
+        Ok(meta) => {
+            Stamp { inode: meta.ino(), bytes: meta.len(), changed: (meta.mtime(), meta.mtime_nsec()) }
+        }
+        Err(err) => return Arc::new(Users { state: failed(err), stamp: None }),
+    };
+    if let Some(old) = old.filter(|old| old.stamp == Some(stamp)) {
+        return old;
+    }
+    if stamp.bytes > FILE_BYTES_MAX {
+        tracing::error!(file = %path.display(), max = FILE_BYTES_MAX, "the file of users is too large");
+        return Arc::new(Users { state: State::Unreadable, stamp: Some(stamp) });
+    }
+    let state = match std::fs::read(path) {
+        Ok(text) => State::Table(table(&text)),
+        Err(err) => failed(err),
+    };
+    Arc::new(Users { state, stamp: Some(stamp) })
+}
+
+/// `name:hash` a line, with whatever else behind a further colon; `#` begins a comment. The first of a name
+/// counts.
+fn table(text: &[u8]) -> HashMap<Vec<u8>, Box<str>> {
+    let mut table = HashMap::new();
+    for line in text.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        let mut parts = line.splitn(3, |byte| *byte == b':');
+        let (Some(name), Some(hash)) = (parts.next(), parts.next()) else { continue };
+        if !name.starts_with(b"#") && !name.is_empty() {
+            let hash = String::from_utf8_lossy(hash).into_owned().into();
+            table.entry(name.to_vec()).or_insert(hash);
+        }
+    }
+    table
+}
+
+impl Users {
+    /// Those of the configuration.
+    pub(super) fn of(users: &IndexMap<String, String>) -> Self {
+        let table = users.iter().map(|(name, hash)| (name.clone().into_bytes(), hash.as_str().into()));
+        Self { state: State::Table(table.collect()), stamp: None }
+    }
+
+    /// What can be said without much work; `None` where the password must be hashed for it.
+    pub(super) fn judge(&self, question: &Question) -> Option<Verdict> {
+        let table = match &self.state {
+            State::Table(table) => table,
+            State::Missing => return Some(Verdict::Forbid),
+            State::Unreadable => return Some(Verdict::Fail),
+        };
+        let Some(hash) = table.get(&question.name) else { return Some(Verdict::Refuse) };
+        let Some(scheme) = Scheme::of(hash) else {
+            tracing::error!("a hash in the file of users is of no known kind");
+            return Some(Verdict::Fail);
+        };
+        if scheme.is_cheap() {
+            let is_right = scheme.verify(hash, &question.password);
+            return Some(if is_right { Verdict::Pass } else { Verdict::Refuse });
+        }
+        known::holds(hash, &question.password).then_some(Verdict::Pass)
+    }
+
+    /// Hashes the password on another thread, and remembers it for a while where it is the right one.
+    pub(super) async fn judge_by_work(&self, question: &Question) -> bool {
+        let State::Table(table) = &self.state else { return false };
+        let Some(hash) = table.get(&question.name).cloned() else { return false };
+        let Some(scheme) = Scheme::of(&hash) else { return false };
+        let password = question.password.clone();
+        let work = spawn_blocking(move || (scheme.verify(&hash, &password), hash, password));
+        match work.await {
+            Ok((true, hash, password)) => {
+                known::note(&hash, &password);
+                true
+            }
+            Ok(_) | Err(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
