@@ -56,15 +56,6 @@ pub fn status_of(err: &Error) -> u16 {
     }
 }
 
-/// Gives an answer without a body the one of its status.
-pub fn add_page(head: &RequestHead, res: &mut Response) {
-    let page = of_status(head, res.head.status);
-    for (_, name, value) in page.head.headers.iter() {
-        res.head.headers.append(name, value);
-    }
-    res.body = page.body;
-}
-
 /// A short answer of that status, HTML or JSON as the client prefers.
 pub fn of_status(head: &RequestHead, status: u16) -> Response {
     if prefers_json(head) {
@@ -72,6 +63,19 @@ pub fn of_status(head: &RequestHead, status: u16) -> Response {
         return Response::full(status, "application/json", body);
     }
     Response::full(status, "text/html", page(status))
+}
+
+/// Puts the page of its status into an answer that has no body.
+pub fn give_page(head: &RequestHead, res: &mut Response) {
+    let page = match res.head.status {
+        300..=399 => Response::full(res.head.status, "text/html", page(res.head.status)),
+        status => of_status(head, status),
+    };
+    if let Some(media) = page.head.headers.get(Name::ContentType) {
+        res.head.headers.set(Name::ContentType.spelt("Content-Type"), media);
+    }
+    res.head.headers.remove(Name::ContentLength);
+    res.body = page.body;
 }
 
 /// A page for people.

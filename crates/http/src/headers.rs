@@ -253,6 +253,19 @@ impl Headers {
         found
     }
 
+    /// How many fields there are, also removed ones; to come back to.
+    pub fn mark(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Undoes all changes since there were so many fields.
+    pub fn restore(&mut self, mark: usize) {
+        self.entries.truncate(mark);
+        for entry in &mut self.entries {
+            entry.flags &= !REMOVED;
+        }
+    }
+
     /// Removes every field that `drop` names.
     pub fn remove_where(&mut self, mut drop: impl FnMut(Name, &[u8]) -> bool) {
         let (bytes, entries) = (&self.bytes, &mut self.entries);

@@ -1,4 +1,5 @@
-//! The variables that a YAML configuration declares itself: the named groups of its regular expressions.
+//! The variables that a YAML configuration declares itself: the named groups of its regular expressions, and
+//! what its rewriting sets.
 
 use bifrons_config::yaml::Node;
 use std::collections::HashSet;
@@ -11,22 +12,48 @@ pub fn declared(root: &Node) -> HashSet<String> {
         host.entry("names").into_iter().for_each(|name| take(name, &mut names));
         let routes = host.entry("routes").map(Node::items).unwrap_or_default();
         routes.iter().filter_map(|route| route.entry("path")).for_each(|path| take(path, &mut names));
+        let named = host.entry("named_routes").map(Node::entries).unwrap_or_default();
+        let named = named.iter().map(|entry| &entry.value);
+        for filters in routes.iter().chain(named).chain([host]).filter_map(|part| part.entry("filters")) {
+            let rewrites = filters.items().iter().filter_map(|filter| filter.entry("rewrite"));
+            rewrites.for_each(|steps| take_steps(steps, &mut names));
+        }
+        host.entry("rewrite").into_iter().for_each(|steps| take_steps(steps, &mut names));
     }
     names
+}
+
+/// What the steps of a rewriting set, and the named groups of what they match.
+fn take_steps(steps: &Node, names: &mut HashSet<String>) {
+    for step in steps.items() {
+        let set = step.entry("set").map(Node::entries).unwrap_or_default();
+        names.extend(
+            set.iter().map(|entry| entry.name()).filter(|name| is_name(name)).map(str::to_ascii_lowercase),
+        );
+        for part in ["if", "path"].into_iter().filter_map(|key| step.entry(key)) {
+            part.entry("matches").and_then(Node::text).into_iter().for_each(|text| take_groups(text, names));
+            part.entry("then").into_iter().for_each(|steps| take_steps(steps, names));
+        }
+    }
 }
 
 /// The named groups of all patterns of a tree that are regular expressions.
 fn take(patterns: &Node, names: &mut HashSet<String>) {
     patterns.walk(&mut |node| {
         let Some(pattern) = node.text().filter(|text| text.starts_with('~')) else { return };
-        // `(?<name>…)` and `(?P<name>…)`. What is no regular expression is told when the value is read.
-        for (at, _) in pattern.match_indices("(?") {
-            let rest = pattern.get(at + 2..).unwrap_or_default();
-            let rest = rest.strip_prefix('P').unwrap_or(rest);
-            let name = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).map(|(name, _)| name);
-            names.extend(name.filter(|name| is_name(name)).map(str::to_ascii_lowercase));
-        }
+        take_groups(pattern, names);
     });
+}
+
+/// The named groups of a regular expression.
+fn take_groups(pattern: &str, names: &mut HashSet<String>) {
+    // `(?<name>…)` and `(?P<name>…)`. What is no regular expression is told when the value is read.
+    for (at, _) in pattern.match_indices("(?") {
+        let rest = pattern.get(at + 2..).unwrap_or_default();
+        let rest = rest.strip_prefix('P').unwrap_or(rest);
+        let name = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).map(|(name, _)| name);
+        names.extend(name.filter(|name| is_name(name)).map(str::to_ascii_lowercase));
+    }
 }
 
 fn is_name(name: &str) -> bool {

@@ -5,6 +5,7 @@ pub mod cluster;
 mod declared;
 pub mod files;
 pub mod host;
+pub mod internal;
 pub mod listener;
 pub mod route;
 mod schema;
@@ -17,6 +18,7 @@ pub use files::{
     StaticFiles, VaryField,
 };
 pub use host::Host;
+pub use internal::{ErrorPage, MediaTypes, OwnRedirects, PageStatus, TryFiles};
 pub use listener::{ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, ServerField, Timeouts};
 pub use route::{ClientAbort, ForwardedField, HostField, Proxy, Redirect, Respond, Route};
 pub use schema::schema;

@@ -12,6 +12,7 @@ pub(crate) mod expires;
 pub(crate) mod files;
 pub(crate) mod headers;
 pub(crate) mod http;
+pub(crate) mod internal;
 pub(crate) mod later;
 pub(crate) mod later_cgi;
 pub(crate) mod location;
@@ -19,6 +20,7 @@ pub(crate) mod log;
 pub(crate) mod proxy;
 pub(crate) mod proxy_pass;
 pub(crate) mod realip;
+pub(crate) mod rewrite;
 pub(crate) mod server;
 pub(crate) mod static_files;
 pub(crate) mod upstream;
@@ -34,6 +36,8 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Servers", http::DIRECTIVES),
     ("Servers", server::DIRECTIVES),
     ("Locations", location::DIRECTIVES),
+    ("Rewriting", rewrite::DIRECTIVES),
+    ("From one location to another", internal::DIRECTIVES),
     ("Connections of clients", connection::DIRECTIVES),
     ("Real address of the client", realip::DIRECTIVES),
     ("Proxying", proxy_pass::DIRECTIVES),

@@ -3,6 +3,7 @@
 mod cluster;
 mod files;
 mod host;
+mod internal;
 mod listener;
 mod route;
 

@@ -31,6 +31,9 @@ settings! {
         hide_header: Vec<String>,
         pass_header: Vec<String>,
         ignore_client_abort: bool,
+        intercept_errors: bool,
+        /// Fields of answers that have no effect, in lower case.
+        ignore_headers: Vec<String>,
         /// The address connections come from; an inner `None` for `off`.
         bind: Option<At<String>>,
     }
@@ -146,6 +149,21 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     )
     .default("off"),
     Spec::new(
+        "proxy_intercept_errors",
+        LEVELS,
+        Args::Flag,
+        "Whether `error_page` takes the place of a server's answers from status 300 on.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.proxy.intercept_errors),
+    )
+    .default("off"),
+    Spec::new(
+        "proxy_ignore_headers",
+        LEVELS,
+        Args::AtLeast(1),
+        "Fields of a server's answer that have no effect, such as `X-Accel-Redirect`.",
+        ignore_headers,
+    ),
+    Spec::new(
         "proxy_bind",
         LEVELS,
         Args::Range(1, 2),
@@ -228,6 +246,28 @@ fn next_upstream(cx: &mut Ctx, directive: &Directive) {
     cx.put(directive, (on, non_idempotent), |cx| &mut cx.level.proxy.next_upstream);
 }
 
+fn ignore_headers(cx: &mut Ctx, directive: &Directive) {
+    const KNOWN: [&str; 9] = [
+        "x-accel-redirect",
+        "x-accel-expires",
+        "x-accel-limit-rate",
+        "x-accel-buffering",
+        "x-accel-charset",
+        "expires",
+        "cache-control",
+        "set-cookie",
+        "vary",
+    ];
+    for word in &directive.args {
+        let name = word.text.to_ascii_lowercase();
+        if !KNOWN.contains(&name.as_str()) {
+            cx.invalid(directive, word, Invalid::Choice("a field such as X-Accel-Redirect"));
+            continue;
+        }
+        cx.level.proxy.ignore_headers.get_or_insert_default().push(name);
+    }
+}
+
 fn pass_header(cx: &mut Ctx, directive: &Directive) {
     let name = directive.text(0);
     let is_server = name.eq_ignore_ascii_case("server");
@@ -288,10 +328,17 @@ impl ProxySettings {
                 Some(true) => ClientAbort::Ignore,
                 _ => ClientAbort::CancelOnHalfClose,
             },
+            intercept_errors: self.intercept_errors.unwrap_or(false),
+            accel_redirect: !self.ignores("x-accel-redirect"),
             timeouts: self.timeouts(),
             retry: self.retry(),
             ..Proxy::to(cluster)
         }
+    }
+
+    /// Whether that field of an answer, in lower case, has no effect.
+    fn ignores(&self, name: &str) -> bool {
+        self.ignore_headers.iter().flatten().any(|ignored| ignored == name)
     }
 
     /// Timeouts, where they are other than the cluster's.
