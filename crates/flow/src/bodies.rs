@@ -5,7 +5,7 @@ use crate::request::Task;
 use crate::snapshot::ProxyPlan;
 use bifrons_config::Template;
 use bifrons_config::units::Size;
-use bifrons_core::{Error, Kind, Limits, Result, Side};
+use bifrons_core::{Limits, Result};
 use bifrons_http::h1::Conn;
 use bifrons_http::name::is_token;
 use bifrons_http::pacer::{Paced, Pacer};
@@ -15,7 +15,6 @@ use bifrons_http::{Body, FileBody, Method, Name, Request, RequestHead, Response,
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 /// 256 KiB: what one call sends of a file before other connections of the worker get their turn.
@@ -113,19 +112,8 @@ pub(crate) async fn send_file(conn: Rc<Conn>, mut file: FileBody, limit: Duratio
     // Bounded: every turn sends bytes of the file.
     while file.len > 0 {
         let want = usize::try_from(file.len).unwrap_or(usize::MAX).min(TURN_BYTES);
-        let len = poll_fn(|cx| {
-            match bifrons_net::splice::poll_sendfile(cx, conn.stream(), &*file.file, file.offset, want) {
-                Poll::Ready(Ok(len)) => Poll::Ready(Ok(len)),
-                Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(Side::Upstream, &err))),
-                Poll::Pending => conn.poll_write_timer(cx, limit).map(Err),
-            }
-        })
-        .await?;
-        conn.clear_write_timer();
-        if len == 0 {
-            return Err(Error::local(Kind::Closed, "the file became shorter while it was sent"));
-        }
-        conn.count_sent(len as u64);
+        let part = (file.offset, want);
+        let len = poll_fn(|cx| conn.poll_send_file(cx, &file.file, part, limit)).await?;
         file.offset += len as u64;
         file.len -= len as u64;
         tokio::task::yield_now().await;

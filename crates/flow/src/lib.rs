@@ -5,14 +5,16 @@
 //! 3. [`serve`]: one file per downstream protocol.
 //! 4. [`request`]: one request on one screen: route, filters, action, filters.
 //!    [`routing`] finds host and route, [`action`] what a route does.
-//! 5. [`forward`]: attempt after attempt: retries, budgets, deadlines.
+//! 5. [`forward`]: attempt after attempt: retries, budgets, deadlines. [`forwarded`]: who the client is and what
+//!    the next hop is told; [`bodies`]: bodies that are collected first, or replaced.
 //! 6. [`attempt`]: one try: pick an endpoint, take or dial a connection, send, wait for the head.
 //! 7. [`relay`]: bytes both ways: bodies, upgrades.
 //! 8. [`respond`]: every error becomes an answer here and only here.
-//! 9. [`record`]: access log and metrics.
+//! 9. [`record`]: access log and metrics. [`complaint`]: what went wrong, for an error log in nginx's form.
 //!
 //! Beside the way: [`snapshot`] (what a request is decided by), [`build`] (from `Config` to it),
-//! [`worker`] (the thread and its state), [`shared`] (what outlives a snapshot).
+//! [`worker`] (the thread and its state), [`shared`] (what outlives a snapshot),
+//! `takeover` (idle connections of sibling workers).
 
 pub mod action;
 pub mod attempt;

@@ -17,7 +17,7 @@ use bifrons_net::clock;
 use bytes::Bytes;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::{Poll, ready};
+use std::task::Poll;
 
 mod hold;
 mod splice;
@@ -309,26 +309,12 @@ async fn send_file(task: &mut Task<'_>, out: &mut Vec<u8>, mut file: FileBody) -
     let http = task.conn.http.clone();
     let limit = task.listener.send_timeout;
     while file.len > 0 {
-        let len = poll_fn(|cx| {
-            let want = usize::try_from(file.len).unwrap_or(usize::MAX).min(splice::TURN_BYTES);
-            match bifrons_net::splice::poll_sendfile(cx, http.stream(), &*file.file, file.offset, want) {
-                Poll::Ready(Ok(len)) => Poll::Ready(Ok(len)),
-                Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(Side::Downstream, &err))),
-                Poll::Pending => {
-                    let err = ready!(http.poll_write_timer(cx, limit));
-                    Poll::Ready(Err(err))
-                }
-            }
-        })
-        .await?;
-        http.clear_write_timer();
-        if len == 0 {
-            return Err(Error::local(Kind::Closed, "the file became shorter while it was sent"));
-        }
+        let want = usize::try_from(file.len).unwrap_or(usize::MAX).min(splice::TURN_BYTES);
+        let part = (file.offset, want);
+        let len = poll_fn(|cx| http.poll_send_file(cx, &file.file, part, limit)).await?;
         file.offset += len as u64;
         file.len -= len as u64;
         task.cx.body_sent += len as u64;
-        http.count_sent(len as u64);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::Frame;
 use crate::attempt::client_left;
 use crate::request::Task;
 use crate::snapshot::Action;
-use bifrons_core::{Error, Kind, Result, Side};
+use bifrons_core::{Error, Result, Side};
 use bifrons_http::Body;
 use bifrons_http::h1::{Conn, chunked};
 use bifrons_http::pacer::Pacer;
@@ -297,7 +297,7 @@ impl<'p> Hold<'p> {
             Front::Memory(bytes) => {
                 http.poll_write(cx, &[IoSlice::new(bytes.get(..most).unwrap_or(bytes))], limit)
             }
-            Front::File { file, offset, .. } => send_file(cx, http, file, (offset, most), limit),
+            Front::File { file, offset, .. } => http.poll_send_file(cx, file, (offset, most), limit),
             Front::Empty | Front::Writing => Poll::Pending,
         };
         let Poll::Ready(outcome) = polled else { return Ok(Turn::Waits) };
@@ -324,27 +324,5 @@ fn waits(timer: Poll<Error>) -> Result<Turn> {
     match timer {
         Poll::Ready(err) => Err(err),
         Poll::Pending => Ok(Turn::Waits),
-    }
-}
-
-/// Sends part of the file to the client.
-fn send_file(
-    cx: &mut Context<'_>,
-    http: &Conn,
-    file: &std::fs::File,
-    (offset, len): (u64, usize),
-    limit: Duration,
-) -> Poll<Result<usize>> {
-    match bifrons_net::splice::poll_sendfile(cx, http.stream(), file, offset, len) {
-        Poll::Ready(Ok(0)) => {
-            Poll::Ready(Err(Error::local(Kind::Closed, "a temporary file became shorter while it was sent")))
-        }
-        Poll::Ready(Ok(len)) => {
-            http.clear_write_timer();
-            http.count_sent(len as u64);
-            Poll::Ready(Ok(len))
-        }
-        Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(Side::Downstream, &err))),
-        Poll::Pending => http.poll_write_timer(cx, limit).map(Err),
     }
 }

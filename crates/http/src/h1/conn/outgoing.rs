@@ -1,8 +1,9 @@
 //! What is written to a connection: how long the peer may take for it, and how slow it may be.
 
 use super::{Conn, Pace};
-use bifrons_core::{Error, Result};
+use bifrons_core::{Error, Kind, Result};
 use bifrons_net::clock;
+use std::fs::File;
 use std::future::poll_fn;
 use std::io::IoSlice;
 use std::task::{Context, Poll, ready};
@@ -50,12 +51,12 @@ impl Conn {
             return Poll::Ready(Ok(()));
         }
         let limit = self.body.borrow().timeout();
-        let len = ready!(self.poll_write_some(cx, &[IoSlice::new(CONTINUE)], limit))?;
+        let len = ready!(self.poll_write(cx, &[IoSlice::new(CONTINUE)], limit))?;
         self.expecting.set(false);
         // Two dozen bytes behind answers that fill the socket's buffer to the last byte: no message can
         // follow a torn one.
         if len < CONTINUE.len() {
-            return Poll::Ready(Err(Error::of(self.side, bifrons_core::Kind::Reset, "no room for a 100")));
+            return Poll::Ready(Err(Error::of(self.side, Kind::Reset, "no room for a 100")));
         }
         Poll::Ready(Ok(()))
     }
@@ -114,25 +115,12 @@ impl Conn {
         IoSlice::advance_slices(&mut left, first);
         poll_fn(|cx| {
             while !left.is_empty() {
-                let len = ready!(self.poll_write_some(cx, left, limit))?;
+                let len = ready!(self.poll_write(cx, left, limit))?;
                 IoSlice::advance_slices(&mut left, len);
             }
             Poll::Ready(Ok(()))
         })
         .await
-    }
-
-    /// Writes some of `slices`, for callers that wait for several things at once.
-    ///
-    /// # Errors
-    /// As [`Conn::write`].
-    pub fn poll_write(
-        &self,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-        limit: Duration,
-    ) -> Poll<Result<usize>> {
-        self.poll_write_some(cx, slices, limit)
     }
 
     /// Writes bytes behind which more follow at once: the kernel may hold them back (`MSG_MORE`).
@@ -179,7 +167,11 @@ impl Conn {
         }
     }
 
-    fn poll_write_some(
+    /// Writes some of `slices`, for callers that wait for several things at once.
+    ///
+    /// # Errors
+    /// As [`Conn::write`].
+    pub fn poll_write(
         &self,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
@@ -190,6 +182,31 @@ impl Conn {
             Poll::Ready(Ok(len)) => {
                 self.clear_write_timer();
                 self.sent.set(self.sent.get() + len as u64);
+                Poll::Ready(Ok(len))
+            }
+            Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(self.side, &err))),
+            Poll::Pending => self.poll_write_timer(cx, limit).map(Err),
+        }
+    }
+
+    /// Sends up to `most` bytes of `file` from `offset` on by `sendfile(2)`, at least one.
+    ///
+    /// # Errors
+    /// As [`Conn::write`]; `Closed` of our own where the file ends before.
+    pub fn poll_send_file(
+        &self,
+        cx: &mut Context<'_>,
+        file: &File,
+        (offset, most): (u64, usize),
+        limit: Duration,
+    ) -> Poll<Result<usize>> {
+        match bifrons_net::splice::poll_sendfile(cx, &self.stream, file, offset, most) {
+            Poll::Ready(Ok(0)) => {
+                Poll::Ready(Err(Error::local(Kind::Closed, "the file became shorter while it was sent")))
+            }
+            Poll::Ready(Ok(len)) => {
+                self.clear_write_timer();
+                self.count_sent(len as u64);
                 Poll::Ready(Ok(len))
             }
             Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(self.side, &err))),
