@@ -200,8 +200,8 @@ impl Conn {
         self.buf.borrow().is_empty() && !self.stream.has_stirred()
     }
 
-    /// Whether nothing is there between two messages right behind the last read, also where the last read filled its buffer or went by
-    /// splice and so left the reactor thinking that there is more: then, and only then, the kernel is asked.
+    /// Whether nothing is there behind a message that was just read. Where the last read filled its buffer, or
+    /// went by splice, the reactor thinks that there is more: then, and only then, the kernel is asked.
     pub fn settle(&self) -> bool {
         if self.has_buffered() {
             return false;
