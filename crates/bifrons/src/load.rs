@@ -150,12 +150,8 @@ fn absolute_logs(base: &Path, logs: &mut Option<AccessLogs>) {
 
 /// Files that access records go to, each once.
 pub fn access_log_files(config: &Config) -> Vec<PathBuf> {
-    let of_routes = config.hosts.iter().flat_map(|host| &host.routes).map(|route| &route.access_log);
-    let of_hosts = config.hosts.iter().map(|host| &host.access_log);
-    let logs = of_routes.chain(of_hosts).chain([&config.access_log]).flatten();
-    let mut files: Vec<PathBuf> = logs
-        .flat_map(|logs| logs.iter())
-        .filter_map(|log| match &log.to {
+    let mut files: Vec<PathBuf> = log_destinations(config)
+        .filter_map(|to| match to {
             Destination::File(path) => Some(PathBuf::from(path)),
             _ => None,
         })
@@ -163,6 +159,18 @@ pub fn access_log_files(config: &Config) -> Vec<PathBuf> {
     files.sort_unstable();
     files.dedup();
     files
+}
+
+/// Whether access records go to files whose names requests have a say in.
+pub fn has_named_logs(config: &Config) -> bool {
+    log_destinations(config).any(|to| matches!(to, Destination::Files(_)))
+}
+
+fn log_destinations(config: &Config) -> impl Iterator<Item = &Destination> {
+    let of_routes = config.hosts.iter().flat_map(|host| &host.routes).map(|route| &route.access_log);
+    let of_hosts = config.hosts.iter().map(|host| &host.access_log);
+    let logs = of_routes.chain(of_hosts).chain([&config.access_log]).flatten();
+    logs.flat_map(|logs| logs.iter()).map(|log| &log.to)
 }
 
 /// Directories of temporary files that the configuration names, each once; relative ones begin at `base`.

@@ -124,9 +124,7 @@ fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     sockets.forget_inherited();
 
     let identity = privileges::identity(config.user.as_deref(), config.group.as_deref())?;
-    if let Some(identity) = &identity {
-        privileges::give_dirs(identity, &load::temp_dirs(config, &loaded.base));
-    }
+    prepare_for(launch.style, identity.as_ref(), config, &loaded.base)?;
     let mut seat = Seat { identity: None, process: config.process.clone() };
     let pid = match launch.style {
         Style::Own => {
@@ -140,6 +138,24 @@ fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
         }
     };
     Ok(Prepared { loaded, sockets, pid, seat, log, ready: inherited.ready, program })
+}
+
+/// What root does for the user who will serve, at the start and, where root stays, at each reload.
+fn prepare_for(
+    style: Style,
+    identity: Option<&accounts::Identity>,
+    config: &Config,
+    base: &Path,
+) -> Result<(), Failure> {
+    let Some(identity) = identity else { return Ok(()) };
+    if matches!(style, Style::Nginx { .. }) && identity.uid != 0 && load::has_named_logs(config) {
+        // Opened by a thread that is root: a link in their directory would lead its owner anywhere.
+        let message = "access_log with variables in its path is not supported where root stays beside workers of \
+                       another user: give a path without variables, or start with \"bifrons run\"";
+        return Err(message.to_owned().into());
+    }
+    privileges::give_dirs(identity, &load::temp_dirs(config, base));
+    Ok(())
 }
 
 /// From root to the configured user, for good.

@@ -100,6 +100,8 @@ enum Verdict {
     Forbid,
     /// It can't be said.
     Fail,
+    /// It can't be said now: too many are asking.
+    Busy,
 }
 
 impl Filter for BasicAuth {
@@ -154,14 +156,12 @@ impl BasicAuth {
         };
         let verdict = match users.judge(&question) {
             Some(verdict) => verdict,
-            None => match users.judge_by_work(&question).await {
-                true => Verdict::Pass,
-                false => Verdict::Refuse,
-            },
+            None => users.judge_by_work(&question).await,
         };
         match verdict {
             Verdict::Pass => Ok(None),
             Verdict::Forbid => Ok(Some(Response::empty(403))),
+            Verdict::Busy => Err(Error::local(Kind::Busy, "too many passwords wait to be hashed")),
             Verdict::Fail => Err(Error::local(Kind::Internal, "the file of users is of no use")),
             Verdict::Refuse => {
                 tracing::debug!(name = %String::from_utf8_lossy(&question.name), "wrong name or password");

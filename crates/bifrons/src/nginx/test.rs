@@ -4,8 +4,10 @@ use super::options::Options;
 use super::say::{Say, Severity, open_failed, system_error};
 use crate::load::{self, Loaded};
 use crate::process;
+use rustix::fs::OFlags;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Tries what a start needs: log files, the pid file, addresses. `loaded` has no mistake.
@@ -41,7 +43,8 @@ fn try_files(loaded: &Loaded, say: &Say) -> Result<(), ()> {
 /// Opens the file to write; one that was not there before does not stay.
 fn try_file(path: &Path, say: &Say) -> Result<(), ()> {
     let existed = path.symlink_metadata().is_ok();
-    match OpenOptions::new().append(true).create(true).open(path) {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    match OpenOptions::new().append(true).create(true).custom_flags(flags).open(path) {
         Ok(_) => {
             if !existed {
                 // An empty file more is no harm.

@@ -122,22 +122,29 @@ pub fn give_files(identity: &Identity, logs: &[PathBuf], pid: Option<&PidFile>) 
     }
 }
 
-/// Makes directories of temporary files that are missing and gives them to the user. Those that are there keep
-/// their owner: whether he can use them shows when the configuration is built.
+/// Makes directories of temporary files that are missing and gives them to the user, as nginx does; also those
+/// of root that are there, unless everybody may write in them anyway (`/tmp`).
 pub fn give_dirs(identity: &Identity, dirs: &[PathBuf]) {
     for path in dirs {
-        let made = match rustix::fs::mkdir(path, Mode::RWXU) {
-            Err(rustix::io::Errno::EXIST) => continue,
-            made => made,
-        };
-        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let given = made
-            .and_then(|()| rustix::fs::open(path, flags, Mode::empty()))
-            .and_then(|dir| change_owner(&dir, identity));
-        if let Err(error) = given {
+        if let Err(error) = give_dir(path, identity) {
             tracing::warn!(path = %path.display(), %error, "cannot give the directory to the user");
         }
     }
+}
+
+fn give_dir(path: &Path, identity: &Identity) -> rustix::io::Result<()> {
+    match rustix::fs::mkdir(path, Mode::RWXU) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+        Err(error) => return Err(error),
+    }
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = rustix::fs::open(path, flags, Mode::empty())?;
+    let stat = rustix::fs::fstat(&dir)?;
+    let is_public = Mode::from_raw_mode(stat.st_mode).contains(Mode::WOTH);
+    if stat.st_uid != 0 || is_public {
+        return Ok(());
+    }
+    change_owner(&dir, identity)
 }
 
 /// Without following links, and only a plain file of root under one name: a directory that somebody else may

@@ -3,7 +3,7 @@
 use super::scheme::Scheme;
 use super::{Question, Verdict, known};
 use indexmap::IndexMap;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
@@ -12,6 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
@@ -53,9 +54,38 @@ struct Stamp {
 /// Tables by paths, and when the file was last looked at.
 type Files = HashMap<Vec<u8>, (Instant, Arc<Users>)>;
 
+/// 1 password is hashed at a time for a worker: its other threads are there for files.
+const HASHING_MAX: usize = 1;
+
+/// 256 requests a worker may wait for theirs to be hashed, half a minute's worth at bcrypt's usual cost; more are
+/// told to come again (503).
+const WAITING_MAX: usize = 256;
+
 thread_local! {
     /// This worker's.
     static FILES: RefCell<Files> = RefCell::new(Files::new());
+    static HASHING: Arc<Semaphore> = Arc::new(Semaphore::new(HASHING_MAX));
+    static WAITING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// One that waits, for as long as it lives; also where its client leaves.
+struct Waiting;
+
+impl Waiting {
+    /// `None` where too many wait.
+    fn begin() -> Option<Self> {
+        let waiting = WAITING.get();
+        (waiting < WAITING_MAX).then(|| {
+            WAITING.set(waiting + 1);
+            Self
+        })
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITING.set(WAITING.get().saturating_sub(1));
+    }
 }
 
 /// The table of a file that was looked at within the last second.
@@ -152,19 +182,31 @@ impl Users {
         known::holds(hash, &question.password).then_some(Verdict::Pass)
     }
 
-    /// Hashes the password on another thread, and remembers it for a while where it is the right one.
-    pub(super) async fn judge_by_work(&self, question: &Question) -> bool {
-        let State::Table(table) = &self.state else { return false };
-        let Some(hash) = table.get(&question.name).cloned() else { return false };
-        let Some(scheme) = Scheme::of(&hash) else { return false };
+    /// Hashes the password on another thread, one at a time, and remembers it for a while where it is the right
+    /// one.
+    pub(super) async fn judge_by_work(&self, question: &Question) -> Verdict {
+        let State::Table(table) = &self.state else { return Verdict::Refuse };
+        let Some(hash) = table.get(&question.name).cloned() else { return Verdict::Refuse };
+        let Some(scheme) = Scheme::of(&hash) else { return Verdict::Refuse };
+        let Some(_waiting) = Waiting::begin() else { return Verdict::Busy };
+        // Fails only where it was closed, which nobody does.
+        let turn = HASHING.with(Arc::clone).acquire_owned().await;
+        if known::holds(&hash, &question.password) {
+            return Verdict::Pass;
+        }
         let password = question.password.clone();
-        let work = spawn_blocking(move || (scheme.verify(&hash, &password), hash, password));
+        let work = spawn_blocking(move || {
+            let is_right = scheme.verify(&hash, &password);
+            // Over only now, also where the client has left meanwhile.
+            drop(turn);
+            (is_right, hash, password)
+        });
         match work.await {
             Ok((true, hash, password)) => {
                 known::note(&hash, &password);
-                true
+                Verdict::Pass
             }
-            Ok(_) | Err(_) => false,
+            Ok(_) | Err(_) => Verdict::Refuse,
         }
     }
 }

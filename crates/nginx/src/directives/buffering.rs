@@ -352,14 +352,14 @@ impl BodySettings {
     fn check(&self, cx: &mut Ctx, place: &Place) {
         let (number, size) = self.sizes();
         let most = size.max(self.head.unwrap_or(PAGE));
-        let busy = self.busy.unwrap_or(Size(2 * most.0));
+        let busy = self.busy.unwrap_or(Size(most.0.saturating_mul(2)));
         let least = "equal to or greater than the maximum of the value of \"proxy_buffer_size\" and one of the \
                      \"proxy_buffers\"";
         let message = if number < 2 {
             "there must be at least 2 \"proxy_buffers\"".to_owned()
         } else if busy < most {
             format!("\"proxy_busy_buffers_size\" must be {least}")
-        } else if busy.0 > size.0 * u64::from(number - 1) {
+        } else if busy.0 > size.0.saturating_mul(u64::from(number - 1)) {
             "\"proxy_busy_buffers_size\" must be less than the size of all \"proxy_buffers\" minus one buffer"
                 .to_owned()
         } else if self.write.is_some_and(|write| write < most) {

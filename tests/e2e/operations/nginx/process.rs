@@ -294,6 +294,55 @@ fn workers_have_the_user_and_the_control_thread_stays_root() {
     assert_eq!(files.split_whitespace().nth(3), Some("4321"), "{files}");
 }
 
+#[test]
+fn temporary_directories_are_the_workers_also_after_a_reload() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    if !super::is_root() {
+        println!("SKIPPED: only root can become another user");
+        return;
+    }
+    let origin = Origin::echo();
+    let server = format!(
+        "client_body_buffer_size 1k; client_body_temp_path there; location / {{ proxy_pass http://{}; }}",
+        origin.addr()
+    );
+    let nginx = Nginx::new(&server);
+    let conf = format!("user www-data;\n{}", nginx.dir.read("nginx.conf"));
+    nginx.dir.write("nginx.conf", &conf);
+    nginx.dir.write("body", "b".repeat(100_000));
+    std::fs::set_permissions(nginx.dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    // One of root's is there already.
+    std::fs::create_dir(nginx.dir.path().join("there")).unwrap();
+    let upload = || {
+        let body = format!("@{}", nginx.dir.path().join("body").display());
+        let args = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--data-binary", &body];
+        let output = Command::new("curl").args(args).arg(format!("http://{}/", nginx.addr)).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    nginx.run(&[]);
+    assert_eq!(upload(), "200");
+    nginx.dir.write("nginx.conf", conf.replace("there", "fresh"));
+    nginx.run(&["-s", "reload"]);
+    // www-data is 33 on every Debian.
+    let owner = |name: &str| std::fs::metadata(nginx.dir.path().join(name)).map(|meta| meta.uid()).ok();
+    wait_until("the new directory is theirs", || owner("fresh") == Some(33));
+    assert_eq!((upload().as_str(), owner("there")), ("200", Some(33)));
+}
+
+#[test]
+fn root_opens_no_log_that_a_request_names() {
+    if !super::is_root() {
+        println!("SKIPPED: only root can become another user");
+        return;
+    }
+    let nginx = Nginx::new("access_log logs/$host.log; return 200 ok;");
+    let conf = nginx.dir.read("nginx.conf");
+    nginx.dir.write("nginx.conf", format!("user www-data;\n{conf}"));
+    let output = nginx.command().output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("access_log with variables"), "{said}");
+}
+
 /// What stands in Debian's nginx.service, by its own words.
 #[test]
 fn debians_unit_runs_unchanged() {

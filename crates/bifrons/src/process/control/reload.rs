@@ -3,9 +3,9 @@
 use super::{Control, hash_text};
 use crate::command::Failure;
 use crate::load;
-use crate::process::notify;
 use crate::process::pid::Status;
 use crate::process::sockets::Shares;
+use crate::process::{Style, notify, prepare_for, privileges};
 use bifrons_control::resolve::{self, Names};
 use bifrons_flow::{Snapshot, build};
 use bifrons_model::Config;
@@ -47,6 +47,12 @@ impl Control {
         let plan = load::dry_run(&loaded)?;
         let options = loaded.options(false);
         let config = Arc::new(loaded.config);
+        // Whoever the workers are does not change with a reload.
+        let user = (self.config.user.as_deref(), self.config.group.as_deref());
+        if matches!(self.launch.style, Style::Nginx { .. }) {
+            let identity = privileges::identity(user.0, user.1)?;
+            prepare_for(self.launch.style, identity.as_ref(), &config, &options.base)?;
+        }
         let workers = self.workers.count();
         let fresh = self.sockets.open(&plan.listeners, workers)?;
         let (shares, snapshot) = match self.make(&config, &options, &fresh) {
