@@ -88,10 +88,9 @@ async fn discard(conn: &Conn, limit: Duration) -> bool {
     tokio::time::timeout(limit, read).await.unwrap_or(false)
 }
 
-/// Closes so that the answer arrives: the client has our end of the stream before the socket goes, which it
-/// does later where unread bytes, there or still to come, would make the close a reset.
+/// Closes so that the answer arrives: at once, or later where unread bytes, there or still to come, would make
+/// the close a reset.
 async fn close(conn: &Conn, limit: Duration) {
-    conn.stream().shutdown_write();
     let is_unread = || conn.body_open() || conn.has_buffered() || conn.stream().has_unread();
     if conn.sent() > AT_ONCE_BYTES || is_unread() {
         linger(conn, limit).await;
