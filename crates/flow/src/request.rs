@@ -93,12 +93,16 @@ impl Task<'_> {
     /// Accept the body, find the client and the host, then route until something answers.
     async fn run(&mut self, req: &mut Request) -> Result<Response> {
         self.begin_body(req)?;
+        if self.conn.is_misplaced && self.listener.tls.is_some() {
+            return Err(Error::downstream(Kind::PlainText, "plain HTTP where TLS is spoken"));
+        }
         self.listener.client.identify(&mut self.cx, &req.head);
         forwarded::check_loop(self.listener, &req.head)?;
         if let Some(answer) = respond::without_route(self, req)? {
             return Ok(answer);
         }
         routing::find_host(self, &req.head)?;
+        routing::check_client(self)?;
         for _ in 0..=routing::REROUTES_MAX {
             routing::find_route(self, req)?;
             match self.take_route(req).await? {

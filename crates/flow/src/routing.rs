@@ -12,6 +12,8 @@ use bifrons_http::vars::host_of;
 use bifrons_http::{Body, Name, ReqCx, Request, RequestHead, Version};
 use bifrons_net::clock;
 use bifrons_route::{Captures, Facts};
+use bifrons_tls::TlsPlan;
+use bifrons_tls::config::{ClientMode, OtherHosts};
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -104,6 +106,9 @@ fn look_up_host(task: &mut Task<'_>, host: &[u8]) -> Result<Arc<HostPlan>> {
             note_captures(&mut task.cx, captures, &host.to_ascii_lowercase());
         }
         search_ended(captures)?;
+        if let Some(plan) = &found {
+            check_direction(task, host, plan)?;
+        }
         // What a regex captured is part of what was found.
         let last = found.as_ref().filter(|_| captures.is_empty()).map(|plan| LastHost {
             name: host.to_vec(),
@@ -114,6 +119,57 @@ fn look_up_host(task: &mut Task<'_>, host: &[u8]) -> Result<Arc<HostPlan>> {
         Ok::<_, Error>(found)
     })?;
     found.ok_or_else(|| Error::local(Kind::NoRoute, "no host of that name"))
+}
+
+/// Whether a host may be asked for on a connection whose handshake was for another name: its clients must show
+/// it no other certificates; and where the other name leads to another host, one of the connection's own
+/// certificates must be for this one (RFC 9110 15.5.20, 7.4).
+fn check_direction(task: &Task<'_>, host: &[u8], plan: &Arc<HostPlan>) -> Result<()> {
+    let (Some(shown), Some(facts)) = (&task.conn.secured, &task.conn.facts.tls) else { return Ok(()) };
+    let name = facts.server_name.as_deref().unwrap_or_default();
+    if name.as_bytes().eq_ignore_ascii_case(host) {
+        return Ok(());
+    }
+    let wanted = plan.tls.as_ref().or(task.listener.tls.as_ref());
+    // A host that asks for nothing may be reached with what another one has seen.
+    let is_other = wanted.is_some_and(|wanted| wanted.client.is_some() && wanted.context != shown.context);
+    let is_named = !name.is_empty() && !host.is_empty() && shown.other_hosts == OtherHosts::Refuse;
+    if is_other || is_named && is_foreign(task, shown, (name, host), plan) {
+        return Err(Error::downstream(Kind::Misdirected, "the handshake was for another host"));
+    }
+    Ok(())
+}
+
+/// Whether the two names lead to different hosts, and no certificate that could be shown is for this one.
+fn is_foreign(task: &Task<'_>, shown: &TlsPlan, (name, host): (&str, &[u8]), plan: &Arc<HostPlan>) -> bool {
+    let host = String::from_utf8_lossy(host).to_ascii_lowercase();
+    if shown.resolver.covers(&host).is_some() {
+        return false;
+    }
+    let named = task.listener.hosts.find(name.as_bytes(), &mut Captures::new());
+    !named.is_some_and(|named| Arc::ptr_eq(named.value, plan))
+}
+
+/// Whether the client has the certificate it must have, where it is told so in an answer.
+///
+/// # Errors
+/// `ClientCertificate`.
+pub fn check_client(task: &Task<'_>) -> Result<()> {
+    let Some(client) = task.conn.secured.as_ref().and_then(|plan| plan.client.as_ref()) else {
+        return Ok(());
+    };
+    let Some(facts) = &task.conn.facts.tls else { return Ok(()) };
+    if client.mode == ClientMode::Unverified {
+        return Ok(());
+    }
+    let refused = |why: String| Err(Error::downstream(Kind::ClientCertificate, why));
+    match facts.verify.strip_prefix("FAILED:") {
+        Some(why) => refused(format!("client SSL certificate verify error: {why}")),
+        None if client.mode == ClientMode::Required && facts.client.is_none() => {
+            refused("client sent no required SSL certificate".to_owned())
+        }
+        None => Ok(()),
+    }
 }
 
 /// The route that fits best.

@@ -16,6 +16,7 @@ use bifrons_model::{Builtin, ClientAbort, Config, ForwardedField};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
 use bifrons_route::{HostTable, PathRules, RouteTable};
+use bifrons_tls::{Store, TlsPlan, UpstreamPlan};
 use bifrons_variables::VariableSet;
 use smallvec::SmallVec;
 use std::net::SocketAddr;
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub clusters: Vec<Arc<ClusterPlan>>,
     /// Variables that it computes; `None` where it has none.
     pub variables: Option<Arc<VariableSet>>,
+    /// Files and certificates it was built with.
+    pub tls: Arc<Store>,
 }
 
 impl Snapshot {
@@ -51,6 +54,14 @@ pub struct ListenerPlan {
     pub addrs: Vec<Addr>,
     /// How its sockets are made.
     pub options: ListenOptions,
+    /// How connections are encrypted; `None`: they are plain.
+    pub tls: Option<Arc<TlsPlan>>,
+    /// How long a handshake may take.
+    pub handshake_timeout: Duration,
+    /// Handshakes at once; 0: any.
+    pub handshakes_max: u32,
+    /// Handshakes in a second; 0: any.
+    pub handshake_rate: u32,
     /// Bounds of a head.
     pub limits: Limits,
     /// How long a head may take.
@@ -113,6 +124,8 @@ pub enum ServerPlan {
 pub struct HostPlan {
     /// Its first name.
     pub name: Arc<str>,
+    /// How connections are encrypted for clients that name it; `None`: as the listener says.
+    pub tls: Option<Arc<TlsPlan>>,
     /// How paths are normalised.
     pub path: PathRules,
     /// Its routes.
@@ -261,6 +274,8 @@ pub struct ClusterPlan {
     pub shared: Arc<SharedEndpoints>,
     /// Its policy.
     pub balance: Arc<Balance>,
+    /// How connections are encrypted; `None`: they are plain.
+    pub tls: Option<UpstreamPlan>,
     /// How idle connections are kept.
     pub keep: Keep,
     /// Bounds of an answer's head.

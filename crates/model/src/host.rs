@@ -5,6 +5,7 @@ use bifrons_config::At;
 use bifrons_config::units::Size;
 use bifrons_observe::config::AccessLogs;
 use bifrons_route::path::PathRules;
+use bifrons_tls::ServerTls;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,9 @@ pub struct Host {
     /// get 404 (421 where TLS named another).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub default: bool,
+    /// How connections are encrypted for clients that name this host (SNI), where it differs from the listener.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
     /// How paths are normalised before they are matched and forwarded.
     pub path: PathRules,
     /// Bytes of a body; the listener's limit where nothing is said.

@@ -82,5 +82,14 @@ fn plan(cx: &mut Cx<'_>, listener_name: &str, listener: &Listener, host: &Host) 
         none.unwrap_or_else(|_| unreachable!("invariant: a table without routes has no conflicts"))
     });
     let fallback = listener::fallback(cx, listener_name, name, body_max);
-    HostPlan { name: name.into(), path: host.path, routes, fallback }
+    let tls = host.tls.as_ref().zip(listener.tls.as_ref()).and_then(|(own, listeners)| {
+        match own.over(listeners).build(cx.tls()) {
+            Ok(plan) => Some(Arc::new(plan)),
+            Err(wrong) => {
+                wrong.iter().for_each(|wrong| cx.wrong(wrong));
+                None
+            }
+        }
+    });
+    HostPlan { name: name.into(), tls, path: host.path, routes, fallback }
 }

@@ -63,7 +63,7 @@ pub fn build(config: Arc<Config>, shared: &Shared, options: &Options) -> Result<
     let listeners = listener::build(&mut cx);
     let (clusters, problems) = (cx.plans, cx.problems);
     let hash = fingerprint(&config);
-    problems.into_result(Snapshot { config, hash, listeners, clusters, variables })
+    problems.into_result(Snapshot { config, hash, listeners, clusters, variables, tls: shared.tls.clone() })
 }
 
 impl<'a> Cx<'a> {
@@ -83,6 +83,16 @@ impl<'a> Cx<'a> {
                 None
             }
         }
+    }
+
+    /// What TLS is built with.
+    fn tls(&self) -> bifrons_tls::Cx<'a> {
+        bifrons_tls::Cx { store: &self.shared.tls, base: &self.options.base }
+    }
+
+    /// Notes what is wrong with TLS.
+    fn wrong(&mut self, wrong: &bifrons_tls::Wrong) {
+        self.problem_text(&wrong.place, &wrong.message);
     }
 
     fn problem(&mut self, place: &Option<Place>, message: impl Into<String>, help: Option<String>) {
