@@ -80,7 +80,9 @@ async fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Re
     write::strip_connection_named(&mut req.head.headers);
     forwarded::write_fields(&plan.forwarded, &task.cx, &mut req.head);
     forwarded::mark_via(task.listener, &mut req.head);
-    if let Some(replace) = &plan.replace_path {
+    if let Some(replace) = &plan.replace_path
+        && !task.cx.is_final
+    {
         replace_path(replace, task, &mut req.head);
     }
     Ok(own_method)

@@ -5,7 +5,8 @@
 //!    [`secure`]: its TLS: the name the client gives, the handshake.
 //! 3. [`serve`]: one file per downstream protocol.
 //! 4. [`request`]: one request on one screen: route, filters, action, filters.
-//!    [`routing`] finds host and route, [`action`] what a route does.
+//!    [`routing`] finds host and route, [`action`] is what a route does, [`outcome`] what comes of it:
+//!    the answer, or another route.
 //! 5. [`forward`]: attempt after attempt: retries, budgets, deadlines. [`forwarded`]: who the client is and what
 //!    the next hop is told; [`bodies`]: bodies that are collected first, or replaced.
 //! 6. [`attempt`]: one try: pick an endpoint, take or dial a connection, send, wait for the head.
@@ -26,6 +27,7 @@ pub mod conn;
 pub mod forward;
 pub mod forwarded;
 pub mod listen;
+pub mod outcome;
 pub mod record;
 pub mod relay;
 pub mod request;

@@ -2,7 +2,7 @@
 //! the handshakes with endpoints, which are simpler.
 
 use crate::request::Task;
-use crate::snapshot::{ClusterPlan, ListenerPlan};
+use crate::snapshot::{ClusterPlan, HostPlan, ListenerPlan};
 use crate::worker::Worker;
 use bifrons_balance::Endpoint;
 use bifrons_config::Template;
@@ -14,7 +14,7 @@ use bifrons_net::tls::HandshakeError;
 use bifrons_net::{Stream, Tls};
 use bifrons_observe::metrics::{Handshake, Refusal};
 use bifrons_route::Captures;
-use bifrons_tls::config::UnknownNames;
+use bifrons_tls::config::{ClientMode, OtherHosts, UnknownNames};
 use bifrons_tls::hello::{self, First, Hello};
 use bifrons_tls::{TlsPlan, facts};
 use bytes::BytesMut;
@@ -200,5 +200,56 @@ pub(crate) async fn upstream(
         Ok(Ok((tls, plain))) => Ok(Conn::with_tls(stream, Side::Upstream, tls, plain)),
         Ok(Err(err)) => Err(failed(Kind::Connect, &err)),
         Err(_) => Err(failed(Kind::Timeout, &"the handshake took too long")),
+    }
+}
+
+/// Whether a host may be asked for on a connection whose handshake was for another name: its clients must show
+/// it no other certificates; and where the other name leads to another host, one of the connection's own
+/// certificates must be for this one (RFC 9110 15.5.20, 7.4).
+pub(crate) fn check_direction(task: &Task<'_>, host: &[u8], plan: &Arc<HostPlan>) -> Result<()> {
+    let (Some(shown), Some(facts)) = (&task.conn.secured, &task.conn.facts.tls) else { return Ok(()) };
+    let name = facts.server_name.as_deref().unwrap_or_default();
+    if name.as_bytes().eq_ignore_ascii_case(host) {
+        return Ok(());
+    }
+    let wanted = plan.tls.as_ref().or(task.listener.tls.as_ref());
+    // A host that asks for nothing may be reached with what another one has seen.
+    let is_other = wanted.is_some_and(|wanted| wanted.client.is_some() && wanted.context != shown.context);
+    let is_named = !name.is_empty() && !host.is_empty() && shown.other_hosts == OtherHosts::Refuse;
+    if is_other || is_named && is_foreign(task, shown, (name, host), plan) {
+        return Err(Error::downstream(Kind::Misdirected, "the handshake was for another host"));
+    }
+    Ok(())
+}
+
+/// Whether the two names lead to different hosts, and no certificate that could be shown is for this one.
+fn is_foreign(task: &Task<'_>, shown: &TlsPlan, (name, host): (&str, &[u8]), plan: &Arc<HostPlan>) -> bool {
+    let host = String::from_utf8_lossy(host).to_ascii_lowercase();
+    if shown.resolver.covers(&host).is_some() {
+        return false;
+    }
+    let named = task.listener.hosts.find(name.as_bytes(), &mut Captures::new());
+    !named.is_some_and(|named| Arc::ptr_eq(named.value, plan))
+}
+
+/// Whether the client has the certificate it must have, where it is told so in an answer.
+///
+/// # Errors
+/// `ClientCertificate`.
+pub(crate) fn check_client(task: &Task<'_>) -> Result<()> {
+    let Some(client) = task.conn.secured.as_ref().and_then(|plan| plan.client.as_ref()) else {
+        return Ok(());
+    };
+    let Some(facts) = &task.conn.facts.tls else { return Ok(()) };
+    if client.mode == ClientMode::Unverified {
+        return Ok(());
+    }
+    let refused = |why: String| Err(Error::downstream(Kind::ClientCertificate, why));
+    match facts.verify.strip_prefix("FAILED:") {
+        Some(why) => refused(format!("client SSL certificate verify error: {why}")),
+        None if client.mode == ClientMode::Required && facts.client.is_none() => {
+            refused("client sent no required SSL certificate".to_owned())
+        }
+        None => Ok(()),
     }
 }

@@ -6,6 +6,7 @@ pub mod cluster;
 mod declared;
 pub mod files;
 pub mod host;
+pub mod internal;
 pub mod listener;
 pub mod route;
 mod schema;
@@ -21,6 +22,7 @@ pub use files::{
     StaticFiles, VaryField,
 };
 pub use host::Host;
+pub use internal::{ErrorPage, MediaTypes, OwnRedirects, PageStatus, TryFiles};
 pub use listener::{
     ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, NameRule, ServerField, Timeouts,
 };

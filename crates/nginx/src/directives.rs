@@ -14,6 +14,7 @@ pub(crate) mod expires;
 pub(crate) mod files;
 pub(crate) mod headers;
 pub(crate) mod http;
+pub(crate) mod internal;
 pub(crate) mod later;
 pub(crate) mod later_cgi;
 pub(crate) mod location;
@@ -21,6 +22,7 @@ pub(crate) mod log;
 pub(crate) mod proxy;
 pub(crate) mod proxy_pass;
 pub(crate) mod realip;
+pub(crate) mod rewrite;
 pub(crate) mod server;
 pub(crate) mod static_files;
 pub(crate) mod upstream;
@@ -37,6 +39,8 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Servers", http::DIRECTIVES),
     ("Servers", server::DIRECTIVES),
     ("Locations", location::DIRECTIVES),
+    ("Rewriting", rewrite::DIRECTIVES),
+    ("From one location to another", internal::DIRECTIVES),
     ("Connections of clients", connection::DIRECTIVES),
     ("Real address of the client", realip::DIRECTIVES),
     ("Access", access::DIRECTIVES),

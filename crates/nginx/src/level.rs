@@ -6,13 +6,16 @@ use crate::directives::connection::ConnectionSettings;
 use crate::directives::expires::ExpiresSettings;
 use crate::directives::files::FileSettings;
 use crate::directives::headers::HeaderSettings;
-use crate::directives::location::{Key, Location, Matcher, Return};
+use crate::directives::internal::InternalSettings;
+use crate::directives::location::{Key, Location, Matcher};
 use crate::directives::log::LogSettings;
 use crate::directives::proxy::ProxySettings;
 use crate::directives::proxy_pass::ProxyPass;
 use crate::directives::realip::RealIpSettings;
+use crate::directives::rewrite::Rule;
 use crate::directives::static_files::StaticSettings;
-use bifrons_model::Builtin;
+use bifrons_config::At;
+use bifrons_model::{Builtin, TryFiles};
 use std::collections::HashSet;
 
 /// The settings of one block.
@@ -24,6 +27,7 @@ pub(crate) struct Level {
     pub(crate) expires: ExpiresSettings,
     pub(crate) files: FileSettings,
     pub(crate) headers: HeaderSettings,
+    pub(crate) internal: InternalSettings,
     pub(crate) log: LogSettings,
     pub(crate) proxy: ProxySettings,
     pub(crate) realip: RealIpSettings,
@@ -36,8 +40,12 @@ pub(crate) struct Level {
     pub(crate) taken: HashSet<Key>,
     /// The blocks within.
     pub(crate) locations: Vec<Location>,
-    /// The first `return`.
-    pub(crate) answer: Option<Return>,
+    /// `set`, `if`, `rewrite`, `return`, `break`, in their order.
+    pub(crate) rules: Vec<Rule>,
+    /// `try_files`.
+    pub(crate) try_files: Option<At<TryFiles>>,
+    /// `internal`.
+    pub(crate) is_internal: bool,
     /// `empty_gif` or `stub_status`.
     pub(crate) builtin: Option<Builtin>,
     /// `limit_except`.
@@ -55,6 +63,7 @@ impl Level {
         self.expires.inherit(&outer.expires);
         self.files.inherit(&outer.files);
         self.headers.inherit(&outer.headers);
+        self.internal.inherit(&outer.internal);
         self.log.inherit(&outer.log);
         self.proxy.inherit(&outer.proxy);
         self.realip.inherit(&outer.realip);

@@ -157,8 +157,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "proxy_ignore_headers",
         LEVELS,
         Args::AtLeast(1),
-        "Fields of answers that nginx acts upon and that are not heeded: `X-Accel-Buffering`, \
-         `X-Accel-Limit-Rate`; the others have no effect without a cache.",
+        "Fields of answers that nginx acts upon and that are not heeded: `X-Accel-Redirect`, \
+         `X-Accel-Buffering`, `X-Accel-Limit-Rate`; the others have no effect without a cache.",
         ignore_headers,
     ),
     Spec::new(
@@ -319,6 +319,7 @@ impl BodySettings {
         proxy.max_head = Some(self.head.unwrap_or(PAGE));
         proxy.trailers = self.trailers.unwrap_or(false);
         let heeds = |name: &str| !self.ignored.iter().flatten().any(|ignored| ignored == name);
+        proxy.accel_redirect = heeds("X-Accel-Redirect");
         proxy.accel =
             [("X-Accel-Buffering", AccelField::Buffering), ("X-Accel-Limit-Rate", AccelField::LimitRate)]
                 .into_iter()

@@ -6,7 +6,7 @@
 
 use super::clusters::Clusters;
 use super::listeners::Binding;
-use super::routes;
+use super::routes::{self, Routes};
 use crate::context::Ctx;
 use crate::directives::server::Server;
 use crate::level::Level;
@@ -36,7 +36,7 @@ pub(super) fn emit(
     }
     let mut hosts = Vec::new();
     for (server, reached) in servers.iter().zip(reached) {
-        let routes = routes::emit(cx, server, clusters);
+        let Routes { routes, named, rewrite, fallback, root } = routes::emit(cx, server, clusters);
         let level = &server.level;
         let max_body = level.connection.max_body();
         let host = Host {
@@ -45,7 +45,14 @@ pub(super) fn emit(
                 ..PathRules::NGINX
             },
             max_body: (max_body != http.connection.max_body()).then_some(max_body),
+            rewrite,
             routes,
+            named_routes: named,
+            fallback,
+            error_pages: level.internal.error_pages(),
+            recursive_error_pages: level.internal.is_recursive(),
+            own_redirects: level.internal.redirects(),
+            root,
             access_log: level.log.emit().filter(|log| Some(log) != http.log.emit().as_ref()),
             ..Host::default()
         };
