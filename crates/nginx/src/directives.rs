@@ -24,6 +24,7 @@ pub(crate) mod proxy_pass;
 pub(crate) mod realip;
 pub(crate) mod rewrite;
 pub(crate) mod server;
+pub(crate) mod ssl;
 pub(crate) mod static_files;
 pub(crate) mod upstream;
 pub(crate) mod variables;
@@ -42,6 +43,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Rewriting", rewrite::DIRECTIVES),
     ("From one location to another", internal::DIRECTIVES),
     ("Connections of clients", connection::DIRECTIVES),
+    ("TLS", ssl::DIRECTIVES),
     ("Real address of the client", realip::DIRECTIVES),
     ("Access", access::DIRECTIVES),
     ("Proxying", proxy_pass::DIRECTIVES),

@@ -13,6 +13,7 @@ use crate::directives::proxy::ProxySettings;
 use crate::directives::proxy_pass::ProxyPass;
 use crate::directives::realip::RealIpSettings;
 use crate::directives::rewrite::Rule;
+use crate::directives::ssl::SslSettings;
 use crate::directives::static_files::StaticSettings;
 use bifrons_config::At;
 use bifrons_model::{Builtin, TryFiles};
@@ -31,6 +32,7 @@ pub(crate) struct Level {
     pub(crate) log: LogSettings,
     pub(crate) proxy: ProxySettings,
     pub(crate) realip: RealIpSettings,
+    pub(crate) ssl: SslSettings,
     pub(crate) statics: StaticSettings,
 
     // What follows is the block's own and never inherited.
@@ -67,6 +69,7 @@ impl Level {
         self.log.inherit(&outer.log);
         self.proxy.inherit(&outer.proxy);
         self.realip.inherit(&outer.realip);
+        self.ssl.inherit(&outer.ssl);
         self.statics.inherit(&outer.statics);
     }
 }

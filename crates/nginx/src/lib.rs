@@ -5,6 +5,7 @@
 //! drafts ([`level`]) what it says, and [`translate`] writes the drafts as the model. All mistakes are found
 //! in one go, each with its place.
 
+mod ciphers;
 mod context;
 mod directive;
 mod directives;

@@ -89,8 +89,11 @@ impl ServerTls {
     /// The settings of a host, with those of its listener where it says nothing.
     #[must_use]
     pub fn over(&self, listener: &Self) -> Self {
-        let certificates =
-            if self.certificates.is_empty() { &listener.certificates } else { &self.certificates };
+        let rejects = self.unknown_names == Some(UnknownNames::Reject);
+        let certificates = match self.certificates.is_empty() && !rejects {
+            true => &listener.certificates,
+            false => &self.certificates,
+        };
         Self {
             certificates: certificates.clone(),
             unknown_names: self.unknown_names.or(listener.unknown_names),

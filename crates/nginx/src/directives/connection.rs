@@ -204,6 +204,8 @@ impl ConnectionSettings {
             _ => self.linger_timeout.unwrap_or(Dur::secs(5)),
         };
         Timeouts {
+            // nginx has the same for both.
+            handshake: self.header_timeout.unwrap_or(Dur::secs(60)),
             head: self.header_timeout.unwrap_or(Dur::secs(60)),
             body: self.body_timeout.unwrap_or(Dur::secs(60)),
             send: self.send_timeout.unwrap_or(Dur::secs(60)),

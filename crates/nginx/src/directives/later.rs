@@ -4,25 +4,15 @@
 
 use crate::directive::Spec;
 
-const NO_TLS: &str = "let a proxy in front end TLS; here only plain HTTP is served so far";
+const NO_TLS: &str = "";
 const NO_GZIP: &str = "let the servers behind compress; what they compress is passed on as it is";
 
 #[rustfmt::skip]
 pub(crate) const DIRECTIVES: &[Spec] = &[
     // TLS and newer versions of HTTP
     Spec::later("ssl_alpn", NO_TLS),
-    Spec::later("ssl_buffer_size", NO_TLS),
-    Spec::later("ssl_certificate", NO_TLS),
     Spec::later("ssl_certificate_cache", NO_TLS),
     Spec::later("ssl_certificate_compression", NO_TLS),
-    Spec::later("ssl_certificate_key", NO_TLS),
-    Spec::later("ssl_ciphers", NO_TLS),
-    Spec::later("ssl_client_certificate", NO_TLS),
-    Spec::later("ssl_conf_command", NO_TLS),
-    Spec::later("ssl_crl", NO_TLS),
-    Spec::later("ssl_dhparam", NO_TLS),
-    Spec::later_unless_off("ssl_early_data", NO_TLS),
-    Spec::later("ssl_ecdh_curve", NO_TLS),
     Spec::later("ssl_ech_file", NO_TLS),
     Spec::later("ssl_engine", NO_TLS),
     Spec::later("ssl_handshake_timeout", NO_TLS),
@@ -31,23 +21,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later_unless_off("ssl_ocsp", NO_TLS),
     Spec::later_unless_off("ssl_ocsp_cache", NO_TLS),
     Spec::later("ssl_ocsp_responder", NO_TLS),
-    Spec::later("ssl_password_file", NO_TLS),
-    Spec::later_unless_off("ssl_prefer_server_ciphers", NO_TLS),
     Spec::later("ssl_preread", NO_TLS),
-    Spec::later("ssl_protocols", NO_TLS),
-    Spec::later_unless_off("ssl_reject_handshake", NO_TLS),
-    Spec::later("ssl_session_cache", NO_TLS),
-    Spec::later("ssl_session_ticket_key", NO_TLS),
-    Spec::later("ssl_session_tickets", NO_TLS),
-    Spec::later("ssl_session_timeout", NO_TLS),
-    Spec::later_unless_off("ssl_stapling", NO_TLS),
-    Spec::later("ssl_stapling_file", NO_TLS),
-    Spec::later("ssl_stapling_responder", NO_TLS),
-    Spec::later_unless_off("ssl_stapling_verify", NO_TLS),
-    Spec::later("ssl_trusted_certificate", NO_TLS),
-    Spec::later_unless_off("ssl_verify_client", NO_TLS),
-    Spec::later("ssl_verify_depth", NO_TLS),
-    Spec::later_unless_off("ssl", NO_TLS),
     Spec::later_unless_off("http2", ""),
     Spec::later("http2_body_preread_size", ""),
     Spec::later("http2_chunk_size", ""),

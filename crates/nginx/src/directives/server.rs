@@ -37,6 +37,8 @@ pub(crate) struct SocketOptions {
     pub(crate) ipv6_only: Option<bool>,
     /// An option without effect here.
     pub(crate) other: bool,
+    /// Whether it speaks TLS; any server of the address may say so.
+    pub(crate) ssl: bool,
 }
 
 /// More addresses than a range of ports in one `listen` may make: each is a socket per worker.
@@ -55,7 +57,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::AtLeast(1),
         "An address the server is reached at: a port, `address:port`, `[v6]:port`, `unix:/path`; with \
          `default_server` for requests that no name fits (the first server of an address is it otherwise), \
-         `backlog=`, `ipv6only=`. Servers of one address share its listener.",
+         `backlog=`, `ipv6only=`; `ssl` for TLS. Servers of one address share its listener.",
         listen,
     )
     .default("*:80"),
@@ -123,8 +125,9 @@ fn listen_parameter(cx: &mut Ctx, directive: &Directive, word: &Word, options: &
                 format!("\"{name}\" of \"listen\": each worker has a socket of its own to each address"),
             ));
         }
-        "ssl" | "http2" | "quic" | "spdy" | "proxy_protocol" | "so_keepalive" | "rcvbuf" | "sndbuf"
-        | "setfib" | "accept_filter" | "multipath" => {
+        "ssl" => options.ssl = true,
+        "http2" | "quic" | "spdy" | "proxy_protocol" | "so_keepalive" | "rcvbuf" | "sndbuf" | "setfib"
+        | "accept_filter" | "multipath" => {
             cx.later(word.place.clone(), &format!("\"{name}\" of \"listen\""), "");
         }
         _ => cx.invalid_parameter(directive, word),

@@ -13,6 +13,7 @@ use crate::level::Level;
 use bifrons_config::{At, Problem};
 use bifrons_model::Host;
 use bifrons_route::path::PathRules;
+use bifrons_tls::ServerTls;
 use std::collections::HashSet;
 
 /// How a server is reached: names, whether it is the default, listeners.
@@ -35,11 +36,13 @@ pub(super) fn emit(
         reach(cx, servers, binding, &mut reached);
     }
     let mut hosts = Vec::new();
-    for (server, reached) in servers.iter().zip(reached) {
+    for (at, (server, reached)) in servers.iter().zip(reached).enumerate() {
         let Routes { routes, named, rewrite, fallback, root } = routes::emit(cx, server, clusters);
         let level = &server.level;
         let max_body = level.connection.max_body();
+        let tls = tls(cx, servers, at, bindings);
         let host = Host {
+            tls,
             path: PathRules {
                 merge_slashes: level.connection.merge_slashes.unwrap_or(true),
                 ..PathRules::NGINX
@@ -64,6 +67,24 @@ pub(super) fn emit(
         }));
     }
     hosts
+}
+
+/// How connections are encrypted for clients that name the server, where its addresses' default servers say
+/// otherwise.
+fn tls(cx: &mut Ctx, servers: &[Server], at: usize, bindings: &[Binding]) -> Option<ServerTls> {
+    let own = &servers.get(at)?.level.ssl;
+    let is_on = |binding: &&Binding| binding.ssl && binding.servers.iter().any(|(server, _)| *server == at);
+    let others: Vec<usize> = bindings.iter().filter(is_on).map(|binding| binding.default).collect();
+    if !own.is_there() || others.iter().all(|default| *default == at) {
+        return None;
+    }
+    let own = own.emit(cx);
+    let mut same = others.iter().filter_map(|default| servers.get(*default));
+    // Mistakes of the other are told where it is written.
+    let count = cx.notes.problems.0.len();
+    let is_same = same.all(|other| other.level.ssl.emit(cx) == own);
+    cx.notes.problems.0.truncate(count);
+    (!is_same).then_some(own)
 }
 
 /// Adds to `reached` how the servers of one address are.

@@ -4,6 +4,7 @@ use crate::context::Ctx;
 use crate::directives::server::{Listen, Server, SocketOptions};
 use bifrons_config::{At, OneOrMany, Place, Problem};
 use bifrons_model::{ClientAddress, Listener, LoneLf, ServerField};
+use bifrons_tls::ServerTls;
 use indexmap::IndexMap;
 use std::collections::HashMap;
 
@@ -17,6 +18,8 @@ pub(super) struct Binding {
     pub(super) servers: Vec<(usize, Option<Place>)>,
     /// The server that takes requests no name fits.
     pub(super) default: usize,
+    /// Whether it speaks TLS.
+    pub(super) ssl: bool,
     options: SocketOptions,
 }
 
@@ -37,12 +40,14 @@ pub(super) fn bind(cx: &mut Ctx, servers: &[Server]) -> Vec<Binding> {
                     address: listen.address.clone(),
                     servers: vec![],
                     default: server,
+                    ssl: false,
                     options,
                 });
                 said.push((false, false));
             }
             let (binding, said) = (&mut bindings[at], &mut said[at]);
             binding.servers.push((server, Some(listen.place.clone()).filter(|_| place.is_some())));
+            binding.ssl |= listen.options.ssl || servers[server].level.ssl.on == Some(true);
             take(cx, server, listen, binding, said);
         }
     }
@@ -66,11 +71,12 @@ fn take(cx: &mut Ctx, server: usize, listen: &Listen, binding: &mut Binding, sai
         binding.default = server;
         said.0 = true;
     }
-    if listen.options != SocketOptions::default() {
+    let options = SocketOptions { ssl: false, ..listen.options };
+    if options != SocketOptions::default() {
         if said.1 {
             problem(format!("duplicate listen options for {}", listen.address));
         }
-        binding.options = listen.options;
+        binding.options = options;
         said.1 = true;
     }
 }
@@ -81,7 +87,8 @@ pub(super) fn emit(cx: &mut Ctx, servers: &[Server], bindings: &[Binding]) -> In
     let mut listeners = IndexMap::new();
     for binding in bindings {
         let Some(default) = servers.get(binding.default) else { continue };
-        let listener = listener(default, binding);
+        let mut listener = listener(default, binding);
+        listener.tls = tls(cx, servers, binding);
         for (server, place) in &binding.servers {
             let Some(other) = servers.get(*server).filter(|_| *server != binding.default) else { continue };
             warn_of_difference(cx, &listener, other, place.as_ref(), &binding.address);
@@ -89,6 +96,23 @@ pub(super) fn emit(cx: &mut Ctx, servers: &[Server], bindings: &[Binding]) -> In
         listeners.insert(binding.address.clone(), listener);
     }
     listeners
+}
+
+/// How the address's connections are encrypted: as its default server says.
+fn tls(cx: &mut Ctx, servers: &[Server], binding: &Binding) -> Option<ServerTls> {
+    let default = servers.get(binding.default).filter(|_| binding.ssl)?;
+    let rejects = default.level.ssl.reject == Some(true);
+    let is_bare = |server: &Server| !server.level.ssl.is_there();
+    let bare = binding.servers.iter().filter_map(|(at, place)| Some((servers.get(*at)?, place)));
+    // Where the default server has none, all others must have their own.
+    let mut bare = bare.filter(|(server, _)| is_bare(server) && (rejects || std::ptr::eq(*server, default)));
+    if let Some((_, place)) = bare.next() {
+        let message = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
+        let help = "add \"ssl_certificate site.crt; ssl_certificate_key site.key;\"";
+        cx.notes.problem(Problem { place: place.clone(), ..Problem::nowhere(message) }.help(help));
+        return None;
+    }
+    Some(default.level.ssl.emit(cx))
 }
 
 fn listener(default: &Server, binding: &Binding) -> Listener {

@@ -1,0 +1,515 @@
+//! `ssl_…`: how connections of clients are encrypted.
+//!
+//! The default server's settings are those of its address, as far as a client names no other server.
+
+use super::super::settings::settings;
+use crate::ciphers;
+use crate::context::Ctx;
+use crate::directive::{Args, Contexts, Spec};
+use crate::tree::{Directive, Word};
+use crate::values::{self, Invalid};
+use bifrons_config::units::{Dur, Size};
+use bifrons_config::{At, OneOrMany, Problem};
+use bifrons_tls::config::{
+    CertificateFiles, CipherOrder, ClientCertificates, ClientMode, OtherHosts, Refusal, ServerTls, Sessions,
+    TlsVersion, UnknownNames,
+};
+use bifrons_tls::suites;
+
+const SERVERS: Contexts = Contexts::SERVERS;
+
+/// nginx's default of `ssl_ciphers`.
+const CIPHERS: &str = "HIGH:!aNULL:!MD5";
+/// As long as a session may last here, a day.
+const TIMEOUT_MAX: Dur = Dur(bifrons_tls::tickets::TIMEOUT_MAX);
+/// 256 bytes: nginx's manual says that a megabyte holds about 4000 sessions.
+const SESSION_BYTES: u64 = 256;
+
+settings! {
+    /// How connections of clients are encrypted.
+    SslSettings {
+        /// `ssl on`, as it was written once.
+        on: bool,
+        certificates: Vec<At<String>>,
+        keys: Vec<At<String>>,
+        /// The oldest and the newest version.
+        protocols: (TlsVersion, TlsVersion),
+        ciphers: Vec<At<String>>,
+        tls13: Vec<At<String>>,
+        prefer_server: bool,
+        curves: Vec<At<String>>,
+        cache: u32,
+        timeout: Dur,
+        tickets: bool,
+        ticket_keys: Vec<At<String>>,
+        client_ca: At<String>,
+        trusted: At<String>,
+        crl: At<String>,
+        verify: ClientMode,
+        depth: u32,
+        reject: bool,
+        record: Size,
+        ocsp: At<String>,
+    }
+}
+
+pub(crate) const DIRECTIVES: &[Spec] = &[
+    Spec::new("ssl", SERVERS, Args::Flag, "Whether all addresses of the server speak TLS; `listen … ssl` says it for one.", |cx, d| {
+        cx.once(d, values::flag, |cx| &mut cx.level.ssl.on);
+    })
+    .default("off"),
+    Spec::new(
+        "ssl_certificate",
+        SERVERS,
+        Args::Exact(1),
+        "A file with a certificate and those that lead to an authority, in PEM. Several may have different kinds \
+         of keys. It is watched, and what stands in it holds within seconds.",
+        |cx, d| files(cx, d, |cx| &mut cx.level.ssl.certificates),
+    ),
+    Spec::new(
+        "ssl_certificate_key",
+        SERVERS,
+        Args::Exact(1),
+        "The file with the key of the certificate that stands at the same place among its kind. Not encrypted.",
+        |cx, d| files(cx, d, |cx| &mut cx.level.ssl.keys),
+    ),
+    Spec::new(
+        "ssl_protocols",
+        SERVERS,
+        Args::AtLeast(1),
+        "Versions that are spoken. Those before `TLSv1.2` are not there and are left out.",
+        protocols,
+    )
+    .default("TLSv1.2 TLSv1.3"),
+    Spec::new(
+        "ssl_ciphers",
+        SERVERS,
+        Args::Exact(1),
+        "Cipher suites of TLS 1.2 in OpenSSL's language. There are ECDHE suites with AES-GCM and ChaCha20 only; what \
+         a list names besides is told by `check -v` and left out.",
+        ssl_ciphers,
+    )
+    .default(CIPHERS),
+    Spec::new(
+        "ssl_prefer_server_ciphers",
+        SERVERS,
+        Args::Flag,
+        "Whether the server's order of suites counts, and not the client's.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.ssl.prefer_server),
+    )
+    .default("off"),
+    Spec::new(
+        "ssl_ecdh_curve",
+        SERVERS,
+        Args::Exact(1),
+        "Groups of the key exchange, separated by colons: `X25519MLKEM768`, `X25519`, `prime256v1`, `secp384r1`. \
+         Others are left out; `auto` means all of these.",
+        curves,
+    )
+    .default("auto"),
+    Spec::new(
+        "ssl_session_cache",
+        SERVERS,
+        Args::AtLeast(1),
+        "Sessions kept in memory, which all workers share: `off`, `none`, `builtin:size`, `shared:name:size`. Each \
+         server's sessions are its own, whatever the name.",
+        session_cache,
+    )
+    .default("none"),
+    Spec::new(
+        "ssl_session_timeout",
+        SERVERS,
+        Args::Exact(1),
+        "For how long a session may be taken up again, a day at most.",
+        session_timeout,
+    )
+    .default("5m"),
+    Spec::new(
+        "ssl_session_tickets",
+        SERVERS,
+        Args::Flag,
+        "Whether clients keep their sessions themselves, encrypted. All workers have the keys, and a reload leaves \
+         them.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.ssl.tickets),
+    )
+    .default("on"),
+    Spec::new(
+        "ssl_session_ticket_key",
+        SERVERS,
+        Args::Exact(1),
+        "A file of 48 or 80 random bytes, for several machines behind one name. The first one encrypts. Tickets of \
+         nginx itself cannot be read.",
+        |cx, d| files(cx, d, |cx| &mut cx.level.ssl.ticket_keys),
+    ),
+    Spec::new(
+        "ssl_client_certificate",
+        SERVERS,
+        Args::Exact(1),
+        "The authorities that may vouch for clients, and that clients are told of.",
+        |cx, d| file(cx, d, |cx| &mut cx.level.ssl.client_ca),
+    ),
+    Spec::new(
+        "ssl_trusted_certificate",
+        SERVERS,
+        Args::Exact(1),
+        "Further authorities that may vouch for clients.",
+        |cx, d| file(cx, d, |cx| &mut cx.level.ssl.trusted),
+    ),
+    Spec::new("ssl_crl", SERVERS, Args::Exact(1), "Certificates of clients that were taken back.", |cx, d| {
+        file(cx, d, |cx| &mut cx.level.ssl.crl);
+    }),
+    Spec::new(
+        "ssl_verify_client",
+        SERVERS,
+        Args::Exact(1),
+        "Whether clients must have a certificate: `on`, `off`, `optional`, `optional_no_ca`. Without a good one a \
+         request gets 400.",
+        |cx, d| {
+            let mode = |word: &Word| match word.text.as_str() {
+                "on" => Ok(ClientMode::Required),
+                "off" => Ok(ClientMode::Off),
+                "optional" => Ok(ClientMode::Optional),
+                "optional_no_ca" => Ok(ClientMode::Unverified),
+                _ => Err(Invalid::Choice("on, off, optional or optional_no_ca")),
+            };
+            cx.once(d, mode, |cx| &mut cx.level.ssl.verify);
+        },
+    )
+    .default("off"),
+    Spec::new(
+        "ssl_verify_depth",
+        SERVERS,
+        Args::Exact(1),
+        "Certificates from the client's to the authority's at most.",
+        |cx, d| cx.once(d, values::number, |cx| &mut cx.level.ssl.depth),
+    )
+    .default("1"),
+    Spec::new(
+        "ssl_reject_handshake",
+        SERVERS,
+        Args::Flag,
+        "Whether clients that come to this server get an alert (`unrecognized_name`) and nothing else.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.ssl.reject),
+    )
+    .default("off"),
+    Spec::new(
+        "ssl_buffer_size",
+        SERVERS,
+        Args::Exact(1),
+        "Bytes of an answer in one record, 512 bytes to 16k.",
+        |cx, d| {
+            let size = |word: &Word| values::size(word).map(|size| Size(size.0.clamp(512, 16 * 1024)));
+            cx.once(d, size, |cx| &mut cx.level.ssl.record);
+        },
+    )
+    .default("16k"),
+    Spec::new(
+        "ssl_stapling_file",
+        SERVERS,
+        Args::Exact(1),
+        "An OCSP answer in DER that is sent along with the certificate.",
+        |cx, d| file(cx, d, |cx| &mut cx.level.ssl.ocsp),
+    ),
+    Spec::new(
+        "ssl_stapling",
+        SERVERS,
+        Args::Flag,
+        "Whether an OCSP answer is sent along. It comes from `ssl_stapling_file`; none is fetched.",
+        |cx, d| {
+            if matches!(values::flag(&d.args[0]), Ok(true)) {
+                cx.accept(d, "an OCSP answer is sent from \"ssl_stapling_file\"; none is fetched");
+            }
+        },
+    )
+    .default("off"),
+    Spec::new(
+        "ssl_early_data",
+        SERVERS,
+        Args::Flag,
+        "Requests before the end of the handshake. They are not offered: clients wait for one round trip.",
+        |cx, d| {
+            if matches!(values::flag(&d.args[0]), Ok(true)) {
+                let message = "\"ssl_early_data\" has no effect: no request is taken before the end of the handshake";
+                let help = "clients fall back by themselves; a request that can be replayed is not worth a round trip";
+                cx.notes.warn(Problem::at(d.place.clone(), message).help(help));
+            }
+        },
+    )
+    .default("off"),
+    Spec::new(
+        "ssl_conf_command",
+        SERVERS,
+        Args::Exact(2),
+        "`Ciphersuites` names suites of TLS 1.3; `Options` is accepted.",
+        conf_command,
+    ),
+    Spec::accepted("ssl_dhparam", SERVERS, Args::Exact(1), "there are no DHE suites; ECDHE needs no parameters"),
+    Spec::accepted("ssl_password_file", SERVERS, Args::Exact(1), "keys must not be encrypted; an encrypted one is an error"),
+    Spec::accepted("ssl_stapling_verify", SERVERS, Args::Flag, "no OCSP answer is fetched"),
+    Spec::accepted("ssl_stapling_responder", SERVERS, Args::Exact(1), "no OCSP answer is fetched"),
+];
+
+/// Adds a file to a list.
+fn files(cx: &mut Ctx, directive: &Directive, field: fn(&mut Ctx) -> &mut Option<Vec<At<String>>>) {
+    if let Some(path) = path(cx, directive) {
+        field(cx).get_or_insert_default().push(path);
+    }
+}
+
+/// Sets a file.
+fn file(cx: &mut Ctx, directive: &Directive, field: fn(&mut Ctx) -> &mut Option<At<String>>) {
+    if let Some(path) = path(cx, directive) {
+        cx.put(directive, path, field);
+    }
+}
+
+/// The path that a directive names.
+pub(crate) fn path(cx: &mut Ctx, directive: &Directive) -> Option<At<String>> {
+    let word = &directive.args[0];
+    let what = format!("\"{}\"", directive.name.text);
+    if word.text.contains('$') {
+        cx.later(
+            word.place.clone(),
+            &format!("{what} with variables"),
+            "name each file; names choose among them",
+        );
+        return None;
+    }
+    if word.text.starts_with("engine:") || word.text.starts_with("data:") || word.text.starts_with("store:") {
+        cx.later(word.place.clone(), &format!("{what} that is no file"), "write it to a file");
+        return None;
+    }
+    Some(At::new(word.text.clone(), word.place.clone()))
+}
+
+fn protocols(cx: &mut Ctx, directive: &Directive) {
+    if let Some(range) = versions(cx, directive) {
+        cx.put(directive, range, |cx| &mut cx.level.ssl.protocols);
+    }
+}
+
+/// The oldest and the newest version of a list.
+pub(crate) fn versions(cx: &mut Ctx, directive: &Directive) -> Option<(TlsVersion, TlsVersion)> {
+    let mut found = Vec::new();
+    let mut old = Vec::new();
+    for word in &directive.args {
+        match word.text.as_str() {
+            "TLSv1.3" => found.push(TlsVersion::V1_3),
+            "TLSv1.2" => found.push(TlsVersion::V1_2),
+            "SSLv2" | "SSLv3" | "TLSv1" | "TLSv1.1" => old.push(word.text.clone()),
+            _ => {
+                cx.problem_help(word, format!("invalid value \"{}\"", word.text), "write TLSv1.2 TLSv1.3");
+                return None;
+            }
+        }
+    }
+    let name = &directive.name.text;
+    let (Some(min), Some(max)) = (found.iter().min(), found.iter().max()) else {
+        let message = format!("\"{name}\" names no version that is spoken");
+        cx.problem_help(&directive.args[0], message, "write TLSv1.2 TLSv1.3; older ones are broken");
+        return None;
+    };
+    if !old.is_empty() {
+        let text = format!("\"{name}\": {} are not spoken (RFC 8996)", old.join(", "));
+        cx.notes.accepted.push((directive.place.clone(), text));
+    }
+    Some((*min, *max))
+}
+
+fn ssl_ciphers(cx: &mut Ctx, directive: &Directive) {
+    if let Some(suites) = suites_of(cx, directive) {
+        cx.put(directive, suites, |cx| &mut cx.level.ssl.ciphers);
+    }
+}
+
+/// The suites of TLS 1.2 that a list chooses.
+pub(crate) fn suites_of(cx: &mut Ctx, directive: &Directive) -> Option<Vec<At<String>>> {
+    let word = &directive.args[0];
+    let chosen = ciphers::read(&word.text);
+    if chosen.suites.is_empty() {
+        let there: Vec<_> = suites::tls12_names().collect();
+        let missing = [chosen.missing, chosen.unknown].concat().join(", ");
+        let message = format!(
+            "\"{}\" chooses no suite that is there (no cipher match): {missing}",
+            directive.name.text
+        );
+        cx.problem_help(word, message, format!("there are {}", there.join(", ")));
+        return None;
+    }
+    let left_out = [chosen.missing, chosen.unknown].concat();
+    if !left_out.is_empty() {
+        let text = format!("\"{}\": not there and left out: {}", directive.name.text, left_out.join(", "));
+        cx.notes.accepted.push((word.place.clone(), text));
+    }
+    Some(chosen.suites.into_iter().map(|suite| At::new(suite.to_owned(), word.place.clone())).collect())
+}
+
+fn curves(cx: &mut Ctx, directive: &Directive) {
+    let word = &directive.args[0];
+    if word.text == "auto" {
+        return;
+    }
+    let (known, unknown): (Vec<&str>, Vec<&str>) =
+        word.text.split(':').partition(|name| suites::group(name).is_some());
+    if known.is_empty() {
+        let message = format!("\"ssl_ecdh_curve\" names no group that is there: {}", word.text);
+        return cx.problem_help(word, message, format!("there are {}", suites::GROUPS.join(", ")));
+    }
+    if !unknown.is_empty() {
+        let text = format!("\"ssl_ecdh_curve\": not there and left out: {}", unknown.join(", "));
+        cx.notes.accepted.push((word.place.clone(), text));
+    }
+    let groups = known.into_iter().map(|name| At::new(name.to_owned(), word.place.clone())).collect();
+    cx.put(directive, groups, |cx| &mut cx.level.ssl.curves);
+}
+
+fn session_cache(cx: &mut Ctx, directive: &Directive) {
+    let mut sessions: u64 = 0;
+    for word in &directive.args {
+        let parts: Vec<&str> = word.text.split(':').collect();
+        let shared = |size: &str| values::parse_size(size).filter(|size| size.0 > 0);
+        match parts[..] {
+            ["off" | "none"] => {}
+            ["builtin"] => sessions += 20_480,
+            ["builtin", count] => match values::digits(count) {
+                Some(count) => sessions += count,
+                None => {
+                    return cx.invalid(
+                        directive,
+                        word,
+                        Invalid::Other(format!("invalid session cache \"{}\"", word.text), None),
+                    );
+                }
+            },
+            ["shared", name, size] if !name.is_empty() && shared(size).is_some() => {
+                sessions += shared(size).map_or(0, |size| size.0 / SESSION_BYTES);
+            }
+            _ => {
+                let message = format!("invalid session cache \"{}\"", word.text);
+                return cx.invalid(
+                    directive,
+                    word,
+                    Invalid::Other(message, Some("write shared:SSL:10m".to_owned())),
+                );
+            }
+        }
+    }
+    // A million: 256 MB.
+    let sessions = u32::try_from(sessions.min(1_000_000)).unwrap_or(u32::MAX);
+    cx.put(directive, sessions, |cx| &mut cx.level.ssl.cache);
+}
+
+fn session_timeout(cx: &mut Ctx, directive: &Directive) {
+    let Ok(timeout) = values::time(&directive.args[0]) else {
+        return cx.invalid(directive, &directive.args[0], Invalid::Value);
+    };
+    if timeout > TIMEOUT_MAX {
+        let message = format!("\"ssl_session_timeout\" of {timeout} is cut to a day");
+        cx.notes.accepted.push((directive.place.clone(), message));
+    }
+    cx.put(directive, timeout.min(TIMEOUT_MAX), |cx| &mut cx.level.ssl.timeout);
+}
+
+fn conf_command(cx: &mut Ctx, directive: &Directive) {
+    let (name, value) = (&directive.args[0], &directive.args[1]);
+    match name.text.to_ascii_lowercase().as_str() {
+        "ciphersuites" => {
+            let (known, unknown): (Vec<&str>, Vec<&str>) =
+                value.text.split(':').partition(|name| suites::tls13_names().any(|known| known == *name));
+            if known.is_empty() {
+                let there: Vec<_> = suites::tls13_names().collect();
+                let message = format!("there is no suite of TLS 1.3 in \"{}\"", value.text);
+                return cx.problem_help(value, message, format!("there are {}", there.join(", ")));
+            }
+            if !unknown.is_empty() {
+                let text = format!("\"ssl_conf_command\": not there and left out: {}", unknown.join(", "));
+                cx.notes.accepted.push((value.place.clone(), text));
+            }
+            let named = known.into_iter().map(|name| At::new(name.to_owned(), value.place.clone())).collect();
+            cx.put(directive, named, |cx| &mut cx.level.ssl.tls13);
+        }
+        "options" => cx.accept(directive, "options of OpenSSL mean nothing to the library that is used"),
+        _ => cx.later(name.place.clone(), &format!("\"ssl_conf_command {}\"", name.text), ""),
+    }
+}
+
+impl SslSettings {
+    /// Whether a server has what it takes.
+    pub(crate) fn is_there(&self) -> bool {
+        self.certificates.is_some() || self.reject == Some(true)
+    }
+
+    /// Certificates with their keys.
+    fn certificates(&self, cx: &mut Ctx) -> Vec<CertificateFiles> {
+        let empty = Vec::new();
+        let (certs, keys) =
+            (self.certificates.as_ref().unwrap_or(&empty), self.keys.as_ref().unwrap_or(&empty));
+        if let Some(cert) = certs.get(keys.len()) {
+            let message = format!("no \"ssl_certificate_key\" is defined for certificate \"{cert}\"");
+            cx.notes.problem(Problem { place: cert.place.clone(), ..Problem::nowhere(message) });
+        }
+        let ocsp = |at: usize| self.ocsp.clone().filter(|_| at == 0);
+        let pairs = certs.iter().zip(keys).enumerate();
+        pairs
+            .map(|(at, (cert, key))| CertificateFiles {
+                cert: cert.clone(),
+                key: key.clone(),
+                ocsp: ocsp(at),
+            })
+            .collect()
+    }
+
+    /// All of it written out: what a server does not say is nginx's default, never its listener's.
+    pub(crate) fn emit(&self, cx: &mut Ctx) -> ServerTls {
+        let (min, max) = self.protocols.unwrap_or((TlsVersion::V1_2, TlsVersion::V1_3));
+        let named = |names: &mut dyn Iterator<Item = &'static str>| {
+            names.map(|name| At::from(name.to_owned())).collect()
+        };
+        let tls12 =
+            self.ciphers.clone().unwrap_or_else(|| named(&mut ciphers::read(CIPHERS).suites.into_iter()));
+        let tls13 = self.tls13.clone().unwrap_or_else(|| named(&mut suites::tls13_names()));
+        let groups =
+            || ["X25519MLKEM768", "X25519", "P-256", "P-384"].map(|name| At::from(name.to_owned())).to_vec();
+        let rejects = self.reject == Some(true);
+        ServerTls {
+            certificates: if rejects { Vec::new() } else { self.certificates(cx) },
+            unknown_names: Some(if rejects { UnknownNames::Reject } else { UnknownNames::Default }),
+            min_version: Some(min),
+            max_version: Some(max),
+            ciphers: Some([tls13, tls12].concat()),
+            cipher_order: Some(match self.prefer_server {
+                Some(true) => CipherOrder::Server,
+                _ => CipherOrder::Client,
+            }),
+            groups: Some(self.curves.clone().unwrap_or_else(groups)),
+            client: Some(self.client(cx)),
+            sessions: Some(Sessions {
+                tickets: self.tickets.unwrap_or(true),
+                ticket_keys: self.ticket_keys.clone().unwrap_or_default(),
+                cache: self.cache.unwrap_or(0),
+                timeout: self.timeout.unwrap_or(Dur::secs(300)),
+            }),
+            other_hosts: Some(OtherHosts::Allow),
+            record: Some(self.record.unwrap_or(Size::kib(16))),
+        }
+    }
+
+    fn client(&self, cx: &mut Ctx) -> ClientCertificates {
+        let mode = self.verify.unwrap_or(ClientMode::Off);
+        if mode == ClientMode::Off {
+            return ClientCertificates { mode, ..ClientCertificates::default() };
+        }
+        if self.client_ca.is_none() && self.trusted.is_none() && mode != ClientMode::Unverified {
+            cx.notes.problem(Problem::nowhere("no ssl_client_certificate for ssl_verify_client"));
+        }
+        ClientCertificates {
+            mode,
+            ca: self.client_ca.clone(),
+            trusted: self.trusted.clone(),
+            crl: OneOrMany(self.crl.iter().cloned().collect()),
+            depth: self.depth.unwrap_or(1),
+            names: Vec::new(),
+            refusal: Refusal::Answer,
+        }
+    }
+}
