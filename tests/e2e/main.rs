@@ -67,6 +67,7 @@ mod operations {
 mod tls {
     mod clients;
     mod listeners;
+    mod nginx;
     mod support;
     mod upstream;
 }

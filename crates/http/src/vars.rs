@@ -123,7 +123,8 @@ impl Scope<'_> {
             Var::Traceparent => return some(cx.traceparent.get().map(<[u8; 55]>::as_slice), out),
             Var::TraceId => return some(cx.traceparent.get().and_then(|trace| trace.get(3..35)), out),
             Var::Route => return some(cx.route.as_deref().map(str::as_bytes), out),
-            Var::Cluster | Var::ProxyHost => return some(cx.cluster.as_deref().map(str::as_bytes), out),
+            Var::Cluster => return some(cx.cluster.as_deref().map(str::as_bytes), out),
+            Var::ProxyHost => return some(cx.cluster.as_deref().map(proxy_host), out),
             Var::ProxyPort => return some(cx.cluster.as_deref().map(proxy_port), out),
             Var::ProxyAddXForwardedFor => self.add_forwarded_for(out),
             Var::DocumentRoot | Var::RealpathRoot => match (&cx.document_root, &cx.document) {
@@ -380,9 +381,18 @@ fn remote_user(headers: &Headers, out: &mut Vec<u8>) -> bool {
     some(credentials(headers).as_ref().map(|(name, _)| name.as_slice()), out)
 }
 
+/// A cluster's name without what only tells it from one of the same name in plain text.
+fn proxy_host(cluster: &str) -> &[u8] {
+    let secured = cluster.strip_prefix("https://");
+    secured.map_or(cluster, |name| name.split('#').next().unwrap_or(name)).as_bytes()
+}
+
 fn proxy_port(cluster: &str) -> &[u8] {
-    match cluster.rsplit_once(':') {
-        Some((_, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => port.as_bytes(),
+    let host = proxy_host(cluster);
+    let colon = memchr::memrchr(b':', host);
+    match colon.and_then(|colon| host.get(colon + 1..)) {
+        Some(port) if !port.is_empty() && port.iter().all(u8::is_ascii_digit) => port,
+        _ if cluster.starts_with("https://") => b"443",
         _ => b"80",
     }
 }

@@ -21,6 +21,7 @@ pub(crate) mod location;
 pub(crate) mod log;
 pub(crate) mod proxy;
 pub(crate) mod proxy_pass;
+pub(crate) mod proxy_ssl;
 pub(crate) mod realip;
 pub(crate) mod rewrite;
 pub(crate) mod server;
@@ -48,6 +49,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Access", access::DIRECTIVES),
     ("Proxying", proxy_pass::DIRECTIVES),
     ("Proxying", proxy::DIRECTIVES),
+    ("Proxying", proxy_ssl::DIRECTIVES),
     ("Bodies", buffering::DIRECTIVES),
     ("Upstreams", upstream::DIRECTIVES),
     ("Fields of answers", headers::DIRECTIVES),

@@ -11,6 +11,7 @@ use crate::directives::location::{Key, Location, Matcher};
 use crate::directives::log::LogSettings;
 use crate::directives::proxy::ProxySettings;
 use crate::directives::proxy_pass::ProxyPass;
+use crate::directives::proxy_ssl::ProxySslSettings;
 use crate::directives::realip::RealIpSettings;
 use crate::directives::rewrite::Rule;
 use crate::directives::ssl::SslSettings;
@@ -32,6 +33,7 @@ pub(crate) struct Level {
     pub(crate) log: LogSettings,
     pub(crate) proxy: ProxySettings,
     pub(crate) realip: RealIpSettings,
+    pub(crate) proxy_ssl: ProxySslSettings,
     pub(crate) ssl: SslSettings,
     pub(crate) statics: StaticSettings,
 
@@ -69,6 +71,7 @@ impl Level {
         self.log.inherit(&outer.log);
         self.proxy.inherit(&outer.proxy);
         self.realip.inherit(&outer.realip);
+        self.proxy_ssl.inherit(&outer.proxy_ssl);
         self.ssl.inherit(&outer.ssl);
         self.statics.inherit(&outer.statics);
     }

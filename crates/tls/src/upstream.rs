@@ -30,6 +30,7 @@ pub struct UpstreamPlan {
     pub number: u64,
     /// The name that is demanded; the endpoint's own where there is none.
     pub name: Option<Template>,
+    verifies: bool,
     /// Makes keys that clients, who may have a say in names, can't foresee.
     random: RandomState,
 }
@@ -52,7 +53,12 @@ impl UpstreamPlan {
     /// Where it is no name that a certificate can have.
     pub fn session(&self, name: &str) -> Result<Session, String> {
         let host = bare_host(name);
-        let server = ServerName::try_from(host.to_owned()).map_err(|_| {
+        let server = ServerName::try_from(host.to_owned()).or_else(|err| match self.verifies {
+            true => Err(err),
+            // Any name will do, and an address is not sent.
+            false => Ok(ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into())),
+        });
+        let server = server.map_err(|_| {
             format!("\"{host}\" is no name that a certificate can have; `tls.name` says another")
         })?;
         let conn = UnbufferedClientConnection::new(self.config.clone(), server);
@@ -109,7 +115,13 @@ impl UpstreamTls {
             Ok(config)
         };
         let (number, config) = cx.store.client(digest, build)?;
-        Ok(UpstreamPlan { config, number, name: self.name.clone(), random: cx.store.random.clone() })
+        Ok(UpstreamPlan {
+            verifies: self.verify == Verify::On,
+            config,
+            number,
+            name: self.name.clone(),
+            random: cx.store.random.clone(),
+        })
     }
 
     fn authorities(&self, cx: Cx<'_>, hash: &mut digest::Context) -> Result<Authorities, Wrong> {

@@ -17,6 +17,8 @@ pub(crate) struct ProxyPass {
     pub(crate) port: Option<u16>,
     /// What takes the place of the matched path.
     pub(crate) uri: Option<String>,
+    /// Whether it is spoken to over TLS.
+    pub(crate) tls: bool,
     pub(crate) word: Word,
 }
 
@@ -24,7 +26,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[Spec::new(
     "proxy_pass",
     Contexts::LOCATION.or(Contexts::IF).or(Contexts::LIMIT_EXCEPT),
     Args::Exact(1),
-    "Where requests are sent: `http://upstream`, `http://address:port`, `http://unix:/path`. A path behind it \
+    "Where requests are sent: `http://upstream`, `http://address:port`, `http://unix:/path`, or `https://` for TLS. A path behind it \
      takes the place of the location's prefix; without one the path is sent as it came.",
     |cx, d| {
         if let Some(pass) = parse(cx, d) {
@@ -40,11 +42,8 @@ fn parse(cx: &mut Ctx, directive: &Directive) -> Option<ProxyPass> {
         cx.later(word.place.clone(), "\"proxy_pass\" with variables", help);
         return None;
     }
-    if word.text.starts_with("https://") {
-        cx.later(word.place.clone(), "\"proxy_pass\" to https", "");
-        return None;
-    }
-    let Some(url) = word.text.strip_prefix("http://") else {
+    let tls = word.text.starts_with("https://");
+    let Some(url) = word.text.strip_prefix(if tls { "https://" } else { "http://" }) else {
         cx.problem_help(word, "invalid URL prefix", format!("write http://{}", word.text));
         return None;
     };
@@ -68,7 +67,7 @@ fn parse(cx: &mut Ctx, directive: &Directive) -> Option<ProxyPass> {
         }
     }
     let port = if host.starts_with("unix:") { None } else { written_port(host) };
-    Some(ProxyPass { host: host.to_owned(), port, uri: uri.map(str::to_owned), word: word.clone() })
+    Some(ProxyPass { host: host.to_owned(), port, uri: uri.map(str::to_owned), tls, word: word.clone() })
 }
 
 /// Host with port, and what comes behind.
@@ -95,10 +94,11 @@ fn written_port(host: &str) -> Option<u16> {
 impl ProxyPass {
     /// `$proxy_host`, and the name of the cluster where no `upstream` has it.
     pub(crate) fn name(&self) -> String {
+        // nginx leaves the protocol's own port out.
+        let usual = if self.tls { ":443" } else { ":80" };
         match self.port {
-            // nginx leaves the protocol's own port out.
-            Some(80) => self.host.strip_suffix(":80").unwrap_or(&self.host).to_owned(),
-            _ => self.host.clone(),
+            Some(_) => self.host.strip_suffix(usual).unwrap_or(&self.host).to_owned(),
+            None => self.host.clone(),
         }
     }
 
@@ -117,7 +117,11 @@ impl ProxyPass {
 
     /// The address it leads to where no `upstream` has the name.
     pub(crate) fn address(&self, cx: &mut Ctx) -> Option<Address> {
-        upstream::address(cx, &self.word, &self.host)
+        let is_bare = self.port.is_none() && !self.host.starts_with("unix:");
+        match self.tls && is_bare {
+            true => upstream::address(cx, &self.word, &format!("{}:443", self.host)),
+            false => upstream::address(cx, &self.word, &self.host),
+        }
     }
 
     /// Where it is written.

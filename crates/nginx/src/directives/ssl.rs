@@ -9,12 +9,11 @@ use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values::{self, Invalid};
 use bifrons_config::units::{Dur, Size};
-use bifrons_config::{At, OneOrMany, Problem};
-use bifrons_tls::config::{
-    CertificateFiles, CipherOrder, ClientCertificates, ClientMode, OtherHosts, Refusal, ServerTls, Sessions,
-    TlsVersion, UnknownNames,
-};
+use bifrons_config::{At, Problem};
+use bifrons_tls::config::{ClientMode, TlsVersion};
 use bifrons_tls::suites;
+
+mod emit;
 
 const SERVERS: Contexts = Contexts::SERVERS;
 
@@ -45,7 +44,7 @@ settings! {
         client_ca: At<String>,
         trusted: At<String>,
         crl: At<String>,
-        verify: ClientMode,
+        verify: At<ClientMode>,
         depth: u32,
         reject: bool,
         record: Size,
@@ -165,12 +164,15 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "Whether clients must have a certificate: `on`, `off`, `optional`, `optional_no_ca`. Without a good one a \
          request gets 400.",
         |cx, d| {
-            let mode = |word: &Word| match word.text.as_str() {
-                "on" => Ok(ClientMode::Required),
-                "off" => Ok(ClientMode::Off),
-                "optional" => Ok(ClientMode::Optional),
-                "optional_no_ca" => Ok(ClientMode::Unverified),
-                _ => Err(Invalid::Choice("on, off, optional or optional_no_ca")),
+            let mode = |word: &Word| {
+                let mode = match word.text.as_str() {
+                    "on" => ClientMode::Required,
+                    "off" => ClientMode::Off,
+                    "optional" => ClientMode::Optional,
+                    "optional_no_ca" => ClientMode::Unverified,
+                    _ => return Err(Invalid::Choice("on, off, optional or optional_no_ca")),
+                };
+                Ok(At::new(mode, word.place.clone()))
             };
             cx.once(d, mode, |cx| &mut cx.level.ssl.verify);
         },
@@ -430,86 +432,5 @@ fn conf_command(cx: &mut Ctx, directive: &Directive) {
         }
         "options" => cx.accept(directive, "options of OpenSSL mean nothing to the library that is used"),
         _ => cx.later(name.place.clone(), &format!("\"ssl_conf_command {}\"", name.text), ""),
-    }
-}
-
-impl SslSettings {
-    /// Whether a server has what it takes.
-    pub(crate) fn is_there(&self) -> bool {
-        self.certificates.is_some() || self.reject == Some(true)
-    }
-
-    /// Certificates with their keys.
-    fn certificates(&self, cx: &mut Ctx) -> Vec<CertificateFiles> {
-        let empty = Vec::new();
-        let (certs, keys) =
-            (self.certificates.as_ref().unwrap_or(&empty), self.keys.as_ref().unwrap_or(&empty));
-        if let Some(cert) = certs.get(keys.len()) {
-            let message = format!("no \"ssl_certificate_key\" is defined for certificate \"{cert}\"");
-            cx.notes.problem(Problem { place: cert.place.clone(), ..Problem::nowhere(message) });
-        }
-        let ocsp = |at: usize| self.ocsp.clone().filter(|_| at == 0);
-        let pairs = certs.iter().zip(keys).enumerate();
-        pairs
-            .map(|(at, (cert, key))| CertificateFiles {
-                cert: cert.clone(),
-                key: key.clone(),
-                ocsp: ocsp(at),
-            })
-            .collect()
-    }
-
-    /// All of it written out: what a server does not say is nginx's default, never its listener's.
-    pub(crate) fn emit(&self, cx: &mut Ctx) -> ServerTls {
-        let (min, max) = self.protocols.unwrap_or((TlsVersion::V1_2, TlsVersion::V1_3));
-        let named = |names: &mut dyn Iterator<Item = &'static str>| {
-            names.map(|name| At::from(name.to_owned())).collect()
-        };
-        let tls12 =
-            self.ciphers.clone().unwrap_or_else(|| named(&mut ciphers::read(CIPHERS).suites.into_iter()));
-        let tls13 = self.tls13.clone().unwrap_or_else(|| named(&mut suites::tls13_names()));
-        let groups =
-            || ["X25519MLKEM768", "X25519", "P-256", "P-384"].map(|name| At::from(name.to_owned())).to_vec();
-        let rejects = self.reject == Some(true);
-        ServerTls {
-            certificates: if rejects { Vec::new() } else { self.certificates(cx) },
-            unknown_names: Some(if rejects { UnknownNames::Reject } else { UnknownNames::Default }),
-            min_version: Some(min),
-            max_version: Some(max),
-            ciphers: Some([tls13, tls12].concat()),
-            cipher_order: Some(match self.prefer_server {
-                Some(true) => CipherOrder::Server,
-                _ => CipherOrder::Client,
-            }),
-            groups: Some(self.curves.clone().unwrap_or_else(groups)),
-            client: Some(self.client(cx)),
-            sessions: Some(Sessions {
-                tickets: self.tickets.unwrap_or(true),
-                ticket_keys: self.ticket_keys.clone().unwrap_or_default(),
-                cache: self.cache.unwrap_or(0),
-                timeout: self.timeout.unwrap_or(Dur::secs(300)),
-            }),
-            other_hosts: Some(OtherHosts::Allow),
-            record: Some(self.record.unwrap_or(Size::kib(16))),
-        }
-    }
-
-    fn client(&self, cx: &mut Ctx) -> ClientCertificates {
-        let mode = self.verify.unwrap_or(ClientMode::Off);
-        if mode == ClientMode::Off {
-            return ClientCertificates { mode, ..ClientCertificates::default() };
-        }
-        if self.client_ca.is_none() && self.trusted.is_none() && mode != ClientMode::Unverified {
-            cx.notes.problem(Problem::nowhere("no ssl_client_certificate for ssl_verify_client"));
-        }
-        ClientCertificates {
-            mode,
-            ca: self.client_ca.clone(),
-            trusted: self.trusted.clone(),
-            crl: OneOrMany(self.crl.iter().cloned().collect()),
-            depth: self.depth.unwrap_or(1),
-            names: Vec::new(),
-            refusal: Refusal::Answer,
-        }
     }
 }

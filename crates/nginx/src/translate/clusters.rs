@@ -6,8 +6,9 @@ use crate::directives::upstream::Upstream;
 use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Problem};
 use bifrons_model::Cluster;
+use bifrons_tls::UpstreamTls;
 use indexmap::IndexMap;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The clusters that are there so far.
 pub(super) struct Clusters {
@@ -18,6 +19,9 @@ pub(super) struct Clusters {
     /// Those of `upstream` blocks by their names in lower case: case does not count.
     by_name: HashMap<String, usize>,
     emitted: IndexMap<String, Cluster>,
+    /// Those of them that are spoken to in plain text, and those over TLS, by what they are without it.
+    plain: HashSet<String>,
+    secured: HashSet<String>,
 }
 
 /// A cluster as a route needs it.
@@ -30,7 +34,14 @@ impl Clusters {
     pub(super) fn new(upstreams: IndexMap<String, Upstream>) -> Self {
         let by_name =
             upstreams.keys().enumerate().map(|(at, name)| (name.to_ascii_lowercase(), at)).collect();
-        Self { declared: upstreams.len(), upstreams, by_name, emitted: IndexMap::new() }
+        Self {
+            declared: upstreams.len(),
+            upstreams,
+            by_name,
+            emitted: IndexMap::new(),
+            plain: HashSet::new(),
+            secured: HashSet::new(),
+        }
     }
 
     /// The cluster that a `proxy_pass` leads to. In nginx the address that connections come from
@@ -53,10 +64,35 @@ impl Clusters {
         Some(Target { name: At::new(name, pass.place().clone()), keeps_alive: upstream.keeps_alive() })
     }
 
+    /// The same cluster, over TLS if `tls` says how. In nginx that is a location's too.
+    pub(super) fn secured(&mut self, target: Target, tls: Option<UpstreamTls>) -> Target {
+        let Some(tls) = tls else {
+            self.plain.insert(target.name.value.clone());
+            return target;
+        };
+        let Some(plain) = self.emitted.get(&target.name.value).cloned() else { return target };
+        self.secured.insert(target.name.value.clone());
+        let cluster = Cluster { tls: Some(tls), ..plain };
+        let mut name = format!("https://{}", target.name);
+        for number in 2.. {
+            match self.emitted.get(&name) {
+                Some(other) if *other != cluster => name = format!("https://{}#{number}", target.name),
+                _ => break,
+            }
+        }
+        self.emitted.insert(name.clone(), cluster);
+        Target { name: target.name.map(|_| name), ..target }
+    }
+
     /// All clusters: those of `upstream` blocks in their order, those that routes name besides.
     pub(super) fn finish(mut self) -> IndexMap<String, Cluster> {
         let mut clusters = IndexMap::new();
+        let only_tls = |name: &String| self.secured.contains(name) && !self.plain.contains(name);
+        self.emitted.retain(|name, _| !only_tls(name));
         for (name, upstream) in self.upstreams.iter().take(self.declared) {
+            if only_tls(name) {
+                continue;
+            }
             let cluster = self.emitted.shift_remove(name).unwrap_or_else(|| upstream.emit(None));
             clusters.insert(name.clone(), cluster);
         }

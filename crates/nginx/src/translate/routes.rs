@@ -238,6 +238,8 @@ impl Emitter<'_> {
         route.filters.splice(at..at, level.access.emit().into_iter().map(At::from));
         if let Some(pass) = &level.pass {
             let target = self.clusters.target(self.cx, pass, level.proxy.bind())?;
+            let tls = pass.tls.then(|| level.proxy_ssl.emit(self.cx, pass));
+            let target = self.clusters.secured(target, tls);
             let mut proxy = level.proxy.emit(pass, target.name, target.keeps_alive);
             level.body.emit(self.cx, &mut proxy, pass.place());
             route.proxy = Some(At::new(proxy, pass.place().clone()));
