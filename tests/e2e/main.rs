@@ -47,6 +47,12 @@ mod headers {
     mod edits;
     mod forwarded;
 }
+mod nginx_proxy {
+    mod answers;
+    mod clients;
+    mod targets;
+    mod upstreams;
+}
 mod clusters {
     mod health;
     mod policies;

@@ -20,6 +20,7 @@ use crate::cli::ProcessArgs;
 use crate::command::Failure;
 use crate::load::{self, Loaded, Origin};
 use bifrons_control::admin::Phase;
+use bifrons_control::health::Checks;
 use bifrons_control::resolve::{self, Names};
 use bifrons_flow::{Shared, build};
 use bifrons_model::{Config, Workers};
@@ -189,7 +190,9 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
     let options = loaded.options(false);
     let config = Arc::new(loaded.config);
     let snapshot = Arc::new(build::build(config.clone(), &shared, &options)?);
+    bifrons_control::lookup::start(&shared);
     let names = Names::start(&snapshot, resolve::START_LIMIT).await;
+    let checks = Checks::start(&snapshot, &shared);
     let hash = control::hash_text(&snapshot);
     shared.publish(snapshot);
 
@@ -208,6 +211,7 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
         sockets,
         workers,
         names,
+        checks,
         log,
         pid,
         program,

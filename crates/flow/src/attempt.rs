@@ -1,11 +1,15 @@
 //! Step 6. One try: take or dial a connection, send, wait for the head.
 
+mod said;
+
 use crate::bodies;
 use crate::complaint;
 use crate::forward;
-use crate::record::Share;
+use crate::queue::Queue;
+use crate::record::{self, Share};
 use crate::request::Task;
 use crate::snapshot::{ClusterPlan, ProxyPlan};
+use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
 use bifrons_core::{Error, Kind, Result, Retry, Side};
 use bifrons_http::buffers::Scratch;
@@ -19,7 +23,9 @@ use bifrons_http::{Attempt, Body, Method, Name, Request, RequestHead, Response, 
 use bifrons_model::ClientAbort;
 use bifrons_net::{Addr, clock, dial};
 use bytes::Bytes;
+use said::Said;
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -67,7 +73,8 @@ pub async fn attempt(
     (picked, freshness): (Picked, Freshness),
 ) -> Result<Response> {
     let endpoint = picked.endpoint().clone();
-    let share = Share::of(&task.conn.worker, cluster.stats.requests_active);
+    let room = cluster.queue.as_ref().map(Queue::room);
+    let share = Share::of(&task.conn.worker, cluster.stats.requests_active).with(room);
     task.active = Some((picked.into_active(), share));
     task.cx.attempts.push(Attempt {
         endpoint: endpoint.label().clone(),
@@ -101,21 +108,34 @@ async fn exchange(
     let key = key_of(endpoint);
     let is_repeatable =
         req.head.method().is_idempotent() && matches!(req.body, Body::Empty | Body::Full(_) | Body::File(_));
-    let line = connect(plan, cluster, task, endpoint, (key, freshness, is_repeatable)).await?;
+    let bind = plan.bind.as_ref().map(|bind| said::address(bind, task, &req.head));
+    let from = (bind.flatten().or(cluster.bind), if bind.is_some() { Freshness::New } else { freshness });
+    let line = connect(plan, cluster, task, endpoint, (key, from, is_repeatable)).await?;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.connect_us = line.connect_us;
     }
     let (sent_before, received_before) = (line.conn.sent(), line.conn.consumed());
-    let upgrade = plan.upgrade && plan.version == Version::Http11 && framing::asks_upgrade(&req.head);
-    let keeps = plan.keep_alive && cluster.keep.idle_max > 0;
-    let pump = send(plan, task, req, &line, (endpoint, upgrade, keeps)).await?;
+    let said = plan.connection.as_ref().map(|fields| Box::new(Said::render(fields, task, &req.head)));
+    let asked = || plan.version == Version::Http11 && framing::asks_upgrade(&req.head);
+    let upgrade = said.as_deref().map_or(plan.upgrade, Said::upgrades) && asked();
+    // A connection from an address of its own serves no other request.
+    let kept = plan.keep_alive && cluster.keep.idle_max > 0 && plan.bind.is_none();
+    let keeps = kept && said.as_deref().is_none_or(Said::keeps);
+    let persist = match (&said, upgrade, keeps, plan.version) {
+        (Some(said), ..) => said.persist(upgrade),
+        (None, true, ..) => Persist::Upgrade,
+        (None, _, true, Version::Http11) => Persist::Implied,
+        (None, _, true, Version::Http10) => Persist::KeepAlive,
+        (None, _, false, _) => Persist::Close,
+    };
+    let pump = send(plan, task, req, &line, (endpoint, persist)).await?;
     let outcome = wait_for_head(plan, task, req, (&line, pump)).await;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.sent = line.conn.sent() - sent_before;
         attempt.received = line.conn.consumed() - received_before;
     }
     let (head, pump) = outcome?;
-    note_head(task, cluster, &head);
+    note_head(task, cluster, &head, endpoint);
     let framing = framing::response(&head, req.head.method(), upgrade)?;
     if framing == Framing::Tunnel && pump.is_some() {
         // What is left of the body would run into the tunnel at a point that depends on timing.
@@ -130,12 +150,17 @@ async fn exchange(
     Ok(Response { head, body })
 }
 
-fn note_head(task: &mut Task<'_>, cluster: &ClusterPlan, head: &ResponseHead) {
+fn note_head(task: &mut Task<'_>, cluster: &ClusterPlan, head: &ResponseHead, endpoint: &Endpoint) {
     let Some(attempt) = task.cx.attempts.last_mut() else { return };
-    let took = clock::read() - attempt.began;
+    let now = clock::read();
+    let took = now - attempt.began;
     attempt.status = head.status;
     attempt.header_us = Some(micros(took));
     task.conn.worker.shard.observe(cluster.stats.head, took);
+    if cluster.measures == Some(Measure::Header) {
+        let now_ms = task.conn.worker.shared.ms_at(now);
+        endpoint.state().times().note(Measure::Header, u64::from(micros(took)), now_ms);
+    }
 }
 
 /// Notes a body that came with its head.
@@ -144,8 +169,7 @@ fn note_body(task: &mut Task<'_>, len: u64) {
     attempt.body_received += len;
     attempt.received += len;
     attempt.response_us = attempt.header_us;
-    // The endpoint is free for others, however long the client takes.
-    task.active = None;
+    record::endpoint_done(task);
 }
 
 /// The answer's body, with what is still being sent polled along with it.
@@ -186,7 +210,7 @@ async fn connect(
     cluster: &ClusterPlan,
     task: &Task<'_>,
     endpoint: &Endpoint,
-    (key, freshness, is_repeatable): (EndpointKey, Freshness, bool),
+    (key, (bind, freshness), is_repeatable): (EndpointKey, (Option<SocketAddr>, Freshness), bool),
 ) -> Result<Line> {
     let worker = &task.conn.worker;
     if plan.keep_alive && freshness == Freshness::Any {
@@ -210,7 +234,7 @@ async fn connect(
         EndpointAddr::Unix(path) => Addr::Unix(path.clone()),
     };
     worker.shard.inc(cluster.stats.connects);
-    let mut dialled = Box::pin(dial::dial(&addr, cluster.bind, plan.connect_timeout));
+    let mut dialled = Box::pin(dial::dial(&addr, bind, plan.connect_timeout));
     let stream = poll_fn(|cx| match dialled.as_mut().poll(cx) {
         Poll::Pending => match client_left(cx, plan.client_abort, &task.conn.http) {
             Some(err) => Poll::Ready(Err(err)),
@@ -233,7 +257,7 @@ async fn send(
     task: &Task<'_>,
     req: &mut Request,
     line: &Line,
-    (endpoint, upgrade, keeps): (&Endpoint, bool, bool),
+    (endpoint, persist): (&Endpoint, Persist<'_>),
 ) -> Result<Option<Pump>> {
     let mut scratch = Vec::new();
     let announced = req.head.headers.has(Name::ContentLength);
@@ -243,12 +267,7 @@ async fn send(
         version: plan.version,
         host: forward::host_sent(plan, task, &req.head, &endpoint.spec().name, &mut scratch),
         delimit: forward::delimit(&sent),
-        persist: match (upgrade, keeps, plan.version) {
-            (true, ..) => Persist::Upgrade,
-            (_, true, Version::Http11) => Persist::Implied,
-            (_, true, Version::Http10) => Persist::KeepAlive,
-            (_, false, _) => Persist::Close,
-        },
+        persist,
         expect: plan.passes_expect,
     };
     if plan.passes_expect && req.head.headers.has(Name::Expect) {

@@ -2,10 +2,11 @@
 
 use crate::action;
 use crate::conn::{ConnCx, Lease};
+use crate::destination::Destination;
 use crate::record::{self, Share};
 use crate::relay;
 use crate::respond;
-use crate::snapshot::{HostPlan, ListenerPlan, RoutePlan};
+use crate::snapshot::{ClusterPlan, HostPlan, ListenerPlan, RoutePlan};
 use crate::worker::Local;
 use crate::{forwarded, routing};
 use bifrons_balance::Active;
@@ -43,6 +44,8 @@ pub struct Task<'a> {
     pub res: Option<ResponseHead>,
     /// The endpoint that works on it, counted as long as this lives.
     pub active: Option<(Active, Share)>,
+    /// Where it is sent.
+    pub destination: Option<Destination>,
     /// It counts as being served as long as this lives.
     pub counted: Share,
 }
@@ -90,6 +93,12 @@ fn leave(mut task: Task<'_>, head: &RequestHead, err: Error) -> After {
 }
 
 impl Task<'_> {
+    /// The cluster it is sent to.
+    pub(crate) fn cluster(&self) -> Option<&ClusterPlan> {
+        let target = self.destination.as_ref()?.target(self.local).ok()?;
+        Some(target.plan)
+    }
+
     /// Accept the body, find the client and the host, then route until something answers.
     async fn run(&mut self, req: &mut Request) -> Result<Response> {
         self.begin_body(req)?;
@@ -112,9 +121,9 @@ impl Task<'_> {
     /// Filters, action, filters.
     async fn take_route(&mut self, req: &mut Request) -> Result<action::Outcome> {
         let route = self.route.clone();
-        let early = match route.chain.is_empty() {
-            true => None,
-            false => Box::pin(route.chain.request(&mut self.cx, req)).await?,
+        let early = match route.chain.takes_requests() {
+            true => Box::pin(route.chain.request(&mut self.cx, req)).await?,
+            false => None,
         };
         let outcome = match early {
             Some(res) => action::Outcome::Answer(res),

@@ -99,6 +99,8 @@ pub struct ReqCx {
     pub route: Option<Arc<str>>,
     /// Name of the cluster it goes to.
     pub cluster: Option<Arc<str>>,
+    /// The host of a route's URL with variables.
+    pub proxy_host: Option<Box<str>>,
     /// Directory of a static route.
     pub document_root: Option<Vec<u8>>,
     /// The file a static route found.
@@ -159,6 +161,7 @@ impl ReqCx {
             server_name: None,
             route: None,
             cluster: None,
+            proxy_host: None,
             document_root: None,
             filename: None,
             captures: SmallVec::new(),

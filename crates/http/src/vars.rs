@@ -99,8 +99,9 @@ impl Scope<'_> {
             Var::Traceparent => return some(cx.traceparent.get().map(<[u8; 55]>::as_slice), out),
             Var::TraceId => return some(cx.traceparent.get().and_then(|trace| trace.get(3..35)), out),
             Var::Route => return some(cx.route.as_deref().map(str::as_bytes), out),
-            Var::Cluster | Var::ProxyHost => return some(cx.cluster.as_deref().map(str::as_bytes), out),
-            Var::ProxyPort => return some(cx.cluster.as_deref().map(proxy_port), out),
+            Var::Cluster => return some(cx.cluster.as_deref().map(str::as_bytes), out),
+            Var::ProxyHost => return some(proxy_host(cx).map(str::as_bytes), out),
+            Var::ProxyPort => return some(proxy_host(cx).map(proxy_port), out),
             Var::ProxyAddXForwardedFor => self.add_forwarded_for(out),
             Var::DocumentRoot | Var::RealpathRoot => return some(cx.document_root.as_deref(), out),
             Var::RequestFilename => return some(cx.filename.as_deref(), out),
@@ -227,6 +228,11 @@ impl Scope<'_> {
             _ => false,
         }
     }
+}
+
+/// Name and port of the upstream as the route names it.
+fn proxy_host(cx: &ReqCx) -> Option<&str> {
+    cx.proxy_host.as_deref().or(cx.cluster.as_deref())
 }
 
 fn attempt_value(attempt: &Attempt, var: &Var, out: &mut Vec<u8>) -> bool {

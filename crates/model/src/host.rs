@@ -1,6 +1,6 @@
 //! Virtual hosts.
 
-use crate::Route;
+use crate::{ClientAddress, Route};
 use bifrons_config::At;
 use bifrons_config::units::Size;
 use bifrons_observe::config::AccessLogs;
@@ -23,6 +23,9 @@ pub struct Host {
     /// get 404 (421 where TLS named another).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub default: bool,
+    /// How the client's real address is found; as the listener says where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientAddress>,
     /// How paths are normalised before they are matched and forwarded.
     pub path: PathRules,
     /// Bytes of a body; the listener's limit where nothing is said.

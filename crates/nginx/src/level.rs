@@ -6,13 +6,16 @@ use crate::directives::connection::ConnectionSettings;
 use crate::directives::expires::ExpiresSettings;
 use crate::directives::files::FileSettings;
 use crate::directives::headers::HeaderSettings;
+use crate::directives::health::Check;
 use crate::directives::location::{Key, Location, Matcher, Return};
 use crate::directives::log::LogSettings;
 use crate::directives::proxy::ProxySettings;
+use crate::directives::proxy_answers::AnswerSettings;
 use crate::directives::proxy_pass::ProxyPass;
 use crate::directives::realip::RealIpSettings;
+use crate::directives::resolver::ResolverSettings;
 use crate::directives::static_files::StaticSettings;
-use bifrons_model::Builtin;
+use bifrons_model::{Builtin, ServerField};
 use std::collections::HashSet;
 
 /// The settings of one block.
@@ -26,7 +29,9 @@ pub(crate) struct Level {
     pub(crate) headers: HeaderSettings,
     pub(crate) log: LogSettings,
     pub(crate) proxy: ProxySettings,
+    pub(crate) answers: AnswerSettings,
     pub(crate) realip: RealIpSettings,
+    pub(crate) resolver: ResolverSettings,
     pub(crate) statics: StaticSettings,
 
     // What follows is the block's own and never inherited.
@@ -44,9 +49,21 @@ pub(crate) struct Level {
     pub(crate) limit_except: Option<LimitExcept>,
     /// `proxy_pass`.
     pub(crate) pass: Option<ProxyPass>,
+    /// `health_check`.
+    pub(crate) health_check: Option<Check>,
 }
 
 impl Level {
+    /// The `Server` field of answers. As nginx, which sets its own name on every answer unless it is told to
+    /// pass the server's.
+    pub(crate) fn server_field(&self) -> ServerField {
+        match (self.answers.passes("Server"), self.headers.server.as_deref()) {
+            (true, _) => ServerField::Pass,
+            (false, Some("")) => ServerField::Off,
+            (false, name) => ServerField::Set(name.unwrap_or("bifrons").to_owned()),
+        }
+    }
+
     /// Takes from the enclosing block what this one does not say.
     pub(crate) fn inherit(&mut self, outer: &Self) {
         self.access.inherit(&outer.access);
@@ -57,7 +74,9 @@ impl Level {
         self.headers.inherit(&outer.headers);
         self.log.inherit(&outer.log);
         self.proxy.inherit(&outer.proxy);
+        self.answers.inherit(&outer.answers);
         self.realip.inherit(&outer.realip);
+        self.resolver.inherit(&outer.resolver);
         self.statics.inherit(&outer.statics);
     }
 }

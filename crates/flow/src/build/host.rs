@@ -82,5 +82,6 @@ fn plan(cx: &mut Cx<'_>, listener_name: &str, listener: &Listener, host: &Host) 
         none.unwrap_or_else(|_| unreachable!("invariant: a table without routes has no conflicts"))
     });
     let fallback = listener::fallback(cx, listener_name, name, body_max);
-    HostPlan { name: name.into(), path: host.path, routes, fallback }
+    let client = host.client.as_ref().map(|client| listener::client_rules(cx, client));
+    HostPlan { name: name.into(), path: host.path, client, routes, fallback }
 }

@@ -35,6 +35,8 @@ pub(super) fn build(
         action: action(cx, route),
         body_max: route.max_body.map_or(body_max, |size| size.0),
         bandwidth: super::bodies::bandwidth(cx, route.bandwidth.as_ref()),
+        server: route.server.as_ref().map(super::listener::server),
+        no_chunks: route.no_chunks,
         record: record(cx, (listener, host_name, &name, cluster), &logs),
         name: name.into(),
     }
@@ -146,6 +148,8 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
     let limits = cx.plans.get(at).map(|plan| plan.limits).unwrap_or_default();
     Action::Proxy(Box::new(ProxyPlan {
         cluster: at,
+        url: proxy.url.clone(),
+        bind: proxy.bind.clone(),
         host: match &proxy.host {
             HostField::Pass => HostSent::Pass,
             HostField::Endpoint => HostSent::Endpoint,
@@ -165,6 +169,7 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
         upgrade: proxy.upgrade,
         passes_expect: proxy.expect_continue == ExpectContinue::Pass
             && proxy.http_version == HttpVersion::V1_1,
+        connection: proxy.connection.clone(),
         client_abort: proxy.client_abort,
         connect_timeout: timeouts.connect.0,
         send_timeout: timeouts.send.0,

@@ -35,8 +35,10 @@ pub(super) fn emit(
         reach(cx, servers, binding, &mut reached);
     }
     let mut hosts = Vec::new();
-    for (server, reached) in servers.iter().zip(reached) {
-        let routes = routes::emit(cx, server, clusters);
+    for (at, (server, reached)) in servers.iter().zip(reached).enumerate() {
+        let defaults = listened_by(at, bindings, servers);
+        let routes = routes::emit(cx, server, clusters, same(defaults.iter().map(|l| l.server_field())));
+        let client = server.level.realip.emit();
         let level = &server.level;
         let max_body = level.connection.max_body();
         let host = Host {
@@ -46,6 +48,8 @@ pub(super) fn emit(
             },
             max_body: (max_body != http.connection.max_body()).then_some(max_body),
             routes,
+            client: (same(defaults.iter().map(|l| l.realip.emit())).as_ref() != Some(&client))
+                .then_some(client),
             access_log: level.log.emit().filter(|log| Some(log) != http.log.emit().as_ref()),
             ..Host::default()
         };
@@ -57,6 +61,22 @@ pub(super) fn emit(
         }));
     }
     hosts
+}
+
+/// The default servers of the addresses that a server listens on: what connections there go by.
+fn listened_by<'a>(server: usize, bindings: &[Binding], servers: &'a [Server]) -> Vec<&'a Level> {
+    let listens = |binding: &&Binding| binding.servers.iter().any(|(at, _)| *at == server);
+    bindings
+        .iter()
+        .filter(listens)
+        .filter_map(|binding| servers.get(binding.default).map(|default| &default.level))
+        .collect()
+}
+
+/// The value that all have.
+fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
+    let first = values.next()?;
+    values.all(|value| value == first).then_some(first)
 }
 
 /// Adds to `reached` how the servers of one address are.

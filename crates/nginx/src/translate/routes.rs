@@ -14,19 +14,25 @@ use crate::level::Level;
 use bifrons_config::units::Size;
 use bifrons_config::{At, Place, Template};
 use bifrons_filters::FilterConfig;
-use bifrons_model::{Redirect, Route};
+use bifrons_model::{Redirect, Route, ServerField};
 use bifrons_observe::config::AccessLogs;
 use bifrons_route::{Condition, PathPattern};
 use std::collections::HashSet;
 
 /// The routes of a server.
-pub(super) fn emit(cx: &mut Ctx, server: &Server, clusters: &mut Clusters) -> Vec<Route> {
+pub(super) fn emit(
+    cx: &mut Ctx,
+    server: &Server,
+    clusters: &mut Clusters,
+    server_field: Option<ServerField>,
+) -> Vec<Route> {
     let level = &server.level;
     let mut emitter = Emitter {
         cx,
         clusters,
         max_body: level.connection.max_body(),
         access_log: level.log.emit(),
+        server_field,
         nested: level.locations.iter().any(|location| !location.level.locations.is_empty()),
         exact: HashSet::new(),
         prefix: HashSet::new(),
@@ -52,6 +58,8 @@ struct Emitter<'a> {
     max_body: Size,
     /// The host's.
     access_log: Option<AccessLogs>,
+    /// That of all the server's listeners.
+    server_field: Option<ServerField>,
     /// Whether any location has others within.
     nested: bool,
     /// Exact paths that have a route.
@@ -181,11 +189,18 @@ impl Emitter<'_> {
         if let Some(answer) = &level.answer {
             answer.emit(level.files.media_type(level.matcher.as_ref()), &mut route);
         } else if let Some(pass) = &level.pass {
-            let Some(target) = self.clusters.target(self.cx, pass, level.proxy.bind()) else { return };
+            let Some(target) = self.clusters.target(self.cx, pass, level.proxy.bind(), &level.resolver)
+            else {
+                return;
+            };
+            if let Some(check) = &level.health_check {
+                self.clusters.check(self.cx, pass, check);
+            }
             let mut proxy = level.proxy.emit(pass, target.name, target.keeps_alive);
             level.body.emit(self.cx, &mut proxy, pass.place());
+            level.body.check_passed(self.cx, &level.answers, pass.place());
             route.proxy = Some(At::new(proxy, pass.place().clone()));
-            route.filters.extend(level.proxy.hide().map(At::from));
+            route.filters.extend(level.answers.emit(pass, level.matcher.as_ref()).into_iter().map(At::from));
         } else if let Some(builtin) = level.builtin {
             route.builtin = Some(builtin.into());
         } else {
@@ -214,6 +229,8 @@ impl Emitter<'_> {
             max_body: (max_body != self.max_body).then_some(max_body),
             access_log,
             bandwidth: level.body.bandwidth().map(At::from),
+            server: Some(level.server_field()).filter(|field| Some(field) != self.server_field.as_ref()),
+            no_chunks: level.connection.chunks == Some(false),
             ..Route::default()
         }
     }
