@@ -7,6 +7,7 @@ mod clients;
 mod config;
 mod load;
 mod nginx;
+mod nginx_rows;
 mod support;
 mod traffic;
 
@@ -40,6 +41,7 @@ mod routing {
     mod files;
     mod files_beside;
     mod hosts;
+    mod internal;
     mod paths;
 }
 mod headers {

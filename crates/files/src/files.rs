@@ -94,6 +94,24 @@ impl Files {
         self.answer_at(req, lookup, Now::read())
     }
 
+    /// Whether a directory has that index file: anything but a directory.
+    pub fn has_index(&self, lookup: &Lookup<'_>, index: &str) -> bool {
+        let Ok(mut name) = name::join(lookup.dir, lookup.path.get(lookup.strip..).unwrap_or_default()) else {
+            return false;
+        };
+        if !name.ends_with(b"/") {
+            name.push(b'/');
+        }
+        name.extend_from_slice(index.as_bytes());
+        // What may be kept without asking the system is opened at once: it is about to be sent.
+        if self.cache.is_some_and(|cache| cache.open.is_some()) {
+            let (links, now) = (self.links, Now::read());
+            let opener = Opener { cache: self.cache, links, trusted: lookup.trusted, now };
+            return matches!(opener.open(&name, Method::Get), Ok(Opened::File(_) | Opened::Special));
+        }
+        std::fs::metadata(name::as_path(&name)).is_ok_and(|metadata| !metadata.is_dir())
+    }
+
     pub(crate) fn answer_at(&self, req: &RequestHead, lookup: &Lookup<'_>, now: Now) -> Result<Answer> {
         // A POST learns first whether there is anything at all, as in nginx.
         if !matches!(req.method(), Method::Get | Method::Head | Method::Post) {

@@ -39,4 +39,4 @@ pub use listing::{LISTING_ENTRIES_MAX, Listing, ListingFormat};
 pub use negotiate::{Coding, Offer, Precompressed, Vary};
 pub use open::SMALL_BYTES_MAX;
 pub use options::{IfModifiedSince, Options};
-pub use types::well_known;
+pub use types::{Types, well_known};

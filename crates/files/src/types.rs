@@ -10,14 +10,15 @@ const EXTENSION_BYTES_MAX: usize = 32;
 
 /// Media types: the configured ones before the well-known.
 #[derive(Debug)]
-pub(crate) struct Types {
+pub struct Types {
     own: HashMap<Box<[u8]>, Box<str>>,
     only_own: bool,
     default: Box<str>,
 }
 
 impl Types {
-    pub(crate) fn new(own: &[(String, String)], only_own: bool, default: Option<String>) -> Self {
+    /// Pairs of extension and media type, whether there are no others, and the type of everything else.
+    pub fn new(own: &[(String, String)], only_own: bool, default: Option<String>) -> Self {
         let own = own
             .iter()
             .filter(|(_, media_type)| is_field_value(media_type.as_bytes()))
@@ -32,8 +33,8 @@ impl Types {
         Self { own, only_own, default: default.into() }
     }
 
-    /// The media type of a file of that name.
-    pub(crate) fn of(&self, filename: &[u8]) -> &str {
+    /// The media type of a file, or a path, of that name.
+    pub fn of(&self, filename: &[u8]) -> &str {
         let Some(extension) = name::extension(filename) else { return &self.default };
         let mut lower = [0; EXTENSION_BYTES_MAX];
         let Some(lower) = lower.get_mut(..extension.len()) else { return &self.default };

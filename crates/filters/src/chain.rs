@@ -1,10 +1,20 @@
 //! The filters of a route, in order.
 
-use crate::filter::{Filter, Step};
+use crate::filter::{Filter, Step, Turn};
 use bifrons_core::Result;
 use bifrons_http::message::forget_length;
 use bifrons_http::{Body, ReqCx, Request, RequestHead, Response};
 use std::sync::Arc;
+
+/// What became of a request that went through the filters.
+pub enum Passed {
+    /// It goes on.
+    On,
+    /// A filter has answered it.
+    Reply(Response),
+    /// A filter has sent it elsewhere.
+    Turn(Turn),
+}
 
 /// The filters of a host and of a route.
 #[derive(Clone, Default)]
@@ -20,24 +30,30 @@ impl Chain {
         Self { filters: filters.into(), takes_requests }
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.filters.is_empty()
+    }
+
     /// Whether any of them looks at requests.
     pub fn takes_requests(&self) -> bool {
         self.takes_requests
     }
 
-    /// Runs the request side in order; `Some` is an early answer.
+    /// Runs the request side in order.
     ///
     /// # Errors
     /// What a filter that waited says.
-    pub async fn request(&self, cx: &mut ReqCx, req: &mut Request) -> Result<Option<Response>> {
+    pub async fn request(&self, cx: &mut ReqCx, req: &mut Request) -> Result<Passed> {
         for filter in &self.filters {
             let early = match filter.request(cx, req) {
                 Step::Next => None,
                 Step::Reply(response) => Some(*response),
+                Step::Turn(turn) => return Ok(Passed::Turn(turn)),
                 Step::Wait(waiting) => waiting.await?,
             };
-            if early.is_some() {
-                return Ok(early);
+            if let Some(response) = early {
+                return Ok(Passed::Reply(response));
             }
             // A request without content stays one: a transform would make it chunked.
             if req.body.is_empty() {
@@ -48,7 +64,7 @@ impl Chain {
                 req.body = std::mem::take(&mut req.body).changed_by(transform);
             }
         }
-        Ok(None)
+        Ok(Passed::On)
     }
 
     /// Runs the response side in reverse order.

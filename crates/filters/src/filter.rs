@@ -4,6 +4,7 @@ use bifrons_core::Result;
 use bifrons_http::{ReqCx, Request, RequestHead, Response, ResponseHead, Transform};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// What a filter says to a request.
 pub enum Step<'a> {
@@ -11,8 +12,20 @@ pub enum Step<'a> {
     Next,
     /// Answer with this at once; the response filters still run.
     Reply(Box<Response>),
+    /// Leave the route.
+    Turn(Turn),
     /// Go on when this future says so. Only a filter that waits pays for an allocation.
     Wait(Waiting<'a>),
+}
+
+/// Where a request goes that leaves its route.
+pub enum Turn {
+    /// To the route of the path it has now.
+    Route,
+    /// To that named route, in place of this one.
+    Use(Arc<str>),
+    /// Nowhere: this is the answer, given as that named route's.
+    Reply(Arc<str>, Box<Response>),
 }
 
 /// What a filter waits for: `Some` answers at once, `None` goes on.

@@ -16,6 +16,7 @@ pub mod replace_body;
 pub mod request_headers;
 pub mod response_headers;
 pub mod response_trailers;
+pub mod rewrite;
 pub mod rewrite_cookies;
 pub mod rewrite_location;
 pub mod satisfy_any;
@@ -24,8 +25,8 @@ pub mod spec;
 mod testing;
 pub mod value_rule;
 
-pub use chain::Chain;
-pub use filter::{Filter, Step, Waiting};
+pub use chain::{Chain, Passed};
+pub use filter::{Filter, Step, Turn, Waiting};
 
 spec::filters! {
     /// Changes the fields of requests.
@@ -44,6 +45,8 @@ spec::filters! {
     Fault(fault::Config),
     /// Replaces a text in response bodies.
     ReplaceBody(replace_body::Config),
+    /// Sets variables, changes the path, tests, answers, or hands the request to another route.
+    Rewrite(rewrite::Config),
     /// Lets clients in or refuses them by their addresses.
     Access(access::Config),
     /// Asks for a name and a password.

@@ -57,7 +57,8 @@ impl SatisfyAny {
             let answer = match filter.request(cx, req) {
                 Step::Reply(answer) => Some(*answer),
                 Step::Wait(waiting) => waiting.await?,
-                Step::Next => None,
+                // Only filters that decide are here, and none of them leads elsewhere.
+                Step::Next | Step::Turn(_) => None,
             };
             match answer {
                 None => return Ok(None),

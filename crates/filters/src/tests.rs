@@ -39,7 +39,8 @@ fn every_example_comes_back_as_it_was() {
 #[test]
 fn no_filter_takes_an_unknown_key() {
     for kind in KINDS {
-        let example = kind.example.trim().strip_suffix('}').unwrap();
+        // A filter that is a list tests its members itself.
+        let Some(example) = kind.example.trim().strip_suffix('}') else { continue };
         let problem = read(&format!("{}: {example}, no_such_key: 1 }}", kind.name)).unwrap_err();
         assert!(problem.contains("no_such_key"), "{}: {problem}", kind.name);
     }

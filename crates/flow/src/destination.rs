@@ -81,7 +81,11 @@ struct Kept {
 /// `Internal` for a URL that makes no sense, `NoEndpoint` for a name that cannot be resolved.
 pub async fn find(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<Destination> {
     match &plan.url {
-        None => Ok(Destination::Cluster(plan.cluster)),
+        None => {
+            // An earlier route may have had one.
+            task.cx.proxy_host = None;
+            Ok(Destination::Cluster(plan.cluster))
+        }
         // Boxed, as it is rare and may wait.
         Some(url) => Box::pin(by_url(url, plan, task, req)).await,
     }
@@ -108,13 +112,15 @@ async fn by_url(
         let text = String::from_utf8_lossy(&text);
         Error::local(Kind::Internal, format!("\"{text}\" leads nowhere: {why}"))
     })?;
+    if !path.is_empty() {
+        // What is known of the request's own path stays: it is its `$uri`, and another route's, if one follows.
+        let own = task.cx.path.take().unwrap_or_else(|| req.head.path().to_vec());
+        task.cx.path = Some(own);
+    }
     match path {
         [] => {}
         [b'?', ..] => req.head.set_target(&[b"/", path].concat()),
         _ => req.head.set_target(path),
-    }
-    if !path.is_empty() {
-        task.cx.path = None;
     }
     let shown =
         if host.starts_with("unix:") { "localhost" } else { host.strip_suffix(":80").unwrap_or(host) };

@@ -90,7 +90,9 @@ fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Option<O
     write::strip_connection_named(&mut req.head.headers);
     forwarded::write_fields(&plan.forwarded, &task.cx, &mut req.head);
     forwarded::mark_via(task.listener, &mut req.head);
-    if let Some(replace) = &plan.replace_path {
+    if let Some(replace) = &plan.replace_path
+        && !task.cx.is_final
+    {
         replace_path(replace, task, &mut req.head);
     }
     own_method

@@ -4,7 +4,8 @@
 //! 2. [`conn`]: one connection: which protocol it speaks.
 //! 3. [`serve`]: one file per downstream protocol.
 //! 4. [`request`]: one request on one screen: route, filters, action, filters.
-//!    [`routing`] finds host and route, [`action`] what a route does.
+//!    [`routing`] finds host and route, [`action`] is what a route does, [`outcome`] what comes of it:
+//!    the answer, or another route.
 //! 5. [`forward`]: attempt after attempt: retries, budgets, deadlines. [`destination`] says which cluster,
 //!    [`sticky`] which of its endpoints a session belongs to, [`queue`] holds those that must wait.
 //!    [`forwarded`]: who the client is and what the next hop is told; [`bodies`]: bodies that are collected
@@ -29,6 +30,7 @@ pub mod forward;
 pub mod forwarded;
 pub mod listen;
 pub mod lookup;
+pub mod outcome;
 pub mod queue;
 pub mod record;
 pub mod relay;

@@ -1,7 +1,8 @@
 //! Requests that wait while all endpoints of a cluster have their `max_conns` under way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicU32, fence};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -35,6 +36,8 @@ impl Queue {
             self.waiting.fetch_sub(1, Relaxed);
             return None;
         }
+        // Either the one who looks for an endpoint from here on finds room, or who makes room finds him here.
+        fence(SeqCst);
         Some(Place(self.clone()))
     }
 
@@ -65,6 +68,7 @@ impl Drop for Place {
 
 impl Drop for Room {
     fn drop(&mut self) {
+        fence(SeqCst);
         if self.0.waiting.load(Relaxed) > 0 {
             self.0.free.notify_one();
         }

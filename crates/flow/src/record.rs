@@ -106,9 +106,10 @@ pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
 
 /// The endpoint has sent everything: it is free for others, however long the client takes.
 pub fn endpoint_done(task: &mut Task<'_>) {
-    let Some((active, _share)) = task.active.take() else { return };
+    // Left whole: who waits is told by its second part, when the first no longer counts.
+    let Some(active) = task.active.take() else { return };
     if task.cluster().is_some_and(|cluster| cluster.measures == Some(Measure::LastByte)) {
-        note_last_byte(task, active.endpoint());
+        note_last_byte(task, active.0.endpoint());
     }
 }
 

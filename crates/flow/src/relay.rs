@@ -65,7 +65,10 @@ fn persistence<'a>(task: &Task<'a>, req: &RequestHead, lease: Lease) -> (Persist
     let is_readable = !http.body_open() || is_discardable(http) && !is_unclear;
     let is_refused = task.cx.error.as_ref().is_some_and(|err| {
         err.side() == Side::Downstream
-            && !matches!(err.kind(), Kind::Method | Kind::Loop | Kind::BodyTooLarge)
+            && !matches!(
+                err.kind(),
+                Kind::Method | Kind::Loop | Kind::BodyTooLarge | Kind::NotFound | Kind::Forbidden
+            )
             || err.kind() == Kind::BodyTooLarge && !is_readable
     });
     // A drain may have begun while the request was served.

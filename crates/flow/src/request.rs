@@ -3,6 +3,7 @@
 use crate::action;
 use crate::conn::{ConnCx, Lease};
 use crate::destination::Destination;
+use crate::outcome::{self, Detour, Outcome, Settled, Turn};
 use crate::record::{self, Share};
 use crate::relay;
 use crate::respond;
@@ -10,8 +11,9 @@ use crate::snapshot::{ClusterPlan, HostPlan, ListenerPlan, RoutePlan};
 use crate::worker::Local;
 use crate::{forwarded, routing};
 use bifrons_balance::Active;
-use bifrons_core::{Error, Kind, Result};
-use bifrons_http::{Body, ReqCx, Request, RequestHead, Response, ResponseHead};
+use bifrons_core::{Error, Result};
+use bifrons_filters::Passed;
+use bifrons_http::{Body, ReqCx, Request, RequestHead, Response, ResponseHead, TargetMark};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -42,6 +44,14 @@ pub struct Task<'a> {
     pub cx: ReqCx,
     /// The head of the answer, once it was sent.
     pub res: Option<ResponseHead>,
+    /// How many fields there were before filters and action changed them.
+    pub fields: Option<usize>,
+    /// The target before the action changed it.
+    pub target: Option<TargetMark>,
+    /// How often a route has handed over to another since it was routed last.
+    pub handed_over: u8,
+    /// What an earlier route has left for the answer; `None` for requests that go straight.
+    pub detour: Option<Box<Detour>>,
     /// The endpoint that works on it, counted as long as this lives.
     pub active: Option<(Active, Share)>,
     /// Where it is sent.
@@ -59,10 +69,10 @@ pub async fn handle(
 ) -> After {
     let mut task = Task::new(conn, plans);
     let mut req = Request { head, body: Body::Empty };
-    let res = match task.run(&mut req).await {
+    let begun = task.begin(&mut req);
+    let res = match task.run(&mut req, begun).await {
         Ok(res) => res,
-        Err(err) if respond::is_silent(&err) => return leave(task, &req.head, err),
-        Err(err) => respond::to(&mut task, &req.head, err),
+        Err(silent) => return leave(task, &req.head, silent),
     };
     let after = relay::answer(&mut task, &req.head, res, lease).await;
     record::finish(&mut task, &req.head);
@@ -72,14 +82,16 @@ pub async fn handle(
 /// Answers what could not be read as a request; the connection closes behind it.
 pub async fn refuse(conn: &ConnCx, plans: &(Rc<Local>, Arc<ListenerPlan>), err: Error) {
     let mut task = Task::new(conn, plans);
-    let head = RequestHead::new("-", b"-", b"");
-    if respond::is_silent(&err) {
-        leave(task, &head, err);
-        return;
-    }
-    let res = respond::to(&mut task, &head, err);
-    relay::answer(&mut task, &head, res, Lease::Last).await;
-    record::finish(&mut task, &head);
+    let mut req = Request { head: RequestHead::new("-", b"-", b""), body: Body::Empty };
+    let res = match task.run(&mut req, Err(err)).await {
+        Ok(res) => res,
+        Err(silent) => {
+            leave(task, &req.head, silent);
+            return;
+        }
+    };
+    relay::answer(&mut task, &req.head, res, Lease::Last).await;
+    record::finish(&mut task, &req.head);
 }
 
 /// Ends a request to which nobody gets an answer.
@@ -99,42 +111,52 @@ impl Task<'_> {
         Some(target.plan)
     }
 
-    /// Accept the body, find the client and the host, then route until something answers.
-    async fn run(&mut self, req: &mut Request) -> Result<Response> {
+    /// Accept the body, find the client and the host.
+    fn begin(&mut self, req: &mut Request) -> Result<Outcome> {
         self.begin_body(req)?;
         self.listener.client.identify(&mut self.cx, &req.head);
         forwarded::check_loop(self.listener, &req.head)?;
         if let Some(answer) = respond::without_route(self, req)? {
-            return Ok(answer);
+            return Ok(Outcome::Own(answer));
         }
         routing::find_host(self, &req.head)?;
-        for _ in 0..=routing::REROUTES_MAX {
-            routing::find_route(self, req)?;
-            match self.take_route(req).await? {
-                action::Outcome::Answer(res) => return Ok(res),
-                action::Outcome::Reroute(target) => routing::reroute(self, &mut req.head, &target)?,
-            }
-        }
-        Err(Error::local(Kind::TooManyReroutes, "routed again more than ten times"))
+        Ok(Outcome::Turn(Turn::First))
     }
 
-    /// Filters, action, filters.
-    async fn take_route(&mut self, req: &mut Request) -> Result<action::Outcome> {
-        let route = self.route.clone();
-        let early = match route.chain.takes_requests() {
-            true => Box::pin(route.chain.request(&mut self.cx, req)).await?,
-            false => None,
-        };
-        let outcome = match early {
-            Some(res) => action::Outcome::Answer(res),
-            None => action::answer(&route.action, self, req).await?,
-        };
-        Ok(match outcome {
-            action::Outcome::Answer(mut res) => {
-                route.chain.response(&mut self.cx, &req.head, &mut res)?;
-                action::Outcome::Answer(res)
+    /// Route until something answers. Bounded: a turn is counted, and there are ten.
+    ///
+    /// # Errors
+    /// What nobody is to see an answer to ([`respond::is_silent`]).
+    async fn run(&mut self, req: &mut Request, mut outcome: Result<Outcome>) -> Result<Response> {
+        loop {
+            match outcome::settle(self, req, outcome) {
+                Settled::Answer(res) => return Ok(res),
+                Settled::Silence(err) => return Err(err),
+                Settled::Turn(turn) => outcome = self.turn(req, turn).await,
             }
-            reroute => reroute,
-        })
+        }
+    }
+
+    /// Filters, files that are tried, action.
+    async fn turn(&mut self, req: &mut Request, turn: Turn) -> Result<Outcome> {
+        if let Some(early) = routing::follow(self, req, turn)? {
+            return Ok(early);
+        }
+        let route = self.route.clone();
+        self.fields.get_or_insert(req.head.headers.mark());
+        if route.chain.takes_requests() {
+            match Box::pin(route.chain.request(&mut self.cx, req)).await? {
+                Passed::On => {}
+                Passed::Reply(res) => return Ok(Outcome::Own(res)),
+                Passed::Turn(turn) => return routing::of_filter(self, turn),
+            }
+        }
+        if let Some(plan) = &route.try_files
+            && let Some(outcome) = action::try_files(plan, self, &mut req.head)?
+        {
+            return Ok(outcome);
+        }
+        self.target = Some(req.head.mark_target());
+        action::answer(&route.action, self, req).await
     }
 }

@@ -92,6 +92,19 @@ pub fn of_status(head: &RequestHead, status: u16) -> Response {
     Response::full(status, "text/html", page(status))
 }
 
+/// Puts the page of its status into an answer that has no body.
+pub fn give_page(head: &RequestHead, res: &mut Response) {
+    let page = match res.head.status {
+        300..=399 => Response::full(res.head.status, "text/html", page(res.head.status)),
+        status => of_status(head, status),
+    };
+    if let Some(media) = page.head.headers.get(Name::ContentType) {
+        res.head.headers.set(Name::ContentType.spelt("Content-Type"), media);
+    }
+    res.head.headers.remove(Name::ContentLength);
+    res.body = page.body;
+}
+
 /// A page for people.
 pub fn page(status: u16) -> String {
     let title = title(status);

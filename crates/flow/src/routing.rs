@@ -1,17 +1,19 @@
 //! From a request to its host and route; from a route to another one.
 
 use crate::conn::{ConnCx, LastHost};
+use crate::outcome::{Outcome, Turn};
 use crate::record::Share;
 use crate::request::Task;
-use crate::snapshot::{HostPlan, ListenerPlan};
+use crate::snapshot::{Action, HostPlan, ListenerPlan, RoutePlan};
 use crate::worker::Local;
 use bifrons_core::{Error, Kind, Result};
+use bifrons_filters::rewrite::{Program, Verdict, note_captures, path};
 use bifrons_http::h1::H1Body;
 use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::vars::host_of;
-use bifrons_http::{Body, Name, ReqCx, Request, RequestHead, Version};
+use bifrons_http::{Body, Name, ReqCx, Request, RequestHead, Response, Version};
 use bifrons_net::clock;
-use bifrons_route::{Captures, Facts};
+use bifrons_route::{Captures, Facts, PathPolicy, PathRules};
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -40,6 +42,10 @@ impl<'a> Task<'a> {
             route: listener.fallback.clone(),
             cx,
             res: None,
+            fields: None,
+            target: None,
+            handed_over: 0,
+            detour: None,
             active: None,
             destination: None,
             counted: Share::of(&conn.worker, listener.stats.requests_active),
@@ -122,13 +128,146 @@ fn look_up_host(task: &mut Task<'_>, host: &[u8]) -> Result<Arc<HostPlan>> {
     found.ok_or_else(|| Error::local(Kind::NoRoute, "no host of that name"))
 }
 
+/// Goes where the turn leads: afterwards the task has its route, or there is an answer already.
+///
+/// # Errors
+/// `TooManyReroutes`; what [`find_route`] says; `Internal` for a named route that is not there.
+pub fn follow(task: &mut Task<'_>, req: &mut Request, turn: Turn) -> Result<Option<Outcome>> {
+    match turn {
+        Turn::First => {}
+        Turn::Use(_) => count(task)?,
+        _ => start_over(task, req)?,
+    }
+    let missing = || Error::local(Kind::NoRoute, "no host of that name");
+    let host = task.host.clone().ok_or_else(missing)?;
+    match turn {
+        Turn::Named(name) | Turn::Use(name) => {
+            take_named(task, &host, &name)?;
+            limit_body(task, &req.body)?;
+            return Ok(None);
+        }
+        Turn::Path { path, query } => {
+            path::set(&mut task.cx, &mut req.head, path, query.as_deref());
+            task.cx.is_final = false;
+        }
+        Turn::Table => {
+            find_route(task, req, &host)?;
+            return Ok(None);
+        }
+        Turn::First => {}
+    }
+    if let Some(program) = &host.rewrite
+        && let Some(answer) = rewrite(task, req, &host, program)?
+    {
+        return Ok(Some(Outcome::Own(answer)));
+    }
+    find_route(task, req, &host)?;
+    Ok(None)
+}
+
+/// The host's own rewriting, before a route is looked for.
+fn rewrite(
+    task: &mut Task<'_>,
+    req: &mut Request,
+    host: &HostPlan,
+    program: &Program,
+) -> Result<Option<Response>> {
+    task.route = host.fallback.clone();
+    task.cx.document = host.document.clone();
+    settle_path(&mut task.cx, &mut req.head, &host.path)?;
+    know_local(task);
+    match program.run(&mut task.cx, &mut req.head) {
+        Verdict::Reply(res, _) => Ok(Some(*res)),
+        // The path is what it is now; a host hands over to no other route.
+        Verdict::Next | Verdict::Route | Verdict::Use(_) => Ok(None),
+    }
+}
+
+/// Counts how often a route has handed over to another, in this turn.
+fn count(task: &mut Task<'_>) -> Result<()> {
+    task.handed_over += 1;
+    match task.handed_over > REROUTES_MAX {
+        true => Err(Error::local(Kind::TooManyReroutes, "handed over more than ten times")),
+        false => Ok(()),
+    }
+}
+
+/// Counts the turn, and undoes what the route before has changed of the request.
+fn start_over(task: &mut Task<'_>, req: &mut Request) -> Result<()> {
+    task.cx.reroutes += 1;
+    if task.cx.reroutes > REROUTES_MAX {
+        let uri = String::from_utf8_lossy(req.head.original_target()).into_owned();
+        tracing::error!(uri, route = &*task.route.name, "rewrite or internal redirection cycle");
+        return Err(Error::local(Kind::TooManyReroutes, "routed again more than ten times"));
+    }
+    task.handed_over = 0;
+    if let Some(fields) = task.fields.take() {
+        req.head.headers.restore(fields);
+    }
+    if let Some(target) = task.target.take() {
+        req.head.back_to(target);
+    }
+    if matches!(req.body, Body::Spent) {
+        // It went to an endpoint, and nothing says that there is one.
+        req.body = Body::Empty;
+        for name in [Name::ContentLength, Name::TransferEncoding, Name::Expect, Name::Trailer] {
+            req.head.headers.remove(name);
+        }
+    }
+    task.active = None;
+    task.cx.is_internal = true;
+    (task.cx.document_root, task.cx.filename, task.cx.cluster) = (None, None, None);
+    Ok(())
+}
+
+/// Where a filter sends the request.
+///
+/// # Errors
+/// `Internal` for a named route that is not there.
+pub fn of_filter(task: &mut Task<'_>, turn: bifrons_filters::Turn) -> Result<Outcome> {
+    match turn {
+        bifrons_filters::Turn::Route => Ok(Outcome::Turn(Turn::Table)),
+        bifrons_filters::Turn::Use(name) => Ok(Outcome::Turn(Turn::Use(name))),
+        bifrons_filters::Turn::Reply(name, res) => {
+            if let Some(host) = task.host.clone() {
+                take_named(task, &host, &name)?;
+            }
+            Ok(Outcome::Own(*res))
+        }
+    }
+}
+
+fn take_named(task: &mut Task<'_>, host: &HostPlan, name: &str) -> Result<()> {
+    let route = host.named.get(name).cloned();
+    let missing = || {
+        tracing::error!(name, "there is no such named route");
+        Error::local(Kind::Internal, "there is no route of that name")
+    };
+    take(task, route.ok_or_else(missing)?);
+    Ok(())
+}
+
+/// The route is this one from now on.
+fn take(task: &mut Task<'_>, route: Arc<RoutePlan>) {
+    task.cx.route = Some(route.name.clone());
+    if route.document.is_some() || task.cx.document.is_some() {
+        task.cx.document = route.document.clone();
+    }
+    task.route = route;
+}
+
+/// Asks the kernel for our end's address, which a template may want.
+pub fn know_local(task: &Task<'_>) {
+    task.cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
+}
+
 /// The route that fits best.
 ///
 /// # Errors
 /// `NoRoute`; `Malformed` for a path that can't be normalised; `BodyTooLarge` for a length beyond the
-/// route's; `Internal` for a search that took too long.
-pub fn find_route(task: &mut Task<'_>, req: &mut Request) -> Result<()> {
-    let Some(host) = task.host.clone() else { return Ok(()) };
+/// route's; `NotFound` for an internal route that was asked for from outside; `Internal` for a search that
+/// took too long.
+fn find_route(task: &mut Task<'_>, req: &mut Request, host: &HostPlan) -> Result<()> {
     let head = &mut req.head;
     settle_path(&mut task.cx, head, &host.path)?;
     let route = CAPTURES.with_borrow_mut(|(_, captures)| {
@@ -141,13 +280,25 @@ pub fn find_route(task: &mut Task<'_>, req: &mut Request) -> Result<()> {
         search_ended(captures)?;
         Ok::<_, Error>(route)
     })?;
-    task.route = route.ok_or_else(|| Error::local(Kind::NoRoute, "no route fits"))?;
-    task.cx.route = Some(task.route.name.clone());
+    let fallback = || match host.fallback.action {
+        Action::None => Err(Error::local(Kind::NoRoute, "no route fits")),
+        _ => Ok(host.fallback.clone()),
+    };
+    let route = route.map_or_else(fallback, Ok)?;
+    let is_hidden = route.internal && !task.cx.is_internal;
+    take(task, route);
+    if is_hidden {
+        return Err(Error::downstream(Kind::NotFound, "the route is internal"));
+    }
     limit_body(task, &req.body)
 }
 
 /// The route's limit on the body, against the announced length at once.
 fn limit_body(task: &Task<'_>, body: &Body) -> Result<()> {
+    // What leads to an error page was refused already, or let in.
+    if task.detour.is_some() {
+        return Ok(());
+    }
     let max = task.route.body_max;
     let http = &task.conn.http;
     if http.body_open() {
@@ -161,7 +312,11 @@ fn limit_body(task: &Task<'_>, body: &Body) -> Result<()> {
 }
 
 /// One spelling of the path, for matching and for forwarding.
-fn settle_path(cx: &mut ReqCx, head: &mut RequestHead, rules: &bifrons_route::PathRules) -> Result<()> {
+fn settle_path(cx: &mut ReqCx, head: &mut RequestHead, rules: &PathRules) -> Result<()> {
+    if cx.is_settled {
+        return Ok(());
+    }
+    cx.is_decoded = rules.policy == PathPolicy::Nginx;
     let path = head.path();
     let normal = bifrons_route::normalize(rules, path)
         .map_err(|err| Error::downstream(Kind::Malformed, err.to_string()))?;
@@ -181,19 +336,6 @@ fn settle_path(cx: &mut ReqCx, head: &mut RequestHead, rules: &bifrons_route::Pa
     Ok(())
 }
 
-/// Routes the request again with another path and query.
-///
-/// # Errors
-/// `Internal` where the target does not begin with `/`.
-pub fn reroute(task: &mut Task<'_>, head: &mut RequestHead, target: &[u8]) -> Result<()> {
-    if !target.starts_with(b"/") {
-        return Err(Error::local(Kind::Internal, "a reroute must begin with \"/\""));
-    }
-    task.cx.reroutes += 1;
-    head.set_target(target);
-    Ok(())
-}
-
 /// A search that was given up decides nothing.
 fn search_ended(captures: &Captures) -> Result<()> {
     match captures.failed() {
@@ -203,20 +345,6 @@ fn search_ended(captures: &Captures) -> Result<()> {
             Err(err)
         }
         false => Ok(()),
-    }
-}
-
-fn note_captures(cx: &mut ReqCx, captures: &Captures, subject: &[u8]) {
-    if captures.is_empty() {
-        return;
-    }
-    cx.captures.clear();
-    for number in 1..captures.len() {
-        cx.captures.push(captures.bytes(number, subject).unwrap_or_default().to_vec());
-    }
-    for (name, number) in captures.names() {
-        let value = captures.bytes(number, subject).unwrap_or_default().to_vec();
-        cx.variables.push((name.into(), value));
     }
 }
 

@@ -9,13 +9,17 @@ use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Balance, SharedEndpoints};
 use bifrons_config::Template;
 use bifrons_core::Limits;
+use bifrons_files::Types;
 use bifrons_filters::Chain;
 use bifrons_filters::edits::Edits;
+use bifrons_filters::rewrite::Program;
 use bifrons_http::h1::Pace;
 use bifrons_http::h1::conn::HeadPace;
 use bifrons_http::pool::Keep;
-use bifrons_http::{FieldName, Version};
-use bifrons_model::{Builtin, ClientAbort, Config, ConnectionFields, ForwardedField, Resolver};
+use bifrons_http::{DocumentRoot, FieldName, Version};
+use bifrons_model::{
+    Builtin, ClientAbort, Config, ConnectionFields, ErrorPage, ForwardedField, OwnRedirects, Resolver,
+};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
 use bifrons_route::{HostTable, PathRules, RouteTable};
@@ -136,9 +140,15 @@ pub struct HostPlan {
     pub path: PathRules,
     /// How the client's address is found, where that is not as the listener says.
     pub client: Option<ClientRules>,
+    /// What is done before a route is looked for.
+    pub rewrite: Option<Box<Program>>,
+    /// Where its files lie, before a route is found.
+    pub document: Option<Arc<DocumentRoot>>,
     /// Its routes.
     pub routes: RouteTable<Arc<RoutePlan>>,
-    /// The route of requests for which there is none: only its log and metrics are used.
+    /// Routes that no path leads to, by name without `@`.
+    pub named: HashMap<Box<str>, Arc<RoutePlan>>,
+    /// The route of requests for which there is none. Without action only its log and metrics are used.
     pub fallback: Arc<RoutePlan>,
 }
 
@@ -160,6 +170,73 @@ pub struct RoutePlan {
     pub no_chunks: bool,
     /// What is written down about its requests.
     pub record: crate::record::RecordPlan,
+    /// Whether only requests that were routed again or rewritten get here.
+    pub internal: bool,
+    /// Files that are looked for before the action.
+    pub try_files: Option<Box<TryFilesPlan>>,
+    /// Where its files lie.
+    pub document: Option<Arc<DocumentRoot>>,
+    /// What takes the place of errors.
+    pub errors: Option<Arc<ErrorPages>>,
+    /// How redirects of our own are written.
+    pub redirects: OwnRedirects,
+    /// Media types of texts of our own.
+    pub media: Option<Arc<Types>>,
+}
+
+impl RoutePlan {
+    /// One that only says what is written down.
+    pub fn of_record(record: crate::record::RecordPlan, body_max: u64) -> Self {
+        Self {
+            name: "".into(),
+            chain: Chain::default(),
+            action: Action::None,
+            body_max,
+            bandwidth: None,
+            server: None,
+            no_chunks: false,
+            record,
+            internal: false,
+            try_files: None,
+            document: None,
+            errors: None,
+            redirects: OwnRedirects::default(),
+            media: None,
+        }
+    }
+}
+
+/// Files that are looked for before the action.
+pub struct TryFilesPlan {
+    /// Paths, in order; of one that means a directory the `/` at its end is cut off.
+    pub files: Box<[(Template, Wanted)]>,
+    /// What comes when none is there.
+    pub otherwise: Otherwise,
+}
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Anything but a directory.
+    File,
+    /// A directory.
+    Directory,
+}
+
+/// What comes when no file is there.
+pub enum Otherwise {
+    /// That status.
+    Status(u16),
+    /// That path, or `@name`.
+    Target(Template),
+}
+
+/// What takes the place of errors.
+pub struct ErrorPages {
+    /// The pages; the first that names a status is taken.
+    pub pages: Vec<ErrorPage>,
+    /// Whether errors on the way to one lead to another.
+    pub recursive: bool,
 }
 
 /// What a route does.
@@ -190,20 +267,20 @@ pub enum Action {
     Files(Box<FilesPlan>),
     /// Answers itself.
     Builtin(Builtin),
-    /// Routes again with this path and query.
+    /// Routes again with this path and query, or as `@name`.
     Reroute(Template),
 }
 
 /// A directory, ready to serve.
 pub struct FilesPlan {
     /// Where files lie.
-    pub dir: Template,
-    /// Bytes of the matched prefix that the directory stands for (`alias`); 0 for `root`.
-    pub strip: usize,
+    pub document: Arc<DocumentRoot>,
     /// What of file names may be reached over links although links are restricted.
     pub trusted: Option<Template>,
     /// The rest.
     pub files: bifrons_files::Files,
+    /// Index files whose paths are routed again; empty where that is not asked for.
+    pub reroute_index: Box<[String]>,
 }
 
 /// How a route talks to its cluster.
@@ -234,6 +311,10 @@ pub struct ProxyPlan {
     pub connection: Option<ConnectionFields>,
     /// When the client goes away.
     pub client_abort: ClientAbort,
+    /// Whether error pages take the place of its answers.
+    pub intercept_errors: bool,
+    /// Whether its answers may route the request again.
+    pub accel_redirect: bool,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long the endpoint may take no bytes.

@@ -1,6 +1,7 @@
 //! What is known about a request besides its messages: filled in on the way, read by filters,
 //! templates, metrics and the access log.
 
+use crate::document::DocumentRoot;
 use crate::h1::Conn;
 use crate::spool::TempFile;
 use crate::vars::Computed;
@@ -93,6 +94,14 @@ pub struct ReqCx {
     pub head_bytes: u64,
     /// The normalised path where it differs from the one in the target.
     pub path: Option<Vec<u8>>,
+    /// Whether `path` is decoded, as nginx's `$uri` is.
+    pub is_decoded: bool,
+    /// Whether the path was made here and is not normalised again.
+    pub is_settled: bool,
+    /// Whether a rewrite has had the last word on the path: what replaces the matched part leaves it alone.
+    pub is_final: bool,
+    /// Whether it got here by routing again or rewriting, and may take `internal` routes.
+    pub is_internal: bool,
     /// Name of the host that matched: its first name.
     pub server_name: Option<Arc<str>>,
     /// Name of the route that matched.
@@ -101,7 +110,9 @@ pub struct ReqCx {
     pub cluster: Option<Arc<str>>,
     /// The host of a route's URL with variables.
     pub proxy_host: Option<Box<str>>,
-    /// Directory of a static route.
+    /// Where the route's files lie.
+    pub document: Option<Arc<DocumentRoot>>,
+    /// The directory of a static route, as it answered.
     pub document_root: Option<Vec<u8>>,
     /// The file a static route found.
     pub filename: Option<Vec<u8>>,
@@ -158,10 +169,15 @@ impl ReqCx {
             started_at: OnceCell::new(),
             head_bytes: 0,
             path: None,
+            is_decoded: false,
+            is_settled: false,
+            is_final: false,
+            is_internal: false,
             server_name: None,
             route: None,
             cluster: None,
             proxy_host: None,
+            document: None,
             document_root: None,
             filename: None,
             captures: SmallVec::new(),
@@ -201,6 +217,14 @@ impl ReqCx {
             }
             id
         })
+    }
+
+    /// Gives a variable that the configuration declares its value.
+    pub fn set_variable(&mut self, name: &str, value: Vec<u8>) {
+        match self.variables.iter_mut().rev().find(|(known, _)| &**known == name) {
+            Some((_, old)) => *old = value,
+            None => self.variables.push((name.into(), value)),
+        }
     }
 
     /// Notes a named group that matched while a variable was computed; it is a variable from then on.

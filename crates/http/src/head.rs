@@ -66,11 +66,17 @@ impl Method {
     }
 }
 
+/// A target that a head has had.
+#[derive(Clone, Debug)]
+pub struct TargetMark(Range<u32>);
+
 /// A request's head. Ranges point into the headers' buffer, so that a head is one allocation.
 #[derive(Clone, Debug)]
 pub struct RequestHead {
     pub(crate) method: Method,
     pub(crate) method_range: Range<u32>,
+    /// The method as the client sent it.
+    pub(crate) original_method: Range<u32>,
     pub(crate) target_range: Range<u32>,
     pub(crate) original_target: Range<u32>,
     /// Host and optional port as the client named it: of an absolute target, else of `Host`.
@@ -94,6 +100,7 @@ impl RequestHead {
         let authority = stash(&mut headers, authority);
         Self {
             method: Method::of(method.as_bytes()),
+            original_method: method_range.clone(),
             method_range,
             original_target: target_range.clone(),
             target_range,
@@ -167,6 +174,16 @@ impl RequestHead {
         self.target_range = stash(&mut self.headers, &escaped);
     }
 
+    /// The target as it is now, to come back to.
+    pub fn mark_target(&self) -> TargetMark {
+        TargetMark(self.target_range.clone())
+    }
+
+    /// Goes back to the target that was marked.
+    pub fn back_to(&mut self, mark: TargetMark) {
+        self.target_range = mark.0;
+    }
+
     /// The path of the target, as it stands there.
     pub fn path(&self) -> &[u8] {
         let target = self.target();
@@ -190,7 +207,7 @@ impl RequestHead {
 
     /// The request line as it came, for the log: method, target as sent, version.
     pub fn line(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.method_text());
+        out.extend_from_slice(self.text(&self.original_method));
         out.push(b' ');
         out.extend_from_slice(self.original_target());
         out.push(b' ');
@@ -224,6 +241,12 @@ impl ResponseHead {
     /// A response of our own making, without fields.
     pub fn new(status: u16) -> Self {
         Self { status, reason: 0..0, headers: Headers::new(), version: Version::Http11 }
+    }
+
+    /// Another status, with its usual reason phrase.
+    pub fn set_status(&mut self, status: u16) {
+        self.status = status;
+        self.reason = 0..0;
     }
 
     /// The upstream's reason phrase; the usual one where it sent none.

@@ -330,6 +330,22 @@ impl Headers {
         found
     }
 
+    /// How many fields there are, also removed ones; to come back to.
+    pub fn mark(&self) -> usize {
+        self.list().entries.len()
+    }
+
+    /// Undoes all changes since there were so many fields: what was added goes, what was removed comes back.
+    pub fn restore(&mut self, mark: usize) {
+        let List { entries, index, .. } = self.list_mut();
+        entries.truncate(mark);
+        *index = Index::NONE;
+        for (at, entry) in entries.iter_mut().enumerate() {
+            entry.flags &= !REMOVED;
+            index.enter(Name::from_id(entry.id), at);
+        }
+    }
+
     /// Removes every field that `drop` names.
     pub fn remove_where(&mut self, mut drop: impl FnMut(Name, &[u8]) -> bool) {
         let List { bytes, entries, .. } = self.list_mut();
@@ -355,7 +371,8 @@ impl Headers {
     }
 
     /// Gives each value of the field, in order, to `new`; one for which it says something else is replaced in
-    /// its place. What was received stays readable as the original.
+    /// its place. What was received stays readable as the original. For answers: [`Headers::restore`] knows
+    /// additions at the end only.
     pub fn replace_each<'k>(
         &mut self,
         key: impl Into<Key<'k>>,

@@ -5,6 +5,7 @@ pub mod base64;
 pub mod buffers;
 pub mod cx;
 pub mod date;
+pub mod document;
 pub mod h1;
 pub mod head;
 pub mod headers;
@@ -20,7 +21,8 @@ mod testing;
 pub mod vars;
 
 pub use cx::{Attempt, ConnFacts, ReqCx};
-pub use head::{Method, RequestHead, ResponseHead, Version};
+pub use document::{DocumentRoot, Strip};
+pub use head::{Method, RequestHead, ResponseHead, TargetMark, Version};
 pub use headers::Headers;
 pub use message::{Body, FileBody, Request, Response, Transform};
 pub use name::{FieldName, Name};

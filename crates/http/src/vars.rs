@@ -103,8 +103,14 @@ impl Scope<'_> {
             Var::ProxyHost => return some(proxy_host(cx).map(str::as_bytes), out),
             Var::ProxyPort => return some(proxy_host(cx).map(proxy_port), out),
             Var::ProxyAddXForwardedFor => self.add_forwarded_for(out),
-            Var::DocumentRoot | Var::RealpathRoot => return some(cx.document_root.as_deref(), out),
-            Var::RequestFilename => return some(cx.filename.as_deref(), out),
+            Var::DocumentRoot | Var::RealpathRoot => match (&cx.document_root, &cx.document) {
+                (None, Some(document)) => document.dir(self, out),
+                (root, _) => return some(root.as_deref(), out),
+            },
+            Var::RequestFilename => match (&cx.filename, &cx.document) {
+                (None, Some(document)) => document.filename(self, out),
+                (name, _) => return some(name.as_deref(), out),
+            },
             Var::Capture(at) => return some(cx.captures.get(usize::from(*at) - 1).map(Vec::as_slice), out),
             Var::User(name) => return self.declared(name, out),
             Var::RequestBody => return some(cx.body.as_deref(), out),

@@ -41,6 +41,8 @@ pub struct StaticFiles {
     pub links_trusted: Option<Template>,
     /// Open files, directories and errors that each worker keeps.
     pub cache: Option<FileCache>,
+    /// Whether a directory's index file is routed again under its own path.
+    pub reroute_index: bool,
 }
 
 /// 200, as Apache's `MaxRanges`.
@@ -64,6 +66,7 @@ impl Default for StaticFiles {
             links: FileLinks::default(),
             links_trusted: None,
             cache: None,
+            reroute_index: false,
         }
     }
 }
@@ -124,6 +127,10 @@ struct StaticFilesMap {
     /// keeps the contents of small files and asks the system with each request whether they are the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cache: Option<FileCache>,
+    /// Whether a directory's index file is routed again under its own path, so that the route of that path
+    /// answers. An index that begins with `/` is a path that is routed without a look.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    reroute_index: bool,
 }
 
 fn index_html() -> OneOrMany<String> {
@@ -144,7 +151,7 @@ fn is_ranges_max(max: &u32) -> bool {
 
 same_fields!(StaticFiles, StaticFilesMap, {
     root, alias, index, browse, types, only_types, default_type, precompressed, negotiation, etag,
-    if_modified_since, ranges_max, links, links_trusted, cache,
+    if_modified_since, ranges_max, links, links_trusted, cache, reroute_index,
 });
 
 string_or_map!(

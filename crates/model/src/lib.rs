@@ -7,6 +7,7 @@ mod declared;
 pub mod files;
 pub mod health_check;
 pub mod host;
+pub mod internal;
 pub mod listener;
 pub mod route;
 mod schema;
@@ -24,6 +25,7 @@ pub use files::{
 };
 pub use health_check::{Expect, ExpectField, HealthCheck, StatusRule};
 pub use host::Host;
+pub use internal::{ErrorPage, MediaTypes, OwnRedirects, PageStatus, TryFiles};
 pub use listener::{
     ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, NameRule, ServerField, Timeouts,
 };

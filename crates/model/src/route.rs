@@ -3,6 +3,7 @@
 use crate::buffering::{AccelField, Bandwidth, RequestBuffering, ResponseBuffering, SentRequest};
 use crate::cluster::{Retry, UpstreamTimeouts};
 use crate::files::{Builtin, StaticFiles};
+use crate::internal::{ErrorPage, MediaTypes, OwnRedirects, TryFiles};
 use crate::listener::ServerField;
 use crate::shorthand::{same_fields, string_or_map};
 use bifrons_config::units::Size;
@@ -47,9 +48,37 @@ pub struct Route {
     /// `status` (counts of connections and requests, in the form of nginx's `stub_status`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub builtin: Option<At<Builtin>>,
-    /// Action: route again with this path and query, at most ten times.
+    /// Action: route again with this path and query, or as the named route `@name`; at most ten times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reroute: Option<At<Template>>,
+    /// Whether clients can't ask for it: only requests that were routed again or rewritten get here, others
+    /// find nothing (404).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub internal: bool,
+    /// Files that are looked for before the action.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub try_files: Option<At<TryFiles>>,
+    /// Directory of `try_files`, `$document_root` and `$request_filename`; that of `static` where nothing is
+    /// said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root: Option<Template>,
+    /// As `root`, but it takes the place of the matched path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<Template>,
+    /// Pages in place of errors; the host's where nothing is said, `[]` for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_pages: Option<Vec<ErrorPage>>,
+    /// Whether errors that come up on the way to an error page lead to another one; as the host where
+    /// nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recursive_error_pages: Option<bool>,
+    /// How redirects of our own that name no host are written; as the host where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_redirects: Option<OwnRedirects>,
+    /// Media types of texts that filters and `respond` answer with and say nothing of; `text/plain;
+    /// charset=utf-8` where nothing is said here either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_types: Option<MediaTypes>,
     /// Bytes of a body; the host's limit where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_body: Option<Size>,
@@ -115,6 +144,10 @@ pub struct Proxy {
     pub trailers: bool,
     /// Bytes of an answer's head; the cluster's where nothing is said.
     pub max_head: Option<Size>,
+    /// Whether error pages take the place of answers from status 300 on.
+    pub intercept_errors: bool,
+    /// Whether an answer's `X-Accel-Redirect` leads the request to another route.
+    pub accel_redirect: bool,
     /// The cluster's where nothing is said.
     pub timeouts: Option<UpstreamTimeouts>,
     /// The cluster's where nothing is said.
@@ -144,6 +177,8 @@ impl Proxy {
             accel: Vec::new(),
             trailers: true,
             max_head: None,
+            intercept_errors: false,
+            accel_redirect: false,
             timeouts: None,
             retry: None,
         }
@@ -215,6 +250,13 @@ struct ProxyMap {
     /// Bytes of an answer's head; the cluster's where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_head: Option<Size>,
+    /// Whether error pages take the place of answers from status 300 on for which there is one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    intercept_errors: bool,
+    /// Whether an answer's `X-Accel-Redirect` leads the request to another route of this host: a path, which
+    /// may be `internal`, or `@name`. For endpoints that are trusted with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    accel_redirect: bool,
     /// The cluster's where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeouts: Option<UpstreamTimeouts>,
@@ -229,8 +271,8 @@ fn yes() -> bool {
 
 same_fields!(Proxy, ProxyMap, {
     cluster, url, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade, connection, bind,
-    expect_continue, client_abort, request, request_buffering, response_buffering, accel, trailers, max_head, timeouts,
-    retry
+    expect_continue, client_abort, request, request_buffering, response_buffering, accel, trailers, max_head,
+    intercept_errors, accel_redirect, timeouts, retry
 });
 
 string_or_map!(
@@ -412,7 +454,7 @@ struct RespondMap {
     /// The status, 200 to 599; 444 closes the connection without an answer, as in nginx.
     #[serde(default = "ok")]
     status: u16,
-    /// The body.
+    /// The body; from status 300 on the page of the status where nothing is said.
     #[serde(default, skip_serializing_if = "Template::is_empty")]
     body: Template,
     /// The media type; `text/plain; charset=utf-8` for a body where nothing is said.

@@ -6,6 +6,7 @@ use crate::directive::{Args, Contexts, Spec, Status};
 use crate::directives;
 use crate::directives::core::Main;
 use crate::directives::http::Http;
+use crate::directives::rewrite;
 use crate::directives::server::Server;
 use crate::directives::upstream::Upstream;
 use crate::directives::variables;
@@ -24,6 +25,8 @@ pub(crate) struct Ctx {
     pub(crate) notes: Notes,
     /// Variables that the configuration declares, without `$`.
     pub(crate) declared: HashSet<String>,
+    /// Whether it names the directory or the file of requests.
+    pub(crate) names_files: bool,
     pub(crate) main: Main,
     pub(crate) http: Http,
     /// The `upstream` block that is being read.
@@ -42,6 +45,7 @@ impl Ctx {
             defaults,
             notes,
             declared,
+            names_files: false,
             main: Main::default(),
             http: Http::default(),
             upstream: Upstream::default(),
@@ -144,7 +148,7 @@ impl Ctx {
     /// Whether arguments and block are as declared.
     fn fits(&mut self, directive: &Directive, spec: &Spec) -> bool {
         let name = spec.name;
-        let wants_block = matches!(spec.args, Args::Block(..));
+        let wants_block = matches!(spec.args, Args::Block(..) | Args::BlockAtLeast(_));
         let message = match &directive.block {
             None if wants_block => format!("directive \"{name}\" has no opening \"{{\""),
             Some(_) if !wants_block && spec.args != Args::Any => {
@@ -284,10 +288,15 @@ fn missing_semicolon(directive: &Directive) -> Option<String> {
     Some(format!("is a \";\" missing before \"{}\" in line {}?", next.text, line(next)))
 }
 
-/// The variables that a tree declares by named groups of regular expressions, without `$`.
+/// The variables that a tree declares by `set` and by named groups of regular expressions, without `$`.
 pub(crate) fn declared(block: &[Directive], names: &mut HashSet<String>) {
     for directive in block {
         names.extend(variables::defines(directive).map(str::to_ascii_lowercase));
+        if directive.name.text == "set"
+            && let Some(name) = rewrite::variable(directive.text(0))
+        {
+            names.insert(name.to_ascii_lowercase());
+        }
         for word in std::iter::once(&directive.name).chain(&directive.args) {
             // `(?<name>…)`, `(?P<name>…)`, `(?'name'…)`; `(?<=` and `(?<!` look behind.
             for (at, _) in word.text.match_indices("(?") {
@@ -301,6 +310,15 @@ pub(crate) fn declared(block: &[Directive], names: &mut HashSet<String>) {
         }
         declared(directive.block.as_deref().unwrap_or_default(), names);
     }
+}
+
+/// Whether a tree names a variable that follows from the directory of a location.
+pub(crate) fn names_files(block: &[Directive]) -> bool {
+    const NAMES: [&str; 3] = ["document_root", "realpath_root", "request_filename"];
+    let named = |word: &Word| NAMES.iter().any(|name| word.text.contains(name));
+    block.iter().any(|directive| {
+        directive.args.iter().any(named) || names_files(directive.block.as_deref().unwrap_or_default())
+    })
 }
 
 /// What is wrong and how to mend it, of a message that may have both.

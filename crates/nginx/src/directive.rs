@@ -22,10 +22,12 @@ impl Contexts {
     pub const SERVER: Self = Self(1 << 4);
     /// `location … { }`
     pub const LOCATION: Self = Self(1 << 5);
-    /// `if (…) { }` in a server or location.
+    /// `if (…) { }` in a location.
     pub const IF: Self = Self(1 << 6);
     /// `limit_except … { }`
     pub const LIMIT_EXCEPT: Self = Self(1 << 7);
+    /// `if (…) { }` in a server.
+    pub const SERVER_IF: Self = Self(1 << 8);
     /// Settings that are inherited all the way down.
     pub const LEVELS: Self = Self::HTTP.or(Self::SERVER).or(Self::LOCATION);
     /// Settings of whole servers.
@@ -33,14 +35,15 @@ impl Contexts {
     /// Everywhere.
     pub const ANY: Self = Self(u16::MAX);
 
-    const NAMES: [(Self, &str); 8] = [
+    const NAMES: [(Self, &str); 9] = [
         (Self::MAIN, "main"),
         (Self::EVENTS, "events"),
         (Self::HTTP, "http"),
         (Self::UPSTREAM, "upstream"),
         (Self::SERVER, "server"),
         (Self::LOCATION, "location"),
-        (Self::IF, "if"),
+        (Self::IF, "if in a location"),
+        (Self::SERVER_IF, "if in a server"),
         (Self::LIMIT_EXCEPT, "limit_except"),
     ];
 
@@ -79,6 +82,8 @@ pub enum Args {
     AtLeast(usize),
     /// At least and at most so many, and a block.
     Block(usize, usize),
+    /// At least so many, and a block.
+    BlockAtLeast(usize),
     /// Any number, with or without a block: what is known by name only.
     Any,
 }
@@ -90,7 +95,7 @@ impl Args {
             Self::Flag => count == 1,
             Self::Exact(number) => count == number,
             Self::Range(least, most) | Self::Block(least, most) => (least..=most).contains(&count),
-            Self::AtLeast(least) => count >= least,
+            Self::AtLeast(least) | Self::BlockAtLeast(least) => count >= least,
             Self::Any => true,
         }
     }
@@ -107,6 +112,7 @@ impl fmt::Display for Args {
             Self::Block(0, 0) => f.write_str("a block"),
             Self::Block(least, most) if least == most => write!(f, "{least} and a block"),
             Self::Block(least, most) => write!(f, "{least} to {most} and a block"),
+            Self::BlockAtLeast(least) => write!(f, "{least} or more and a block"),
             Self::Any => f.write_str("any"),
         }
     }

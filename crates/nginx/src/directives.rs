@@ -15,6 +15,7 @@ pub(crate) mod files;
 pub(crate) mod headers;
 pub(crate) mod health;
 pub(crate) mod http;
+pub(crate) mod internal;
 pub(crate) mod later;
 pub(crate) mod later_cgi;
 pub(crate) mod location;
@@ -24,6 +25,7 @@ pub(crate) mod proxy_answers;
 pub(crate) mod proxy_pass;
 pub(crate) mod realip;
 pub(crate) mod resolver;
+pub(crate) mod rewrite;
 pub(crate) mod server;
 pub(crate) mod static_files;
 pub(crate) mod sticky;
@@ -41,6 +43,8 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Servers", http::DIRECTIVES),
     ("Servers", server::DIRECTIVES),
     ("Locations", location::DIRECTIVES),
+    ("Rewriting", rewrite::DIRECTIVES),
+    ("From one location to another", internal::DIRECTIVES),
     ("Connections of clients", connection::DIRECTIVES),
     ("Real address of the client", realip::DIRECTIVES),
     ("Access", access::DIRECTIVES),

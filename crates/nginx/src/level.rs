@@ -7,15 +7,18 @@ use crate::directives::expires::ExpiresSettings;
 use crate::directives::files::FileSettings;
 use crate::directives::headers::HeaderSettings;
 use crate::directives::health::Check;
-use crate::directives::location::{Key, Location, Matcher, Return};
+use crate::directives::internal::InternalSettings;
+use crate::directives::location::{Key, Location, Matcher};
 use crate::directives::log::LogSettings;
 use crate::directives::proxy::ProxySettings;
 use crate::directives::proxy_answers::AnswerSettings;
 use crate::directives::proxy_pass::ProxyPass;
 use crate::directives::realip::RealIpSettings;
 use crate::directives::resolver::ResolverSettings;
+use crate::directives::rewrite::Rule;
 use crate::directives::static_files::StaticSettings;
-use bifrons_model::{Builtin, ServerField};
+use bifrons_config::At;
+use bifrons_model::{Builtin, ServerField, TryFiles};
 use std::collections::HashSet;
 
 /// The settings of one block.
@@ -27,6 +30,7 @@ pub(crate) struct Level {
     pub(crate) expires: ExpiresSettings,
     pub(crate) files: FileSettings,
     pub(crate) headers: HeaderSettings,
+    pub(crate) internal: InternalSettings,
     pub(crate) log: LogSettings,
     pub(crate) proxy: ProxySettings,
     pub(crate) answers: AnswerSettings,
@@ -41,8 +45,12 @@ pub(crate) struct Level {
     pub(crate) taken: HashSet<Key>,
     /// The blocks within.
     pub(crate) locations: Vec<Location>,
-    /// The first `return`.
-    pub(crate) answer: Option<Return>,
+    /// `set`, `if`, `rewrite`, `return`, `break`, in their order.
+    pub(crate) rules: Vec<Rule>,
+    /// `try_files`.
+    pub(crate) try_files: Option<At<TryFiles>>,
+    /// `internal`.
+    pub(crate) is_internal: bool,
     /// `empty_gif` or `stub_status`.
     pub(crate) builtin: Option<Builtin>,
     /// `limit_except`.
@@ -72,6 +80,7 @@ impl Level {
         self.expires.inherit(&outer.expires);
         self.files.inherit(&outer.files);
         self.headers.inherit(&outer.headers);
+        self.internal.inherit(&outer.internal);
         self.log.inherit(&outer.log);
         self.proxy.inherit(&outer.proxy);
         self.answers.inherit(&outer.answers);

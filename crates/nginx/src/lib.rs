@@ -164,6 +164,7 @@ pub fn parse(source: Arc<Source>, defaults: &Defaults) -> Result<Loaded, Problem
     let mut declared = HashSet::new();
     context::declared(&tree, &mut declared);
     let mut cx = Ctx::new(defaults.clone(), notes, declared);
+    cx.names_files = context::names_files(&tree);
     cx.run(&tree);
     cx.demand_events();
     let config = translate::translate(&mut cx);

@@ -4,8 +4,10 @@ mod clusters;
 mod hosts;
 mod listeners;
 mod routes;
+mod rules;
 
 use crate::context::Ctx;
+use crate::directives::rewrite::Rule;
 use crate::level::Level;
 use bifrons_model::Config;
 use clusters::Clusters;
@@ -47,4 +49,14 @@ fn inherit_down(level: &mut Level) {
         }
     }
     level.locations = locations;
+    let mut rules = std::mem::take(&mut level.rules);
+    for rule in &mut rules {
+        let Rule::If(block) = rule else { continue };
+        block.level.inherit(level);
+        // An `if` block answers as its location does, unless it says otherwise.
+        if block.level.pass.is_none() {
+            block.level.pass.clone_from(&level.pass);
+        }
+    }
+    level.rules = rules;
 }

@@ -55,6 +55,28 @@ fn cookies_and_hidden_fields() {
     assert!(two.field("Date").unwrap().contains("1970"), "the server's");
 }
 
+#[test]
+fn a_field_that_is_ignored_can_be_passed_on() {
+    let origin = Origin::answering(
+        "HTTP/1.1 200 OK\r\nX-Accel-Buffering: no\r\nX-Accel-Charset: utf-8\r\nContent-Length: 0\r\n\r\n",
+    );
+    let proxy = locations(
+        &origin,
+        "location / { proxy_pass http://@app@; }\n\
+         location /hidden/ { proxy_pass http://@app@; proxy_ignore_headers X-Accel-Buffering; }\n\
+         location /passed/ { proxy_pass http://@app@; proxy_ignore_headers X-Accel-Buffering;\n\
+            proxy_pass_header X-Accel-Buffering; }",
+    );
+    for (path, want) in [("/", None), ("/hidden/", None), ("/passed/", Some("no"))] {
+        let answer = proxy.client().get(path);
+        assert_eq!(
+            (answer.field("X-Accel-Buffering"), answer.field("X-Accel-Charset")),
+            (want, None),
+            "{path}"
+        );
+    }
+}
+
 const UPGRADE: &str =
     "GET /ws HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n";
 

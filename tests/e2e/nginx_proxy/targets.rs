@@ -101,6 +101,39 @@ http {
 }
 
 #[test]
+fn an_error_leads_back_to_what_the_client_asked_for() {
+    let (missing, group) =
+        (Origin::answering("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), Origin::echo());
+    let proxy = Proxy::nginx(
+        r#"
+http {
+    upstream group { server @group@; }
+    server {
+        listen @web@;
+        location / {
+            proxy_pass http://$arg_to/v1$uri;
+            proxy_intercept_errors on;
+            error_page 404 = @again;
+        }
+        location @again {
+            proxy_pass http://group;
+            proxy_set_header X-To $proxy_host;
+            proxy_set_header X-Uri $uri;
+        }
+    }
+}
+"#,
+    )
+    .with("group", group.addr())
+    .start();
+    let target = format!("/a%20b?to={}", missing.addr());
+    let sent = proxy.client().get(&target).echoed();
+    assert_eq!(sent.target(), target);
+    assert_eq!((sent.field("X-To"), sent.field("X-Uri")), (Some("group"), Some("/a b")));
+    assert_eq!(missing.requests().len(), 1);
+}
+
+#[test]
 fn names_are_resolved_by_the_resolver_as_long_as_they_are_valid() {
     let origin = Origin::saying("here");
     let port = origin.addr().port();

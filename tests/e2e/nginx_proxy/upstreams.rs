@@ -273,3 +273,27 @@ fn with_mandatory_checks_nobody_serves_before_the_first() {
     proxy.wait_log("endpoint healthy");
     drop(server.join().unwrap());
 }
+
+#[test]
+fn the_time_to_the_last_byte_counts_though_the_endpoint_is_free_then() {
+    let fast = Origin::saying("fast");
+    let slow = Origin::script(|wire| {
+        wire.read_head();
+        wire.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsl");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        wire.send("ow");
+    });
+    let proxy = Proxy::nginx(
+        "worker_processes 1;\nhttp { upstream app { least_time last_byte; server @slow@; server @fast@; }\n\
+         server { listen @web@; location / { proxy_pass http://app; } } }",
+    )
+    .with("slow", slow.addr())
+    .with("fast", fast.addr())
+    .start();
+    let get = || proxy.client().get("/").text().to_owned();
+    wait_until("both are known", || get() == "slow");
+    assert_eq!(get(), "fast");
+    for _ in 0..5 {
+        assert_eq!(get(), "fast");
+    }
+}

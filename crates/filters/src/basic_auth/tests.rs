@@ -27,7 +27,7 @@ fn ask(filter: &dyn Filter, fields: &str) -> Option<(u16, Option<String>)> {
     run(async || {
         let (mut cx, mut req) = (cx(), request(fields));
         let answer = match filter.request(&mut cx, &mut req) {
-            Step::Next => None,
+            Step::Next | Step::Turn(_) => None,
             Step::Reply(answer) => Some(*answer),
             Step::Wait(waiting) => waiting.await.unwrap_or_else(|_| Some(Response::empty(500))),
         }?;

@@ -14,7 +14,7 @@ fn abort(status: u16) -> Option<Abort> {
 fn ask(filter: &dyn Filter) -> (Option<u16>, Duration) {
     let (mut cx, mut req, began) = (cx(), request(""), Instant::now());
     let early = run(async || match filter.request(&mut cx, &mut req) {
-        Step::Next => None,
+        Step::Next | Step::Turn(_) => None,
         Step::Reply(res) => Some(*res),
         Step::Wait(waiting) => waiting.await.unwrap(),
     });

@@ -2,9 +2,12 @@
 
 mod builtin;
 mod files;
+mod try_files;
 
 use crate::forward;
+use crate::outcome::{Outcome, Turn};
 use crate::request::Task;
+use crate::routing::know_local;
 use crate::snapshot::Action;
 use bifrons_config::Template;
 use bifrons_core::{Error, Kind, Result};
@@ -12,13 +15,7 @@ use bifrons_http::name::is_field_value;
 use bifrons_http::vars::Scope;
 use bifrons_http::{Body, FieldName, Name, Request, RequestHead, Response};
 
-/// What came of a route's action.
-pub enum Outcome {
-    /// The answer.
-    Answer(Response),
-    /// Route again with this path and query.
-    Reroute(Vec<u8>),
-}
+pub use try_files::try_files;
 
 /// Carries out the action.
 ///
@@ -27,33 +24,34 @@ pub enum Outcome {
 pub async fn answer(action: &Action, task: &mut Task<'_>, req: &mut Request) -> Result<Outcome> {
     let res = match action {
         Action::None => return Err(Error::local(Kind::NoRoute, "the route has no action")),
-        Action::Proxy(plan) => forward::forward(plan, task, req).await?,
-        Action::Redirect { to, status } => redirect(task, &req.head, to, *status)?,
-        Action::Respond { status: 444, .. } => {
-            return Err(Error::local(Kind::Dropped, "the route closes the connection without an answer"));
+        Action::Proxy(plan) => {
+            let res = forward::forward(plan, task, req).await;
+            // `$uri` is the path before the endpoint's took its place.
+            if plan.replace_path.is_some()
+                && let Some(target) = &task.target
+            {
+                req.head.back_to(target.clone());
+            }
+            return res.map(Outcome::Answer);
         }
+        Action::Redirect { to, status } => redirect(task, &req.head, to, *status)?,
         Action::Respond { status, body, content_type, fields } => {
             respond(task, &req.head, *status, (body, content_type.as_ref()), fields)
         }
         Action::Builtin(builtin) => builtin::answer(*builtin, task, &req.head)?,
-        Action::Files(plan) => files::answer(plan, task, &req.head)?,
-        Action::Reroute(target) => return Ok(Outcome::Reroute(render(task, &req.head, target))),
+        Action::Files(plan) => return files::answer(plan, task, &mut req.head),
+        Action::Reroute(target) => return Turn::to(&render(task, &req.head, target)).map(Outcome::Turn),
     };
-    Ok(Outcome::Answer(res))
+    Ok(Outcome::Own(res))
 }
 
 fn render(task: &Task<'_>, head: &RequestHead, template: &Template) -> Vec<u8> {
     let mut out = Vec::new();
-    know_local(task, template);
+    if template.as_text().is_none() {
+        know_local(task);
+    }
     template.render(&Scope { cx: &task.cx, req: head, res: None }, &mut out);
     out
-}
-
-/// Asks the kernel for our end's address before a template that may want it.
-fn know_local(task: &Task<'_>, template: &Template) {
-    if template.as_text().is_none() {
-        task.cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
-    }
 }
 
 fn redirect(task: &Task<'_>, head: &RequestHead, to: &Template, status: u16) -> Result<Response> {
@@ -81,14 +79,8 @@ fn respond(
     let mut res = Response::empty(status);
     let body = render(task, head, body);
     let content_type = content_type.map(|template| render(task, head, template));
-    match content_type {
-        Some(value) if is_field_value(&value) && !value.is_empty() => {
-            res.head.headers.append_as("Content-Type", &value);
-        }
-        None if !body.is_empty() => {
-            res.head.headers.append_as("Content-Type", b"text/plain; charset=utf-8");
-        }
-        _ => {}
+    if let Some(value) = content_type.filter(|value| is_field_value(value) && !value.is_empty()) {
+        res.head.headers.append_as("Content-Type", &value);
     }
     for (name, template) in fields {
         let value = render(task, head, template);

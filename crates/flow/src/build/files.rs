@@ -1,13 +1,13 @@
 //! Directories to serve.
 
-use super::Cx;
-use super::route::prefix_of;
+use super::{Cx, internal};
 use crate::snapshot::{Action, FilesPlan};
-use bifrons_config::{At, Template};
+use bifrons_config::At;
 use bifrons_files::{
     Coding, Files, IfModifiedSince, Links, Listing, ListingFormat, Offer, OpenFiles, Options, Precompressed,
     Vary,
 };
+use bifrons_http::Strip;
 use bifrons_model::files::{
     self as model, BrowseFormat, FileLinks, PrecompressedCoding, StaticFiles, VaryField,
 };
@@ -17,21 +17,15 @@ use bifrons_route::PathPattern;
 pub(super) fn action(cx: &mut Cx<'_>, pattern: &PathPattern, files: &At<StaticFiles>) -> Action {
     let config = &files.value;
     let (dir, strip) = match (&config.root, &config.alias) {
-        (Some(root), None) => (root, 0),
-        (None, Some(alias)) => (alias, prefix_of(pattern).map_or(0, str::len)),
+        (Some(root), None) => (root, Strip::Nothing),
+        (None, Some(alias)) => (alias, internal::strip_of(pattern)),
         _ => {
             let help = Some("name one of them".to_owned());
             cx.problem(&files.place, "static files need either `root` or `alias`", help);
             return Action::None;
         }
     };
-    let dir = match dir.as_text() {
-        Some(text) if !text.starts_with('/') => {
-            let path = cx.options.base.join(text);
-            Template::text(&path.to_string_lossy())
-        }
-        _ => dir.clone(),
-    };
+    let Some(document) = internal::document(cx, dir, strip) else { return Action::None };
     if let Some(twice) = config
         .precompressed
         .iter()
@@ -51,8 +45,13 @@ pub(super) fn action(cx: &mut Cx<'_>, pattern: &PathPattern, files: &At<StaticFi
         let help = Some("add `links: refuse` or `links: same_owner`".to_owned());
         cx.problem(&files.place, "`links_trusted` means nothing where links are followed", help);
     }
-    let trusted = config.links_trusted.clone();
-    Action::Files(Box::new(FilesPlan { dir, strip, trusted, files: Files::new(options(config)) }))
+    let reroute_index = if config.reroute_index { config.index.0.clone() } else { Vec::new() };
+    Action::Files(Box::new(FilesPlan {
+        document,
+        trusted: config.links_trusted.clone(),
+        reroute_index: reroute_index.into(),
+        files: Files::new(options(config)),
+    }))
 }
 
 fn options(config: &StaticFiles) -> Options {

@@ -1,11 +1,14 @@
 //! Hosts of a listener.
 
-use super::{Cx, listener, route};
-use crate::snapshot::HostPlan;
+use super::route::OfHost;
+use super::{Cx, internal, listener, route};
+use crate::snapshot::{HostPlan, RoutePlan};
 use bifrons_config::suggest::nearest;
+use bifrons_http::Strip;
 use bifrons_model::{Host, Listener};
 use bifrons_route::table::RouteError;
 use bifrons_route::{HostName, HostTable, RouteTableBuilder};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Every listener that a host names must be there.
@@ -64,9 +67,11 @@ pub(super) fn table(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> HostTab
 fn plan(cx: &mut Cx<'_>, listener_name: &str, listener: &Listener, host: &Host) -> HostPlan {
     let name = host.names.first().map_or("", |name| name.value.as_str());
     let body_max = host.max_body.map_or(listener.limits.body.0, |size| size.0);
+    let errors = internal::host_pages(cx, host);
+    let of_host = OfHost { listener: listener_name, name, host, body_max, errors };
     let mut routes = RouteTableBuilder::new(host.path);
     for route in &host.routes {
-        let plan = route::build(cx, (listener_name, name), host, route, body_max);
+        let plan = route::build(cx, &of_host, None, route);
         routes.add(route.path.value.clone(), route.condition.clone(), Arc::new(plan));
     }
     let routes = routes.build().unwrap_or_else(|errors| {
@@ -81,7 +86,39 @@ fn plan(cx: &mut Cx<'_>, listener_name: &str, listener: &Listener, host: &Host) 
         let none = RouteTableBuilder::new(host.path).build();
         none.unwrap_or_else(|_| unreachable!("invariant: a table without routes has no conflicts"))
     });
-    let fallback = listener::fallback(cx, listener_name, name, body_max);
-    let client = host.client.as_ref().map(|client| listener::client_rules(cx, client));
-    HostPlan { name: name.into(), path: host.path, client, routes, fallback }
+    let mut named = HashMap::new();
+    for (route_name, route) in &host.named_routes {
+        let plan = route::build(cx, &of_host, Some(route_name), route);
+        named.insert(route_name.as_str().into(), Arc::new(plan));
+    }
+    HostPlan {
+        name: name.into(),
+        path: host.path,
+        client: host.client.as_ref().map(|client| listener::client_rules(cx, client)),
+        rewrite: internal::host_rewrite(cx, host),
+        document: host.root.as_ref().and_then(|root| internal::document(cx, root, Strip::Nothing)),
+        routes,
+        fallback: fallback(cx, &of_host, &named),
+        named,
+    }
+}
+
+/// The route of requests for which there is none.
+fn fallback(
+    cx: &mut Cx<'_>,
+    of_host: &OfHost<'_>,
+    named: &HashMap<Box<str>, Arc<RoutePlan>>,
+) -> Arc<RoutePlan> {
+    let OfHost { listener, name, host, body_max, errors } = of_host;
+    if let Some(route) = &host.fallback {
+        if let Some(plan) = named.get(route.value.as_str()) {
+            return plan.clone();
+        }
+        internal::unknown_route(cx, &route.place, &route.value, host);
+    }
+    let plan = listener::fallback(cx, (listener, name), &[host.access_log.as_ref()], *body_max);
+    match Arc::try_unwrap(plan) {
+        Ok(plan) => Arc::new(RoutePlan { errors: errors.clone(), redirects: host.own_redirects, ..plan }),
+        Err(shared) => shared,
+    }
 }

@@ -2,16 +2,16 @@
 
 use super::{Cx, host};
 use crate::forwarded::ClientRules;
-use crate::snapshot::{Action, ListenerPlan, RoutePlan, ServerPlan, Via};
+use crate::snapshot::{ListenerPlan, RoutePlan, ServerPlan, Via};
 use bifrons_config::At;
 use bifrons_config::problem::HELP_MARK;
 use bifrons_core::{Limits, NameRule, NameRules};
-use bifrons_filters::Chain;
 use bifrons_http::FieldName;
 use bifrons_http::h1::Pace;
 use bifrons_http::h1::conn::HeadPace;
 use bifrons_model::{ClientAddress, Listener, LoneLf, ServerField};
 use bifrons_net::{Addr, ListenOptions};
+use bifrons_observe::config::AccessLogs;
 use bifrons_observe::metrics::ListenerStats;
 use bifrons_route::IpSet;
 use std::collections::HashMap;
@@ -122,7 +122,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
         redirect_https: listener.redirect.is_some(),
         body_max: listener.limits.body.0,
         hosts: host::table(cx, name, listener),
-        fallback: fallback(cx, name, "", listener.limits.body.0),
+        fallback: fallback(cx, (name, ""), &[], listener.limits.body.0),
         state: cx.shared.listener_state(name),
         stats: ListenerStats::register(&cx.shared.metrics, name),
     }
@@ -138,19 +138,16 @@ pub(super) fn server(field: &ServerField) -> ServerPlan {
 }
 
 /// The route of requests that find none: it has a log and metrics, and nothing else.
-pub(super) fn fallback(cx: &mut Cx<'_>, listener: &str, host: &str, body_max: u64) -> Arc<RoutePlan> {
-    let logs = cx.config.access_log.clone();
-    let record = super::route::record(cx, (listener, host, "", ""), &[logs.as_ref()]);
-    Arc::new(RoutePlan {
-        name: "".into(),
-        chain: Chain::default(),
-        action: Action::None,
-        body_max,
-        bandwidth: None,
-        server: None,
-        no_chunks: false,
-        record,
-    })
+pub(super) fn fallback(
+    cx: &mut Cx<'_>,
+    (listener, host): (&str, &str),
+    logs: &[Option<&AccessLogs>],
+    body_max: u64,
+) -> Arc<RoutePlan> {
+    let config = cx.config;
+    let logs: Vec<_> = logs.iter().copied().chain([config.access_log.as_ref()]).collect();
+    let record = super::route::record(cx, (listener, host, "", ""), &logs);
+    Arc::new(RoutePlan::of_record(record, body_max))
 }
 
 fn limits(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> Limits {

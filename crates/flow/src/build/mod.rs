@@ -4,6 +4,7 @@ mod bodies;
 mod cluster;
 mod files;
 mod host;
+mod internal;
 mod listener;
 mod route;
 

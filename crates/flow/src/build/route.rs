@@ -1,8 +1,8 @@
 //! Routes: filters, action, record.
 
-use super::{Cx, files};
+use super::{Cx, files, internal};
 use crate::record::RecordPlan;
-use crate::snapshot::{Action, HostSent, ProxyPlan, ReplacePath, RetryPlan, RoutePlan};
+use crate::snapshot::{Action, ErrorPages, HostSent, ProxyPlan, ReplacePath, RetryPlan, RoutePlan};
 use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Place};
 use bifrons_filters::edits::Edits;
@@ -19,26 +19,42 @@ use bifrons_route::PathPattern;
 use bifrons_route::pattern::PatternForm;
 use std::sync::Arc;
 
-/// Builds a route of a host on a listener.
-pub(super) fn build(
-    cx: &mut Cx<'_>,
-    (listener, host_name): (&str, &str),
-    host: &Host,
-    route: &Route,
-    body_max: u64,
-) -> RoutePlan {
-    let name = route.name.clone().unwrap_or_else(|| route.path.value.to_string());
+/// What routes of a host have in common.
+pub(super) struct OfHost<'a> {
+    /// The listener's name.
+    pub(super) listener: &'a str,
+    /// The host's name.
+    pub(super) name: &'a str,
+    pub(super) host: &'a Host,
+    pub(super) body_max: u64,
+    pub(super) errors: Option<Arc<ErrorPages>>,
+}
+
+/// Builds a route of a host on a listener; `named` is the name of one that no path leads to.
+pub(super) fn build(cx: &mut Cx<'_>, of_host: &OfHost<'_>, named: Option<&str>, route: &Route) -> RoutePlan {
+    let OfHost { listener, name: host_name, host, body_max, errors } = of_host;
+    let default = || named.map_or_else(|| route.path.value.to_string(), |name| format!("@{name}"));
+    let name = route.name.clone().unwrap_or_else(default);
     let cluster = route.proxy.as_ref().map_or("", |proxy| proxy.value.cluster.value.as_str());
     let logs = [route.access_log.as_ref(), host.access_log.as_ref(), cx.config.access_log.as_ref()];
+    let action = action(cx, route);
+    internal::check_names(cx, host, route);
+    let document = internal::route_document(cx, route, &action);
     RoutePlan {
         chain: chain(cx, &host.filters, &route.filters),
-        action: action(cx, route),
-        body_max: route.max_body.map_or(body_max, |size| size.0),
+        body_max: route.max_body.map_or(*body_max, |size| size.0),
         bandwidth: super::bodies::bandwidth(cx, route.bandwidth.as_ref()),
         server: route.server.as_ref().map(super::listener::server),
         no_chunks: route.no_chunks,
         record: record(cx, (listener, host_name, &name, cluster), &logs),
         name: name.into(),
+        internal: route.internal,
+        try_files: internal::try_files(cx, host, route, document.is_some()),
+        document,
+        errors: internal::route_pages(cx, host, route, errors),
+        redirects: route.own_redirects.unwrap_or(host.own_redirects),
+        media: route.media_types.as_ref().map(internal::media),
+        action,
     }
 }
 
@@ -171,6 +187,8 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
             && proxy.http_version == HttpVersion::V1_1,
         connection: proxy.connection.clone(),
         client_abort: proxy.client_abort,
+        intercept_errors: proxy.intercept_errors,
+        accel_redirect: proxy.accel_redirect,
         connect_timeout: timeouts.connect.0,
         send_timeout: timeouts.send.0,
         read_timeout: timeouts.read.0,

@@ -39,6 +39,7 @@ pub fn request(buf: &[u8], limits: &Limits) -> Result<Parsed<RequestHead>> {
     let target = to_u32(target);
     let mut request = RequestHead {
         method: Method::of(buf.get(method.clone()).unwrap_or_default()),
+        original_method: to_u32(method.clone()),
         method_range: to_u32(method),
         original_target: target.clone(),
         target_range: target,

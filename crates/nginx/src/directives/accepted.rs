@@ -36,6 +36,11 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::accepted("read_ahead", LEVELS, Args::Exact(1), FILES),
     Spec::accepted("msie_padding", LEVELS, Args::Flag, "the browser it was made for is gone"),
     Spec::accepted("msie_refresh", LEVELS, Args::Flag, "the browser it was made for is gone"),
-    Spec::accepted("rewrite_log", LEVELS, Args::Flag, "the log's level decides"),
-    Spec::accepted("uninitialized_variable_warn", LEVELS, Args::Flag, "unknown variables are mistakes"),
+    Spec::accepted("rewrite_log", LEVELS.or(Contexts::IF), Args::Flag, "the log's level decides"),
+    Spec::accepted(
+        "uninitialized_variable_warn",
+        LEVELS.or(Contexts::IF),
+        Args::Flag,
+        "unknown variables are mistakes",
+    ),
 ];

@@ -158,8 +158,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "proxy_ignore_headers",
         LEVELS,
         Args::AtLeast(1),
-        "Fields of answers that nginx acts upon and that are not heeded: `X-Accel-Buffering`, \
-         `X-Accel-Limit-Rate`; the others have no effect without a cache.",
+        "Fields of answers that nginx acts upon and that are not heeded: `X-Accel-Redirect`, \
+         `X-Accel-Buffering`, `X-Accel-Limit-Rate`; the others have no effect without a cache.",
         ignore_headers,
     ),
     Spec::new(
@@ -340,6 +340,7 @@ impl BodySettings {
         };
         proxy.max_head = Some(self.head.unwrap_or(PAGE));
         proxy.trailers = self.trailers.unwrap_or(false);
+        proxy.accel_redirect = self.heeds("X-Accel-Redirect");
         proxy.accel =
             ACCEL.into_iter().filter_map(|(name, field)| self.heeds(name).then_some(field)).collect();
         proxy.request = SentRequest {

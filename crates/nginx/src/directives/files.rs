@@ -7,8 +7,9 @@ use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values;
 use bifrons_config::{Problem, Template};
-use bifrons_model::StaticFiles;
+use bifrons_model::{MediaTypes, StaticFiles};
 use indexmap::IndexMap;
+use std::sync::LazyLock;
 
 const LEVELS: Contexts = Contexts::LEVELS;
 
@@ -35,7 +36,7 @@ pub(crate) struct Root {
 pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::new(
         "root",
-        LEVELS,
+        LEVELS.or(Contexts::IF),
         Args::Exact(1),
         "Directory below which the whole path is looked up. A location without `proxy_pass` and `return` \
          answers with files.",
@@ -49,6 +50,10 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "Directory (or file) that takes the place of what the location matches.",
         |cx, d| {
             let matcher = cx.level.matcher.clone();
+            if matches!(matcher, Some(Matcher::Named(_))) {
+                let message = "the \"alias\" directive cannot be used inside the named location";
+                return cx.problem(&d.name, message);
+            }
             root(cx, d, matcher);
         },
     ),
@@ -56,10 +61,11 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "index",
         LEVELS,
         Args::AtLeast(1),
-        "Files tried in a directory, in order.",
+        "Files tried in a directory, in order; the first that is there is routed again by its own path. The last \
+         may be a path that is taken without a look.",
         |cx, d| {
             for word in &d.args {
-                if word.text.contains('$') || word.text.starts_with('/') {
+                if word.text.contains('$') {
                     let what = format!("\"index {}\"", word.text);
                     return cx.later(word.place.clone(), &what, "write names of files");
                 }
@@ -133,34 +139,51 @@ fn types(cx: &mut Ctx, directive: &Directive) {
 }
 
 impl FileSettings {
-    /// The media type of a text that a path alone decides on, as nginx's `return` has it.
-    pub(crate) fn media_type(&self, matcher: Option<&Matcher>) -> &str {
-        let extension = match matcher {
-            Some(Matcher::Exact(path)) => extension(path),
-            _ => None,
-        };
+    /// The media type of a text under an exact path.
+    pub(crate) fn media_type_of_exact(&self, matcher: Option<&Matcher>) -> Option<&str> {
+        let Some(Matcher::Exact(path)) = matcher else { return None };
         let default_type = self.default_type.as_deref().unwrap_or("text/plain");
-        let Some(extension) = extension else {
-            return default_type;
-        };
-        match &self.types {
+        let Some(extension) = extension(path) else { return Some(default_type) };
+        Some(match &self.types {
             Some(types) => types.get(&extension).map_or(default_type, String::as_str),
             None => DEFAULT_TYPES
                 .iter()
                 .find(|(known, _)| *known == extension)
                 .map_or(default_type, |(_, media_type)| media_type),
+        })
+    }
+
+    /// The media types of texts.
+    pub(crate) fn media_types(&self) -> MediaTypes {
+        let (types, only_types) = self.types();
+        let default_type = Some(self.default_type.clone().unwrap_or_else(|| "text/plain".to_owned()));
+        MediaTypes { types, only_types, default_type }
+    }
+
+    /// The directory of a location: as `root`, or as `alias`.
+    pub(crate) fn directory(
+        &self,
+        cx: &mut Ctx,
+        matcher: Option<&Matcher>,
+    ) -> (Option<Template>, Option<Template>) {
+        match &self.root {
+            None => (Some(Template::text(&cx.defaults.full_path("html"))), None),
+            Some(Root { path, alias_of: None, .. }) => (Some(path.clone()), None),
+            Some(root) => (None, root.alias(cx, matcher)),
         }
+    }
+
+    /// Names of index files.
+    pub(crate) fn index(&self) -> &[String] {
+        static DEFAULT: LazyLock<[String; 1]> = LazyLock::new(|| ["index.html".to_owned()]);
+        self.index.as_deref().unwrap_or(&*DEFAULT)
     }
 
     /// The action of a location that answers with files.
     pub(crate) fn emit(&self, cx: &mut Ctx, matcher: Option<&Matcher>) -> StaticFiles {
-        let mut files = StaticFiles::default();
-        match &self.root {
-            None => files.root = Some(Template::text(&cx.defaults.full_path("html"))),
-            Some(Root { path, alias_of: None, .. }) => files.root = Some(path.clone()),
-            Some(root) => files.alias = root.alias(cx, matcher),
-        }
-        files.index = self.index.clone().unwrap_or_else(|| vec!["index.html".to_owned()]).into();
+        let (root, alias) = self.directory(cx, matcher);
+        let mut files = StaticFiles { root, alias, ..StaticFiles::default() };
+        files.index = self.index().to_vec().into();
         (files.types, files.only_types) = self.types();
         files.default_type = Some(self.default_type.clone().unwrap_or_else(|| "text/plain".to_owned()));
         files
@@ -204,6 +227,11 @@ fn extension(path: &str) -> Option<String> {
 }
 
 impl Root {
+    /// Whether it is an `alias`.
+    pub(crate) fn is_alias(&self) -> bool {
+        self.alias_of.is_some()
+    }
+
     /// The `alias` of a location, which may be within the one that has it.
     fn alias(&self, cx: &mut Ctx, matcher: Option<&Matcher>) -> Option<Template> {
         let owner = self.alias_of.as_ref()?;

@@ -28,7 +28,7 @@ pub(crate) struct AddHeader {
 pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::new(
         "add_header",
-        Contexts::LEVELS,
+        Contexts::LEVELS.or(Contexts::IF),
         Args::Range(2, 3),
         "Adds a field to answers of status 200, 201, 204, 206, 301, 302, 303, 304, 307 and 308; with `always` \
          to all. A block that has any takes none from the enclosing one.",

@@ -6,7 +6,6 @@ use crate::directive::Spec;
 
 const NO_TLS: &str = "let a proxy in front end TLS; here only plain HTTP is served so far";
 const NO_GZIP: &str = "let the servers behind compress; what they compress is passed on as it is";
-const REWRITE: &str = "for a redirect write \"return 301 https://$host/new\" in a location";
 
 #[rustfmt::skip]
 pub(crate) const DIRECTIVES: &[Spec] = &[
@@ -92,10 +91,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("zstd_types", NO_GZIP),
     Spec::later("zstd_min_length", NO_GZIP),
     // Rewriting and variables
-    Spec::later("rewrite", REWRITE),
-    Spec::later("if", "for one case each, write a location or a server of its own"),
-    Spec::later("set", ""),
-    Spec::later("break", ""),
     Spec::later("geoip_country", ""),
     Spec::later("geoip_city", ""),
     Spec::later("geoip_org", ""),
@@ -135,10 +130,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("referer_hash_bucket_size", ""),
     Spec::later("referer_hash_max_size", ""),
     // Internal redirects and errors
-    Spec::later("error_page", ""),
-    Spec::later("try_files", ""),
-    Spec::later("internal", ""),
-    Spec::later_unless_off("recursive_error_pages", ""),
     Spec::later_unless_off("post_action", ""),
     Spec::later_unless_off("random_index", "name the file with index"),
     // Access
@@ -168,9 +159,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     // Files
     Spec::later("charset_map", "bodies are not recoded; name their own charset"),
     Spec::later("early_hints", ""),
-    Spec::later("absolute_redirect", ""),
-    Spec::later_unless_off("port_in_redirect", ""),
-    Spec::later_unless_off("server_name_in_redirect", ""),
     Spec::later("create_full_put_path", ""),
     Spec::later("dav_access", ""),
     Spec::later_unless_off("dav_methods", ""),
@@ -242,7 +230,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("proxy_store_access", ""),
     // Proxying
     Spec::later_unless_off("proxy_force_ranges", ""),
-    Spec::later_unless_off("proxy_intercept_errors", ""),
     Spec::later("proxy_request_dynamic", ""),
     Spec::later("proxy_ssl_alpn", ""),
     Spec::later("proxy_ssl_certificate", ""),

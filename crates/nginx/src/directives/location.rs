@@ -1,12 +1,10 @@
-//! `location` and `return`.
+//! `location`.
 
 use crate::context::{Ctx, split_help};
 use crate::directive::{Args, Contexts, Spec};
 use crate::level::Level;
 use crate::tree::{Directive, Word};
-use crate::values;
-use bifrons_config::{Place, Problem, Template};
-use bifrons_model::{Redirect, Respond, Route};
+use bifrons_config::{Place, Problem};
 use bifrons_route::path::PathRules;
 use bifrons_route::pattern::PatternForm;
 use bifrons_route::{Case, PathPattern, RouteTableBuilder};
@@ -25,6 +23,8 @@ pub(crate) enum Matcher {
     },
     /// `~ regex` or `~* regex`.
     Regex(PathPattern),
+    /// `@name`, without the `@`.
+    Named(String),
 }
 
 /// One `location` block.
@@ -43,43 +43,26 @@ pub(crate) enum Key {
     Exact(String),
     Prefix(String),
     Regex(String),
+    Named(String),
 }
 
-/// What a `return` answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Return {
-    Redirect { status: u16, to: Template },
-    Respond { status: u16, body: Template },
-}
-
-pub(crate) const DIRECTIVES: &[Spec] = &[
-    Spec::new(
-        "location",
-        Contexts::SERVER.or(Contexts::LOCATION),
-        Args::Block(1, 2),
-        "Settings for some paths: `= /exact`, `/prefix`, `^~ /prefix`, `~ regex`, `~* regex`. The exact one is \
-         taken, else the longest prefix if it is marked `^~`, else the first regex, else the longest prefix.",
-        location,
-    ),
-    Spec::new(
-        "return",
-        Contexts::SERVER.or(Contexts::LOCATION),
-        Args::Range(1, 2),
-        "Answers with a status, a status and a text, or a redirect. In a server it goes before all locations.",
-        return_,
-    ),
-];
+pub(crate) const DIRECTIVES: &[Spec] = &[Spec::new(
+    "location",
+    Contexts::SERVER.or(Contexts::LOCATION),
+    Args::Block(1, 2),
+    "Settings for some paths: `= /exact`, `/prefix`, `^~ /prefix`, `~ regex`, `~* regex`. The exact one is \
+     taken, else the longest prefix if it is marked `^~`, else the first regex, else the longest prefix. \
+     `@name` is reached from other locations only.",
+    location,
+)];
 
 fn location(cx: &mut Ctx, directive: &Directive) {
     let Some((sign, name)) = modifier(cx, directive) else {
         return;
     };
     let word = directive.args.last().unwrap_or(&directive.name);
-    if sign == "@" {
-        if cx.context != Contexts::SERVER {
-            return cx.problem(word, format!("named location \"{name}\" can be on the server level only"));
-        }
-        return cx.later(word.place.clone(), &format!("named location \"{name}\""), "");
+    if sign == "@" && cx.context != Contexts::SERVER {
+        return cx.problem(word, format!("named location \"@{name}\" can be on the server level only"));
     }
     let Some(matcher) = matcher(cx, word, sign, &name) else {
         return;
@@ -92,7 +75,7 @@ fn location(cx: &mut Ctx, directive: &Directive) {
         _ if is_new => can_match(cx, word, &matcher),
         // nginx takes it, though nothing can get there.
         Matcher::Regex(_) => unreachable_location(cx, word, "a location before it has the same regex"),
-        _ => return cx.problem(word, format!("duplicate location \"{name}\"")),
+        _ => return cx.problem(word, format!("duplicate location \"{}\"", matcher.name())),
     };
     let inner = Level { matcher: Some(matcher.clone()), ..Level::default() };
     let level = cx.level(Contexts::LOCATION, inner, directive);
@@ -112,12 +95,18 @@ fn modifier(cx: &mut Ctx, directive: &Directive) -> Option<(&'static str, String
     }
     let text = directive.text(0);
     let found = SIGNS.iter().find_map(|sign| Some((*sign, text.strip_prefix(sign)?)));
-    let (sign, name) = found.unwrap_or((if text.starts_with('@') { "@" } else { "" }, text));
+    let named = || text.strip_prefix('@').map_or(("", text), |name| ("@", name));
+    let (sign, name) = found.unwrap_or_else(named);
     Some((sign, name.to_owned()))
 }
 
 fn matcher(cx: &mut Ctx, word: &Word, sign: &str, name: &str) -> Option<Matcher> {
     let case = match sign {
+        "@" if name.is_empty() => {
+            cx.problem(word, "a named location needs a name");
+            return None;
+        }
+        "@" => return Some(Matcher::Named(name.to_owned())),
         "=" => return Some(Matcher::Exact(name.to_owned())),
         "~" => Case::Sensitive,
         "~*" => Case::Ignore,
@@ -141,6 +130,9 @@ fn misplaced(outer: Option<&Matcher>, inner: &Matcher) -> Option<String> {
         Matcher::Exact(path) => {
             Some(format!("location \"{}\" cannot be inside the exact location \"{path}\"", inner.name()))
         }
+        Matcher::Named(name) => {
+            Some(format!("location \"{}\" cannot be inside the named location \"@{name}\"", inner.name()))
+        }
         // nginx compares with the text of an outer regex too, which no path begins with.
         outer if !matches!(inner, Matcher::Regex(_)) && !inner.name().starts_with(&outer.name()) => {
             Some(format!("location \"{}\" is outside location \"{}\"", inner.name(), outer.name()))
@@ -151,6 +143,9 @@ fn misplaced(outer: Option<&Matcher>, inner: &Matcher) -> Option<String> {
 
 /// Whether some path can match; warns where none can.
 fn can_match(cx: &mut Ctx, word: &Word, matcher: &Matcher) -> bool {
+    if matches!(matcher, Matcher::Named(_)) {
+        return true;
+    }
     let pattern = match matcher.pattern() {
         Ok(pattern) => pattern,
         Err(message) => return unreachable_location(cx, word, &message),
@@ -180,46 +175,6 @@ fn unreachable_location(cx: &mut Ctx, word: &Word, why: &str) -> bool {
     false
 }
 
-fn return_(cx: &mut Ctx, directive: &Directive) {
-    let Some(answer) = parse_return(cx, directive) else {
-        return;
-    };
-    if cx.level.answer.is_some() {
-        let message = "this \"return\" is never reached";
-        let help = "the first one of a block ends the request";
-        return cx.notes.warn(Problem::at(directive.place.clone(), message).help(help));
-    }
-    cx.level.answer = Some(answer);
-}
-
-fn parse_return(cx: &mut Ctx, directive: &Directive) -> Option<Return> {
-    let first = &directive.args[0];
-    let Some(status) = values::digits(&first.text).and_then(|code| u16::try_from(code).ok()) else {
-        let is_url = ["http://", "https://", "$scheme"].iter().any(|start| first.text.starts_with(start));
-        if directive.args.len() == 1 && is_url {
-            return Some(Return::Redirect { status: 302, to: cx.template(first)? });
-        }
-        cx.problem(first, format!("invalid return code \"{}\"", first.text));
-        return None;
-    };
-    if status > 999 {
-        cx.problem(first, format!("invalid return code \"{}\"", first.text));
-        return None;
-    }
-    if !(200..=599).contains(&status) {
-        cx.later(first.place.clone(), &format!("return code \"{status}\""), "write one from 200 to 599");
-        return None;
-    }
-    let text = match directive.arg(1) {
-        Some(word) => cx.template(word)?,
-        None => Template::default(),
-    };
-    Some(match status {
-        301 | 302 | 303 | 307 | 308 if !text.is_empty() => Return::Redirect { status, to: text },
-        _ => Return::Respond { status, body: text },
-    })
-}
-
 impl Matcher {
     /// As nginx names the location in messages: without the sign.
     pub(crate) fn name(&self) -> String {
@@ -229,6 +184,7 @@ impl Matcher {
                 PatternForm::Regex(regex) => regex.as_str().to_owned(),
                 _ => pattern.to_string(),
             },
+            Self::Named(name) => format!("@{name}"),
         }
     }
 
@@ -244,6 +200,7 @@ impl Matcher {
             // With `^~` and without are the same place.
             Self::Prefix { path, .. } => Key::Prefix(path.clone()),
             Self::Regex(pattern) => Key::Regex(pattern.to_string()),
+            Self::Named(name) => Key::Named(name.clone()),
         }
     }
 
@@ -257,24 +214,8 @@ impl Matcher {
             Self::Prefix { path, before_regexes: true } => PathPattern::prefix_no_regex(path),
             Self::Prefix { path, before_regexes: false } => PathPattern::prefix(path),
             Self::Regex(pattern) => Ok(pattern.clone()),
+            Self::Named(_) => Ok(PathPattern::everything()),
         };
         pattern.map_err(|err| split_help(&err.to_string()).0)
-    }
-}
-
-impl Return {
-    /// Writes the action. `content_type` is that of a text.
-    pub(crate) fn emit(&self, content_type: &str, route: &mut Route) {
-        match self {
-            Self::Redirect { status, to } => {
-                route.redirect = Some(Redirect { to: to.clone(), status: *status }.into());
-            }
-            Self::Respond { status, body } => {
-                let content_type = (!body.is_empty()).then(|| Template::text(content_type));
-                let (status, body) = (*status, body.clone());
-                let respond = Respond { status, body, content_type, headers: Default::default() };
-                route.respond = Some(respond.into());
-            }
-        }
     }
 }

@@ -30,6 +30,8 @@ settings! {
         next_upstream_tries: u32,
         next_upstream_timeout: Dur,
         ignore_client_abort: bool,
+        intercept_errors: bool,
+        /// Fields of answers that have no effect, in lower case.
         /// The address connections come from; an inner `None` for `off`.
         bind: Option<Bind>,
     }
@@ -130,6 +132,14 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::Flag,
         "Whether a request runs on when its client is gone.",
         |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.proxy.ignore_client_abort),
+    )
+    .default("off"),
+    Spec::new(
+        "proxy_intercept_errors",
+        LEVELS,
+        Args::Flag,
+        "Whether `error_page` takes the place of a server's answers from status 300 on.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.proxy.intercept_errors),
     )
     .default("off"),
     Spec::new(
@@ -294,6 +304,7 @@ impl ProxySettings {
                 Some(true) => ClientAbort::Ignore,
                 _ => ClientAbort::CancelOnHalfClose,
             },
+            intercept_errors: self.intercept_errors.unwrap_or(false),
             timeouts: self.timeouts(),
             retry: self.retry(),
             ..Proxy::to(cluster)

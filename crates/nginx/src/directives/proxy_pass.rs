@@ -24,7 +24,7 @@ pub(crate) struct ProxyPass {
 
 pub(crate) const DIRECTIVES: &[Spec] = &[Spec::new(
     "proxy_pass",
-    Contexts::LOCATION.or(Contexts::LIMIT_EXCEPT),
+    Contexts::LOCATION.or(Contexts::IF).or(Contexts::LIMIT_EXCEPT),
     Args::Exact(1),
     "Where requests are sent: `http://upstream`, `http://address:port`, `http://unix:/path`. A path behind it \
      takes the place of the location's prefix; without one the path is sent as it came. With variables, a name \
@@ -55,7 +55,9 @@ fn parse(cx: &mut Ctx, directive: &Directive) -> Option<ProxyPass> {
         return None;
     }
     if let Some(uri) = uri {
-        if matches!(cx.level.matcher, Some(Matcher::Regex(_))) || cx.context == Contexts::LIMIT_EXCEPT {
+        if cx.context.meets(Contexts::IF.or(Contexts::LIMIT_EXCEPT))
+            || matches!(cx.level.matcher, Some(Matcher::Regex(_) | Matcher::Named(_)))
+        {
             let message = "\"proxy_pass\" cannot have URI part in location given by regular expression, or \
                 inside named location, or inside \"if\" statement, or inside \"limit_except\" block";
             cx.problem(word, message);

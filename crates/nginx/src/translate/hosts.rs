@@ -6,7 +6,7 @@
 
 use super::clusters::Clusters;
 use super::listeners::Binding;
-use super::routes;
+use super::routes::{self, Routes};
 use crate::context::Ctx;
 use crate::directives::server::Server;
 use crate::level::Level;
@@ -37,7 +37,8 @@ pub(super) fn emit(
     let mut hosts = Vec::new();
     for (at, (server, reached)) in servers.iter().zip(reached).enumerate() {
         let defaults = listened_by(at, bindings, servers);
-        let routes = routes::emit(cx, server, clusters, same(defaults.iter().map(|l| l.server_field())));
+        let field = same(defaults.iter().map(|l| l.server_field()));
+        let Routes { routes, named, rewrite, fallback, root } = routes::emit(cx, server, clusters, field);
         let client = server.level.realip.emit();
         let level = &server.level;
         let max_body = level.connection.max_body();
@@ -47,9 +48,16 @@ pub(super) fn emit(
                 ..PathRules::NGINX
             },
             max_body: (max_body != http.connection.max_body()).then_some(max_body),
+            rewrite,
             routes,
             client: (same(defaults.iter().map(|l| l.realip.emit())).as_ref() != Some(&client))
                 .then_some(client),
+            named_routes: named,
+            fallback,
+            error_pages: level.internal.error_pages(),
+            recursive_error_pages: level.internal.is_recursive(),
+            own_redirects: level.internal.redirects(),
+            root,
             access_log: level.log.emit().filter(|log| Some(log) != http.log.emit().as_ref()),
             ..Host::default()
         };

@@ -7,17 +7,31 @@
 //! regexes get a condition on the path.
 
 use super::clusters::Clusters;
+use super::rules::sole_answer;
 use crate::context::Ctx;
 use crate::directives::location::{Location, Matcher};
+use crate::directives::rewrite::Rule;
 use crate::directives::server::Server;
 use crate::level::Level;
-use bifrons_config::units::Size;
-use bifrons_config::{At, Place, Template};
+use bifrons_config::{At, Place, Problem, Template};
 use bifrons_filters::FilterConfig;
-use bifrons_model::{Redirect, Route, ServerField};
-use bifrons_observe::config::AccessLogs;
+use bifrons_filters::rewrite::Step;
+use bifrons_model::{Redirect, Respond, Route, ServerField};
 use bifrons_route::{Condition, PathPattern};
+use indexmap::IndexMap;
 use std::collections::HashSet;
+
+/// What a server leads to.
+pub(super) struct Routes {
+    pub(super) routes: Vec<Route>,
+    pub(super) named: IndexMap<String, Route>,
+    /// What is done before a location is looked for.
+    pub(super) rewrite: Vec<Step>,
+    /// The route that stands for the server itself, where it is not one of `routes`.
+    pub(super) fallback: Option<At<String>>,
+    /// The server's directory, where `rewrite` asks for it.
+    pub(super) root: Option<Template>,
+}
 
 /// The routes of a server.
 pub(super) fn emit(
@@ -25,41 +39,68 @@ pub(super) fn emit(
     server: &Server,
     clusters: &mut Clusters,
     server_field: Option<ServerField>,
-) -> Vec<Route> {
+) -> Routes {
     let level = &server.level;
     let mut emitter = Emitter {
         cx,
         clusters,
-        max_body: level.connection.max_body(),
-        access_log: level.log.emit(),
+        server: level,
         server_field,
+        reroutes_index: reroutes_index(level),
         nested: level.locations.iter().any(|location| !location.level.locations.is_empty()),
         exact: HashSet::new(),
         prefix: HashSet::new(),
         routes: Vec::new(),
+        named: IndexMap::new(),
     };
-    // A server's `return` comes before any location is looked for.
-    if level.answer.is_none() {
+    // A server that does nothing but answer comes before any location is looked for.
+    let answers = sole_answer(level).is_some();
+    emitter.named(&level.locations);
+    if !answers {
         emitter.block(&level.locations, &[]);
     }
+    let rewrite = if answers { Vec::new() } else { emitter.steps(level, None) };
     // What no location matches is answered by the server's own settings.
     let covers_all =
         |location: &Location| matches!(&location.matcher, Matcher::Prefix { path, .. } if path == "/");
-    if level.answer.is_some() || !level.locations.iter().any(covers_all) {
+    let fallback = (!rewrite.is_empty()).then(|| emitter.fallback(server)).flatten();
+    if fallback.is_none() && (answers || !level.locations.iter().any(covers_all)) {
         emitter.route(level, PathPattern::everything(), None, server.place.clone());
     }
-    emitter.routes
+    emitter.missing_names();
+    let names_files = emitter.cx.names_files && !rewrite.is_empty();
+    let root = names_files.then(|| level.files.directory(emitter.cx, None).0).flatten();
+    Routes { routes: emitter.routes, named: emitter.named, rewrite, fallback, root }
 }
 
-struct Emitter<'a> {
-    cx: &'a mut Ctx,
+/// Whether the index file of a directory may be another location's than the directory, or is rewritten.
+fn reroutes_index(server: &Level) -> bool {
+    fn some(level: &Level, index: &[String]) -> bool {
+        level.locations.iter().any(|location| {
+            let begins_one = |path: &str| {
+                let last = path.rsplit('/').next().unwrap_or_default();
+                !last.is_empty() && index.iter().any(|name| name.starts_with(last))
+            };
+            let takes = match &location.matcher {
+                Matcher::Exact(path) | Matcher::Prefix { path, .. } => begins_one(path),
+                Matcher::Regex(_) => true,
+                Matcher::Named(_) => false,
+            };
+            takes || !location.level.rules.is_empty() || some(&location.level, location.level.files.index())
+        })
+    }
+    !server.rules.is_empty() || some(server, server.files.index())
+}
+
+pub(super) struct Emitter<'a> {
+    pub(super) cx: &'a mut Ctx,
     clusters: &'a mut Clusters,
-    /// The host's.
-    max_body: Size,
-    /// The host's.
-    access_log: Option<AccessLogs>,
-    /// That of all the server's listeners.
+    /// The server's settings, which are the host's.
+    server: &'a Level,
+    /// The `Server` field of all the server's listeners, if it is one.
     server_field: Option<ServerField>,
+    /// Whether index files are routed again.
+    reroutes_index: bool,
     /// Whether any location has others within.
     nested: bool,
     /// Exact paths that have a route.
@@ -67,6 +108,7 @@ struct Emitter<'a> {
     /// Prefixes that have one: of the same prefix within itself, the inner one.
     prefix: HashSet<String>,
     routes: Vec<Route>,
+    pub(super) named: IndexMap<String, Route>,
 }
 
 impl Emitter<'_> {
@@ -164,9 +206,8 @@ impl Emitter<'_> {
     fn location(&mut self, location: &Location, matcher: &Matcher, condition: Option<Condition>) {
         let Ok(pattern) = matcher.pattern() else { return };
         let place = Some(location.place.clone());
-        // A `return` comes before anybody is asked who he is.
-        if let Some(limit) = location.level.limit_except.as_ref().filter(|_| location.level.answer.is_none())
-        {
+        // As in nginx, the location's rules are not those of the other methods.
+        if let Some(limit) = &location.level.limit_except {
             let others = limit.condition(condition.as_ref());
             self.route(&limit.level, pattern.clone(), Some(others), place.clone());
         }
@@ -181,18 +222,30 @@ impl Emitter<'_> {
         condition: Option<Condition>,
         place: Option<Place>,
     ) {
-        let mut route = self.plain(level, pattern, place);
-        route.condition = condition;
-        if level.answer.is_none() {
-            route.filters.splice(..0, level.access.emit().into_iter().map(At::from));
+        if let Some(route) = self.whole(level, pattern, place) {
+            self.routes.push(Route { condition, ..route });
         }
-        if let Some(answer) = &level.answer {
-            answer.emit(level.files.media_type(level.matcher.as_ref()), &mut route);
-        } else if let Some(pass) = &level.pass {
-            let Some(target) = self.clusters.target(self.cx, pass, level.proxy.bind(), &level.resolver)
-            else {
-                return;
-            };
+    }
+
+    /// A route with the block's rules and its action.
+    fn whole(&mut self, level: &Level, pattern: PathPattern, place: Option<Place>) -> Option<Route> {
+        let mut route = self.plain(level, pattern, place);
+        if self.rules(level, &mut route) {
+            self.directory(level, &mut route);
+            return Some(route);
+        }
+        self.with_content(level, route)
+    }
+
+    /// The route with the action that the block has.
+    pub(super) fn with_content(&mut self, level: &Level, mut route: Route) -> Option<Route> {
+        // Rules come before anybody is asked who he is.
+        let rules =
+            route.filters.iter().take_while(|filter| matches!(filter.value, FilterConfig::Rewrite(_)));
+        let at = rules.count();
+        route.filters.splice(at..at, level.access.emit().into_iter().map(At::from));
+        if let Some(pass) = &level.pass {
+            let target = self.clusters.target(self.cx, pass, level.proxy.bind(), &level.resolver)?;
             if let Some(check) = &level.health_check {
                 self.clusters.check(self.cx, pass, check);
             }
@@ -206,9 +259,70 @@ impl Emitter<'_> {
         } else {
             let mut files = level.files.emit(self.cx, level.matcher.as_ref());
             level.statics.emit(level.expires.is_utf8(), &mut files);
+            let has_path = files.index.iter().any(|name| name.starts_with('/'));
+            files.reroute_index = self.reroutes_index || has_path;
             route.files = Some(files.into());
         }
-        self.routes.push(route);
+        route.try_files.clone_from(&level.try_files);
+        self.directory(level, &mut route);
+        Some(route)
+    }
+
+    /// The directory of a route that asks for it; `static` says it already.
+    fn directory(&mut self, level: &Level, route: &mut Route) {
+        if route.files.is_none() && (self.cx.names_files || route.try_files.is_some()) {
+            (route.root, route.alias) = level.files.directory(self.cx, level.matcher.as_ref());
+        }
+    }
+
+    /// Named locations.
+    fn named(&mut self, locations: &[Location]) {
+        for location in locations {
+            if let Matcher::Named(name) = &location.matcher
+                && let Some(route) =
+                    self.whole(&location.level, PathPattern::everything(), Some(location.place.clone()))
+            {
+                self.named.insert(name.clone(), route);
+            }
+        }
+    }
+
+    /// The route that stands for the server: for what its rules answer, and for what no location matches.
+    fn fallback(&mut self, server: &Server) -> Option<At<String>> {
+        let level = self.server;
+        let mut route = self.plain(level, PathPattern::everything(), server.place.clone());
+        route.media_types = Some(level.files.media_types());
+        let route = self.with_content(level, route)?;
+        let name = self.free_name("server");
+        self.named.insert(name.clone(), route);
+        Some(At::from(name))
+    }
+
+    /// nginx takes a named location that is not there, and answers with 500 where it is asked for.
+    fn missing_names(&mut self) {
+        let routes = self.routes.iter().chain(self.named.values());
+        let tried = routes
+            .filter_map(|route| route.try_files.as_ref())
+            .map(|try_files| At { value: try_files.value.otherwise.clone(), place: try_files.place.clone() });
+        let levels = levels(self.server);
+        let pages =
+            levels.iter().flat_map(|level| level.internal.targets()).map(|to| to.map(Template::clone));
+        let targets: Vec<At<Template>> = tried.chain(pages).collect();
+        for target in targets {
+            let name = target.value.as_text().and_then(|text| text.strip_prefix('@'));
+            let Some(name) = name.filter(|name| !self.named.contains_key(*name)) else { continue };
+            let message = format!("there is no named location \"@{name}\"");
+            let problem = Problem { place: target.place.clone(), ..Problem::nowhere(message) };
+            self.cx.notes.warn(problem.help("requests that are sent there get a 500"));
+            let nothing = Template::default();
+            let answer = Respond { status: 500, body: nothing, content_type: None, headers: IndexMap::new() };
+            let route = Route {
+                path: At { value: PathPattern::everything(), place: target.place.clone() },
+                respond: Some(answer.into()),
+                ..Route::default()
+            };
+            self.named.insert(name.to_owned(), route);
+        }
     }
 
     /// Filters of answers, the last one first: nginx sets `Expires`, then adds fields, then the charset.
@@ -220,20 +334,42 @@ impl Emitter<'_> {
     }
 
     /// A route without an action.
-    fn plain(&mut self, level: &Level, pattern: PathPattern, place: Option<Place>) -> Route {
+    pub(super) fn plain(&mut self, level: &Level, pattern: PathPattern, place: Option<Place>) -> Route {
+        let of_host = self.server;
         let max_body = level.connection.max_body();
-        let access_log = level.log.emit().filter(|log| Some(log) != self.access_log.as_ref());
+        let access_log = level.log.emit().filter(|log| Some(log) != of_host.log.emit().as_ref());
+        let pages = level.internal.error_pages();
+        let recursive = level.internal.is_recursive();
+        let redirects = level.internal.redirects();
         Route {
             path: At { value: pattern, place },
             filters: self.filters(level),
-            max_body: (max_body != self.max_body).then_some(max_body),
+            max_body: (max_body != of_host.connection.max_body()).then_some(max_body),
             access_log,
             bandwidth: level.body.bandwidth().map(At::from),
             server: Some(level.server_field()).filter(|field| Some(field) != self.server_field.as_ref()),
             no_chunks: level.connection.chunks == Some(false),
+            internal: level.is_internal,
+            error_pages: (pages != of_host.internal.error_pages()).then_some(pages),
+            recursive_error_pages: (recursive != of_host.internal.is_recursive()).then_some(recursive),
+            own_redirects: (redirects != of_host.internal.redirects()).then_some(redirects),
             ..Route::default()
         }
     }
+}
+
+/// A block and all blocks within.
+fn levels(level: &Level) -> Vec<&Level> {
+    let mut all = vec![level];
+    for location in &level.locations {
+        all.extend(levels(&location.level));
+    }
+    for rule in &level.rules {
+        if let Rule::If(block) = rule {
+            all.push(&block.level);
+        }
+    }
+    all
 }
 
 /// The paths for which nginx goes into a location: it is the longest of its block.
