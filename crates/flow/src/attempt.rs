@@ -8,6 +8,7 @@ use crate::forward;
 use crate::queue::Queue;
 use crate::record::{self, Share};
 use crate::request::Task;
+use crate::secure;
 use crate::snapshot::{ClusterPlan, ProxyPlan};
 use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
@@ -105,12 +106,13 @@ async fn exchange(
     req: &mut Request,
     (endpoint, freshness): (&Arc<Endpoint>, Freshness),
 ) -> Result<Response> {
-    let key = key_of(endpoint);
+    let name = secure::upstream_name(cluster, task, &req.head, endpoint);
+    let key = key_of(cluster, endpoint, name.as_deref());
     let is_repeatable =
         req.head.method().is_idempotent() && matches!(req.body, Body::Empty | Body::Full(_) | Body::File(_));
     let bind = plan.bind.as_ref().map(|bind| said::address(bind, task, &req.head));
     let from = (bind.flatten().or(cluster.bind), if bind.is_some() { Freshness::New } else { freshness });
-    let line = connect(plan, cluster, task, endpoint, (key, from, is_repeatable)).await?;
+    let line = connect(plan, cluster, task, (endpoint, name.as_deref()), (key, from, is_repeatable)).await?;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.connect_us = line.connect_us;
     }
@@ -209,7 +211,7 @@ async fn connect(
     plan: &ProxyPlan,
     cluster: &ClusterPlan,
     task: &Task<'_>,
-    endpoint: &Endpoint,
+    (endpoint, name): (&Endpoint, Option<&str>),
     (key, (bind, freshness), is_repeatable): (EndpointKey, (Option<SocketAddr>, Freshness), bool),
 ) -> Result<Line> {
     let worker = &task.conn.worker;
@@ -217,7 +219,7 @@ async fn connect(
         // Bounded: the pool gets smaller with every turn.
         while let Some(conn) = worker.pool.take(key) {
             // What can't be sent twice goes only where the kernel, too, says that the peer is there.
-            if is_repeatable || conn.stream().is_alive() {
+            if is_repeatable || conn.is_alive() {
                 worker.shard.inc(cluster.stats.reuses);
                 return Ok(Line { conn, is_reused: true, connect_us: None });
             }
@@ -247,7 +249,22 @@ async fn connect(
         let kind = if err.kind() == std::io::ErrorKind::TimedOut { Kind::Timeout } else { Kind::Connect };
         Error::upstream(kind, format!("connecting to {}: {err}", endpoint.spec().name)).retry(Retry::Safe)
     })?;
-    let conn = Rc::new(Conn::new(stream, Side::Upstream));
+    let conn = match name {
+        None => Conn::new(stream, Side::Upstream),
+        Some(name) => {
+            let secured = secure::upstream(cluster, stream, name, plan.connect_timeout);
+            let mut secured = Box::pin(secured);
+            let secured = poll_fn(|cx| match secured.as_mut().poll(cx) {
+                Poll::Pending => match client_left(cx, plan.client_abort, &task.conn.http) {
+                    Some(err) => Poll::Ready(Err(err)),
+                    None => Poll::Pending,
+                },
+                Poll::Ready(secured) => Poll::Ready(secured),
+            });
+            secured.await.inspect_err(|_| worker.shard.inc(cluster.stats.connect_failures))?
+        }
+    };
+    let conn = Rc::new(conn);
     Ok(Line { conn, is_reused: false, connect_us: Some(micros(clock::read() - began)) })
 }
 
@@ -411,9 +428,12 @@ async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) 
     task.conn.http.write([&out, b"", b""], task.listener.send_timeout).await
 }
 
-/// The endpoint's key in the pool.
-pub(crate) fn key_of(endpoint: &Endpoint) -> EndpointKey {
-    endpoint.state().id()
+/// The endpoint's key in the pool; `name` is the one demanded of it where connections are encrypted.
+pub(crate) fn key_of(cluster: &ClusterPlan, endpoint: &Endpoint, name: Option<&str>) -> EndpointKey {
+    match (&cluster.tls, name) {
+        (Some(tls), Some(name)) => tls.key(endpoint.state().id(), name),
+        _ => endpoint.state().id(),
+    }
 }
 
 fn micros(time: Duration) -> u32 {

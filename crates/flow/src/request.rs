@@ -9,9 +9,9 @@ use crate::relay;
 use crate::respond;
 use crate::snapshot::{ClusterPlan, HostPlan, ListenerPlan, RoutePlan};
 use crate::worker::Local;
-use crate::{forwarded, routing};
+use crate::{forwarded, routing, secure};
 use bifrons_balance::Active;
-use bifrons_core::{Error, Result};
+use bifrons_core::{Error, Kind, Result};
 use bifrons_filters::Passed;
 use bifrons_http::{Body, ReqCx, Request, RequestHead, Response, ResponseHead, TargetMark};
 use std::rc::Rc;
@@ -114,12 +114,16 @@ impl Task<'_> {
     /// Accept the body, find the client and the host.
     fn begin(&mut self, req: &mut Request) -> Result<Outcome> {
         self.begin_body(req)?;
+        if self.conn.is_misplaced && self.listener.tls.is_some() {
+            return Err(Error::downstream(Kind::PlainText, "plain HTTP where TLS is spoken"));
+        }
         self.listener.client.identify(&mut self.cx, &req.head);
         forwarded::check_loop(self.listener, &req.head)?;
         if let Some(answer) = respond::without_route(self, req)? {
             return Ok(Outcome::Own(answer));
         }
         routing::find_host(self, &req.head)?;
+        secure::check_client(self)?;
         Ok(Outcome::Turn(Turn::First))
     }
 
