@@ -26,7 +26,6 @@ use bifrons_net::{Addr, clock, dial};
 use bytes::Bytes;
 use said::Said;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -110,9 +109,8 @@ async fn exchange(
     let key = key_of(cluster, endpoint, name.as_deref());
     let is_repeatable =
         req.head.method().is_idempotent() && matches!(req.body, Body::Empty | Body::Full(_) | Body::File(_));
-    let bind = plan.bind.as_ref().map(|bind| said::address(bind, task, &req.head));
-    let from = (bind.flatten().or(cluster.bind), if bind.is_some() { Freshness::New } else { freshness });
-    let line = connect(plan, cluster, task, (endpoint, name.as_deref()), (key, from, is_repeatable)).await?;
+    let place = (&**endpoint, name.as_deref());
+    let line = connect(plan, cluster, task, (place, &req.head), (key, freshness, is_repeatable)).await?;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.connect_us = line.connect_us;
     }
@@ -123,14 +121,7 @@ async fn exchange(
     // A connection from an address of its own serves no other request.
     let kept = plan.keep_alive && cluster.keep.idle_max > 0 && plan.bind.is_none();
     let keeps = kept && said.as_deref().is_none_or(Said::keeps);
-    let persist = match (&said, upgrade, keeps, plan.version) {
-        (Some(said), ..) => said.persist(upgrade),
-        (None, true, ..) => Persist::Upgrade,
-        (None, _, true, Version::Http11) => Persist::Implied,
-        (None, _, true, Version::Http10) => Persist::KeepAlive,
-        (None, _, false, _) => Persist::Close,
-    };
-    let pump = send(plan, task, req, &line, (endpoint, persist)).await?;
+    let pump = send(plan, task, req, &line, (endpoint, said.as_deref(), upgrade, keeps)).await?;
     let outcome = wait_for_head(plan, task, req, (&line, pump)).await;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.sent = line.conn.sent() - sent_before;
@@ -211,11 +202,12 @@ async fn connect(
     plan: &ProxyPlan,
     cluster: &ClusterPlan,
     task: &Task<'_>,
-    (endpoint, name): (&Endpoint, Option<&str>),
-    (key, (bind, freshness), is_repeatable): (EndpointKey, (Option<SocketAddr>, Freshness), bool),
+    ((endpoint, name), head): ((&Endpoint, Option<&str>), &RequestHead),
+    (key, freshness, is_repeatable): (EndpointKey, Freshness, bool),
 ) -> Result<Line> {
     let worker = &task.conn.worker;
-    if plan.keep_alive && freshness == Freshness::Any {
+    // From an address of its own it is always a new one.
+    if plan.keep_alive && freshness == Freshness::Any && plan.bind.is_none() {
         // Bounded: the pool gets smaller with every turn.
         while let Some(conn) = worker.pool.take(key) {
             // What can't be sent twice goes only where the kernel, too, says that the peer is there.
@@ -236,6 +228,7 @@ async fn connect(
         EndpointAddr::Unix(path) => Addr::Unix(path.clone()),
     };
     worker.shard.inc(cluster.stats.connects);
+    let bind = plan.bind.as_ref().and_then(|bind| said::address(bind, task, head)).or(cluster.bind);
     let mut dialled = Box::pin(dial::dial(&addr, bind, plan.connect_timeout));
     let stream = poll_fn(|cx| match dialled.as_mut().poll(cx) {
         Poll::Pending => match client_left(cx, plan.client_abort, &task.conn.http) {
@@ -274,7 +267,7 @@ async fn send(
     task: &Task<'_>,
     req: &mut Request,
     line: &Line,
-    (endpoint, persist): (&Endpoint, Persist<'_>),
+    (endpoint, said, upgrade, keeps): (&Endpoint, Option<&Said>, bool, bool),
 ) -> Result<Option<Pump>> {
     let mut scratch = Vec::new();
     let announced = req.head.headers.has(Name::ContentLength);
@@ -284,7 +277,13 @@ async fn send(
         version: plan.version,
         host: forward::host_sent(plan, task, &req.head, &endpoint.spec().name, &mut scratch),
         delimit: forward::delimit(&sent),
-        persist,
+        persist: match (said, upgrade, keeps, plan.version) {
+            (Some(said), ..) => said.persist(upgrade),
+            (None, true, ..) => Persist::Upgrade,
+            (None, _, true, Version::Http11) => Persist::Implied,
+            (None, _, true, Version::Http10) => Persist::KeepAlive,
+            (None, _, false, _) => Persist::Close,
+        },
         expect: plan.passes_expect,
     };
     if plan.passes_expect && req.head.headers.has(Name::Expect) {
@@ -293,6 +292,7 @@ async fn send(
     }
     let mut out = Scratch::new();
     write::request(&mut out, &req.head, &to);
+    let is_chunked = to.delimit == write::Delimit::Chunked;
     let body = match &req.body {
         Body::Full(bytes) => bytes.clone(),
         _ => Bytes::new(),
@@ -308,12 +308,7 @@ async fn send(
         return Ok(Some(Box::pin(bodies::send_file(line.conn.clone(), file.clone(), plan.send_timeout))));
     }
     let body = std::mem::replace(&mut req.body, Body::Spent);
-    Ok(Some(Box::pin(pump(
-        body,
-        line.conn.clone(),
-        to.delimit == write::Delimit::Chunked,
-        plan.send_timeout,
-    ))))
+    Ok(Some(Box::pin(pump(body, line.conn.clone(), is_chunked, plan.send_timeout))))
 }
 
 /// Sends a body piece by piece.

@@ -55,7 +55,7 @@ pub struct Task<'a> {
     /// The endpoint that works on it, counted as long as this lives.
     pub active: Option<(Active, Share)>,
     /// Where it is sent.
-    pub destination: Option<Destination>,
+    pub destination: Option<Destination<'a>>,
     /// It counts as being served as long as this lives.
     pub counted: Share,
 }
@@ -107,8 +107,7 @@ fn leave(mut task: Task<'_>, head: &RequestHead, err: Error) -> After {
 impl Task<'_> {
     /// The cluster it is sent to.
     pub(crate) fn cluster(&self) -> Option<&ClusterPlan> {
-        let target = self.destination.as_ref()?.target(self.local).ok()?;
-        Some(target.plan)
+        self.destination.as_ref().map(|destination| destination.target().plan)
     }
 
     /// Accept the body, find the client and the host.
