@@ -49,6 +49,12 @@ mod headers {
     mod edits;
     mod forwarded;
 }
+mod nginx_proxy {
+    mod answers;
+    mod clients;
+    mod targets;
+    mod upstreams;
+}
 mod clusters {
     mod health;
     mod policies;
@@ -70,6 +76,7 @@ mod tls {
     mod nginx;
     mod support;
     mod upstream;
+    mod watch;
 }
 mod vars {
     mod access;

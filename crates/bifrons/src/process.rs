@@ -5,6 +5,7 @@
 //! workers, and at last the word that we are ready. After that [`control`] reacts to signals.
 
 mod accounts;
+mod certificates;
 mod control;
 pub mod log;
 mod notify;
@@ -20,6 +21,7 @@ use crate::cli::ProcessArgs;
 use crate::command::Failure;
 use crate::load::{self, Loaded, Origin};
 use bifrons_control::admin::Phase;
+use bifrons_control::health::Checks;
 use bifrons_control::resolve::{self, Names};
 use bifrons_flow::{Shared, build};
 use bifrons_model::{Config, Workers};
@@ -192,7 +194,9 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
     let options = loaded.options(false);
     let config = Arc::new(loaded.config);
     let snapshot = Arc::new(build::build(config.clone(), &shared, &options)?);
+    bifrons_control::lookup::start(&shared);
     let names = Names::start(&snapshot, resolve::START_LIMIT).await;
+    let checks = Checks::start(&snapshot, &shared);
     let hash = control::hash_text(&snapshot);
     shared.publish(snapshot);
 
@@ -211,6 +215,7 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
         sockets,
         workers,
         names,
+        checks,
         log,
         pid,
         program,
@@ -221,6 +226,7 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
         upgrade: None,
         resting: false,
         reload_count: 0,
+        certificates: certificates::Certificates::new(),
     };
     control.serve_admin();
     control.started(ready);

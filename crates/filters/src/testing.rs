@@ -68,3 +68,8 @@ pub(crate) fn read(mut body: Body) -> Vec<u8> {
 pub(crate) fn run<T>(test: impl AsyncFnOnce() -> T) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(test())
 }
+
+/// The settings of a filter, from JSON.
+pub(crate) fn config<T: serde::de::DeserializeOwned>(json: &str) -> T {
+    serde_json::from_str(json).unwrap()
+}

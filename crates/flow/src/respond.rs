@@ -26,7 +26,10 @@ pub fn is_silent(err: &Error) -> bool {
 
 /// The answer to an error; the error itself is noted for the record.
 pub fn to(task: &mut Task<'_>, head: &RequestHead, err: Error) -> Response {
-    let status = status_of(&err);
+    let status = match err.kind() {
+        Kind::HeadTooLarge if err.side() != Side::Upstream => task.listener.head_status,
+        _ => status_of(&err),
+    };
     tracing::debug!(status, %err, "request refused");
     let mut res = match for_people(&err) {
         Some(text) => of_text(head, status, text),

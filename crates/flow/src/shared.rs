@@ -1,6 +1,8 @@
 //! What outlives a snapshot and is shared by all workers, kept by name.
 
+use crate::lookup::Lookups;
 use crate::snapshot::Snapshot;
+use crate::sticky::Sessions;
 use arc_swap::ArcSwapOption;
 use bifrons_balance::SharedEndpoints;
 use bifrons_http::pool::Board;
@@ -21,6 +23,10 @@ pub struct Shared {
     pub clusters: Mutex<HashMap<String, Arc<SharedEndpoints>>>,
     /// Counters by listener name.
     pub listeners: Mutex<HashMap<String, Arc<ListenerState>>>,
+    /// Sessions that were learnt, by cluster name.
+    pub sessions: Mutex<HashMap<String, Arc<Sessions>>>,
+    /// Where workers ask for names.
+    pub lookups: Lookups,
     /// Metrics.
     pub metrics: Arc<Registry>,
     /// Files, certificates, keys of tickets and sessions.
@@ -46,6 +52,8 @@ impl Shared {
             generation: AtomicU64::new(0),
             clusters: Mutex::default(),
             listeners: Mutex::default(),
+            sessions: Mutex::default(),
+            lookups: Lookups::default(),
             metrics,
             tls,
             access,

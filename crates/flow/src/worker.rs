@@ -1,6 +1,7 @@
 //! A worker: one thread, one runtime, its own sockets and pools. No lock on the way of a request.
 
 use crate::attempt;
+use crate::destination::Made;
 use crate::listen;
 use crate::record::ErrorStats;
 use crate::secure;
@@ -74,6 +75,8 @@ pub struct Worker {
     pub rng: Rng,
     /// The other workers, to take idle connections over from.
     pub siblings: Vec<mpsc::UnboundedSender<Command>>,
+    /// Endpoints made while serving.
+    pub made: RefCell<Made>,
     local: RefCell<Option<Rc<Local>>>,
     pipes: RefCell<Vec<Pipe>>,
     conns: RefCell<HashMap<u64, Known>>,
@@ -105,6 +108,7 @@ impl Worker {
             shared,
             rng: Rng::seeded(fastrand::u64(..)),
             siblings,
+            made: RefCell::default(),
             local: RefCell::new(None),
             pipes: RefCell::new(Vec::new()),
             conns: RefCell::new(HashMap::new()),

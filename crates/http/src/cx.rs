@@ -109,6 +109,8 @@ pub struct ReqCx {
     pub route: Option<Arc<str>>,
     /// Name of the cluster it goes to.
     pub cluster: Option<Arc<str>>,
+    /// The host of a route's URL with variables.
+    pub proxy_host: Option<Box<str>>,
     /// Where the route's files lie.
     pub document: Option<Arc<DocumentRoot>>,
     /// The directory of a static route, as it answered.
@@ -175,6 +177,7 @@ impl ReqCx {
             server_name: None,
             route: None,
             cluster: None,
+            proxy_host: None,
             document: None,
             document_root: None,
             filename: None,

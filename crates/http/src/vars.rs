@@ -124,8 +124,8 @@ impl Scope<'_> {
             Var::TraceId => return some(cx.traceparent.get().and_then(|trace| trace.get(3..35)), out),
             Var::Route => return some(cx.route.as_deref().map(str::as_bytes), out),
             Var::Cluster => return some(cx.cluster.as_deref().map(str::as_bytes), out),
-            Var::ProxyHost => return some(cx.cluster.as_deref().map(proxy_host), out),
-            Var::ProxyPort => return some(cx.cluster.as_deref().map(proxy_port), out),
+            Var::ProxyHost => return some(proxy_host(cx).map(str::as_bytes), out),
+            Var::ProxyPort => return some(proxy_port(cx), out),
             Var::ProxyAddXForwardedFor => self.add_forwarded_for(out),
             Var::DocumentRoot | Var::RealpathRoot => match (&cx.document_root, &cx.document) {
                 (None, Some(document)) => document.dir(self, out),
@@ -260,6 +260,14 @@ impl Scope<'_> {
     }
 }
 
+/// Name and port of the upstream as the route names it.
+fn proxy_host(cx: &ReqCx) -> Option<&str> {
+    let cluster = cx.cluster.as_deref();
+    // What only tells a cluster from one of the same name in plain text is no part of its own.
+    let secured = || cluster?.strip_prefix("https://")?.split('#').next();
+    cx.proxy_host.as_deref().or_else(secured).or(cluster)
+}
+
 fn attempt_value(attempt: &Attempt, var: &Var, out: &mut Vec<u8>) -> bool {
     let time = |us: Option<u32>, out: &mut Vec<u8>| match us {
         Some(us) => {
@@ -381,20 +389,11 @@ fn remote_user(headers: &Headers, out: &mut Vec<u8>) -> bool {
     some(credentials(headers).as_ref().map(|(name, _)| name.as_slice()), out)
 }
 
-/// A cluster's name without what only tells it from one of the same name in plain text.
-fn proxy_host(cluster: &str) -> &[u8] {
-    let secured = cluster.strip_prefix("https://");
-    secured.map_or(cluster, |name| name.split('#').next().unwrap_or(name)).as_bytes()
-}
-
-fn proxy_port(cluster: &str) -> &[u8] {
-    let host = proxy_host(cluster);
-    let colon = memchr::memrchr(b':', host);
-    match colon.and_then(|colon| host.get(colon + 1..)) {
-        Some(port) if !port.is_empty() && port.iter().all(u8::is_ascii_digit) => port,
-        _ if cluster.starts_with("https://") => b"443",
-        _ => b"80",
-    }
+fn proxy_port(cx: &ReqCx) -> Option<&[u8]> {
+    let port = proxy_host(cx)?.rsplit_once(':').map(|(_, port)| port.as_bytes());
+    let port = port.filter(|port| !port.is_empty() && port.iter().all(u8::is_ascii_digit));
+    let is_secured = cx.cluster.as_deref().is_some_and(|cluster| cluster.starts_with("https://"));
+    Some(port.unwrap_or(if is_secured { b"443" } else { b"80" }))
 }
 
 fn separate(out: &mut Vec<u8>, start: usize, glue: &[u8]) {

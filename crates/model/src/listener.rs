@@ -143,6 +143,12 @@ pub enum ServerField {
 pub struct MessageLimits {
     /// Bytes of the request line; longer ones get 414.
     pub request_line: Size,
+    /// Bytes of one line of a head behind the request line; 0: no bound of its own.
+    #[serde(skip_serializing_if = "Size::is_zero")]
+    pub field: Size,
+    /// The status of a head that is too large: 431, or nginx's 400.
+    #[serde(skip_serializing_if = "is_431")]
+    pub head_status: u16,
     /// Fields of a head; more get 431. At most 512.
     pub fields: u16,
     /// Bytes of a whole head; more get 431.
@@ -156,6 +162,8 @@ impl Default for MessageLimits {
         Self {
             // The least RFC 9112 3 recommends is 8000 bytes; nginx's large header buffers have 8 KiB.
             request_line: Size(8 * 1024),
+            field: Size(0),
+            head_status: 431,
             // Real heads have 10-30 fields; Envoy's and Apache's limit is 100.
             fields: 100,
             // Twice the total of nginx's default `large_client_header_buffers` (4 × 8 KiB).
@@ -164,6 +172,10 @@ impl Default for MessageLimits {
             body: Size(1024 * 1024 * 1024),
         }
     }
+}
+
+fn is_431(status: &u16) -> bool {
+    *status == 431
 }
 
 /// Bounds of connections.
@@ -176,6 +188,15 @@ pub struct ConnectionLimits {
     pub per_address: u32,
     /// Requests on one connection before it is closed.
     pub requests: u32,
+    /// Age after which a connection is closed behind its request (nginx's `keepalive_time`); 0: any.
+    #[serde(skip_serializing_if = "Dur::is_zero")]
+    pub age: Dur,
+    /// The seconds that a `Keep-Alive: timeout=…` field tells clients; 0: there is no such field.
+    #[serde(skip_serializing_if = "Dur::is_zero")]
+    pub tell_timeout: Dur,
+    /// Whether a connection whose client was too slow is reset, which frees its buffers at once.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reset_slow: bool,
     /// TLS handshakes under way at once, over all workers; further connections are closed at once. 0: any
     /// number.
     pub handshakes: u32,
@@ -192,6 +213,9 @@ impl Default for ConnectionLimits {
             per_address: 0,
             // Ten times nginx's keepalive_requests: enough to spread load again, too few to be felt.
             requests: 10_000,
+            age: Dur(Duration::ZERO),
+            tell_timeout: Dur(Duration::ZERO),
+            reset_slow: false,
             // Some 10 KiB each until they are over: 100 MiB, and more than a machine finishes in its timeout.
             handshakes: 10_000,
             handshake_rate: 0,

@@ -13,6 +13,7 @@ pub(crate) mod events;
 pub(crate) mod expires;
 pub(crate) mod files;
 pub(crate) mod headers;
+pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod internal;
 pub(crate) mod later;
@@ -20,13 +21,16 @@ pub(crate) mod later_cgi;
 pub(crate) mod location;
 pub(crate) mod log;
 pub(crate) mod proxy;
+pub(crate) mod proxy_answers;
 pub(crate) mod proxy_pass;
 pub(crate) mod proxy_ssl;
 pub(crate) mod realip;
+pub(crate) mod resolver;
 pub(crate) mod rewrite;
 pub(crate) mod server;
 pub(crate) mod ssl;
 pub(crate) mod static_files;
+pub(crate) mod sticky;
 pub(crate) mod upstream;
 pub(crate) mod variables;
 
@@ -50,8 +54,12 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Proxying", proxy_pass::DIRECTIVES),
     ("Proxying", proxy::DIRECTIVES),
     ("Proxying", proxy_ssl::DIRECTIVES),
+    ("Proxying", proxy_answers::DIRECTIVES),
     ("Bodies", buffering::DIRECTIVES),
     ("Upstreams", upstream::DIRECTIVES),
+    ("Upstreams", sticky::DIRECTIVES),
+    ("Upstreams", health::DIRECTIVES),
+    ("Upstreams", resolver::DIRECTIVES),
     ("Fields of answers", headers::DIRECTIVES),
     ("Fields of answers", expires::DIRECTIVES),
     ("Files", files::DIRECTIVES),

@@ -10,7 +10,6 @@ use std::collections::{HashMap, HashSet};
 use std::hash::RandomState;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::SystemTime;
 
 /// A digest of everything that a session's rights depend on.
 pub type Context = [u8; 32];
@@ -159,15 +158,13 @@ impl Store {
         lock(&self.certificates).retain(|_, certificate| Arc::strong_count(certificate) > 1);
     }
 
-    /// All certificates in use: their files, names, and seconds until they end.
-    pub fn expiries(&self, now: SystemTime) -> Vec<(String, i64)> {
-        let now = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-        let mut found: Vec<_> = lock(&self.certificates)
-            .values()
-            .map(|certificate| {
-                (certificate.paths.cert.display().to_string(), certificate.now().not_after - now)
-            })
-            .collect();
+    /// All certificates in use: their files, and when they end in seconds of Unix time.
+    pub fn expiries(&self) -> Vec<(String, i64)> {
+        let certificates = lock(&self.certificates);
+        let shown = |certificate: &Arc<Certificate>| {
+            (certificate.paths.cert.display().to_string(), certificate.now().not_after)
+        };
+        let mut found: Vec<_> = certificates.values().map(shown).collect();
         found.sort_unstable();
         found
     }

@@ -52,17 +52,27 @@ impl UpstreamPlan {
     /// # Errors
     /// Where it is no name that a certificate can have.
     pub fn session(&self, name: &str) -> Result<Session, String> {
-        let host = bare_host(name);
-        let server = ServerName::try_from(host.to_owned()).or_else(|err| match self.verifies {
-            true => Err(err),
-            // Any name will do, and an address is not sent.
-            false => Ok(ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into())),
-        });
-        let server = server.map_err(|_| {
-            format!("\"{host}\" is no name that a certificate can have; `tls.name` says another")
-        })?;
-        let conn = UnbufferedClientConnection::new(self.config.clone(), server);
+        let (config, server) = self.client(name)?;
+        let conn = UnbufferedClientConnection::new(config, server);
         conn.map(|conn| Session::Client(Box::new(conn))).map_err(|err| err.to_string())
+    }
+
+    /// What rustls goes by with the endpoint of that name, and whom it demands.
+    ///
+    /// # Errors
+    /// Where it is no name that a certificate can have.
+    pub fn client(&self, name: &str) -> Result<(Arc<ClientConfig>, ServerName<'static>), String> {
+        let host = bare_host(name);
+        let server = match ServerName::try_from(host.to_owned()) {
+            Ok(server) => server,
+            // Any name will do, and an address is not sent.
+            Err(_) if !self.verifies => ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into()),
+            Err(_) => {
+                let help = "`tls.name` says another";
+                return Err(format!("\"{host}\" is no name that a certificate can have; {help}"));
+            }
+        };
+        Ok((self.config.clone(), server))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod reload;
 
+use super::certificates::Certificates;
 use super::log::ErrorLog;
 use super::notify;
 use super::pid::{PidFile, Status};
@@ -12,6 +13,7 @@ use super::workers::Workers;
 use super::{Launch, Style};
 use crate::command::Failure;
 use bifrons_control::admin::{Admin, Phase, ReloadRequest};
+use bifrons_control::health::Checks;
 use bifrons_control::resolve::Names;
 use bifrons_flow::{Shared, Snapshot};
 use bifrons_model::Config;
@@ -33,6 +35,8 @@ pub struct Control {
     pub sockets: Sockets,
     pub workers: Workers,
     pub names: Names,
+    /// The active checks of endpoints.
+    pub checks: Checks,
     pub log: ErrorLog,
     pub pid: Option<PidFile>,
     pub program: PathBuf,
@@ -46,6 +50,7 @@ pub struct Control {
     /// Takes no more requests, until SIGHUP or another process's end.
     pub resting: bool,
     pub reload_count: u64,
+    pub certificates: Certificates,
 }
 
 /// What the control side wakes up for.
@@ -56,6 +61,8 @@ enum Event {
     /// The process that served beside this one.
     SuccessorEnded,
     WorkerLost(usize),
+    /// Time to look at the files of certificates.
+    Look,
 }
 
 /// The fingerprint of a configuration as metrics show it.
@@ -89,6 +96,11 @@ impl Control {
                     return self.stop(signals, limit).await;
                 }
                 Event::Signal(Signal::Rest) => self.rest().await,
+                Event::Look if self.certificates.look(&self.shared) => {
+                    tracing::info!("a file that TLS needs has changed: the configuration is taken again");
+                    let _ = self.reload().await;
+                }
+                Event::Look => {}
                 // As in nginx: the configuration is the other process's by now.
                 Event::Signal(Signal::Reload) if self.upgrade.as_ref().is_some_and(Upgrade::is_ready) => {
                     self.rise();
@@ -148,6 +160,7 @@ impl Control {
             event = upgrade => event,
             worker = self.workers.next_ended() => Event::WorkerLost(worker),
             Some(reply) = self.reloads.recv() => Event::Reload(reply),
+            () = self.certificates.next() => Event::Look,
         }
     }
 

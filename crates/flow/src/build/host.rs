@@ -104,6 +104,7 @@ fn plan(cx: &mut Cx<'_>, listener_name: &str, listener: &Listener, host: &Host) 
         name: name.into(),
         tls,
         path: host.path,
+        client: host.client.as_ref().map(|client| listener::client_rules(cx, client)),
         rewrite: internal::host_rewrite(cx, host),
         document: host.root.as_ref().and_then(|root| internal::document(cx, root, Strip::Nothing)),
         routes,

@@ -63,8 +63,12 @@ pub fn build(config: Arc<Config>, shared: &Shared, options: &Options) -> Result<
     let variables = cx.variables();
     let listeners = listener::build(&mut cx);
     let (clusters, problems) = (cx.plans, cx.problems);
+    let lower = |plan: &Arc<ClusterPlan>| plan.name.to_ascii_lowercase().into();
+    // Backwards, so that of two names that differ in case the first stays.
+    let by_name = clusters.iter().enumerate().rev().map(|(at, plan)| (lower(plan), at)).collect();
     let hash = fingerprint(&config);
-    problems.into_result(Snapshot { config, hash, listeners, clusters, variables, tls: shared.tls.clone() })
+    let tls = shared.tls.clone();
+    problems.into_result(Snapshot { config, hash, listeners, clusters, by_name, variables, tls })
 }
 
 impl<'a> Cx<'a> {

@@ -1,11 +1,13 @@
 //! Clusters: those of `upstream` blocks, and one for each other address that a `proxy_pass` names.
 
 use crate::context::Ctx;
+use crate::directives::health::Check;
 use crate::directives::proxy_pass::ProxyPass;
+use crate::directives::resolver::ResolverSettings;
 use crate::directives::upstream::Upstream;
 use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Problem};
-use bifrons_model::Cluster;
+use bifrons_model::{Cluster, Expect, Resolver};
 use bifrons_tls::UpstreamTls;
 use indexmap::IndexMap;
 use std::collections::{HashMap, HashSet};
@@ -22,6 +24,10 @@ pub(super) struct Clusters {
     /// Those of them that are spoken to in plain text, and those over TLS, by what they are without it.
     plain: HashSet<String>,
     secured: HashSet<String>,
+    /// Who resolves names where an upstream does not say.
+    resolver: ResolverSettings,
+    /// What `match` blocks say.
+    matches: HashMap<String, Expect>,
 }
 
 /// A cluster as a route needs it.
@@ -31,7 +37,11 @@ pub(super) struct Target {
 }
 
 impl Clusters {
-    pub(super) fn new(upstreams: IndexMap<String, Upstream>) -> Self {
+    pub(super) fn new(
+        upstreams: IndexMap<String, Upstream>,
+        resolver: ResolverSettings,
+        matches: HashMap<String, Expect>,
+    ) -> Self {
         let by_name =
             upstreams.keys().enumerate().map(|(at, name)| (name.to_ascii_lowercase(), at)).collect();
         Self {
@@ -41,6 +51,8 @@ impl Clusters {
             emitted: IndexMap::new(),
             plain: HashSet::new(),
             secured: HashSet::new(),
+            resolver,
+            matches,
         }
     }
 
@@ -51,7 +63,11 @@ impl Clusters {
         cx: &mut Ctx,
         pass: &ProxyPass,
         bind: Option<At<String>>,
+        resolver: &ResolverSettings,
     ) -> Option<Target> {
+        if pass.is_dynamic() {
+            return Some(self.dynamic(pass, resolver));
+        }
         let upstream = self.find(cx, pass)?;
         let (_, upstream) = self.upstreams.get_index(upstream)?;
         let name = match &bind {
@@ -59,9 +75,24 @@ impl Clusters {
             None => self.name_of(pass),
         };
         if !self.emitted.contains_key(&name) {
-            self.emitted.insert(name.clone(), upstream.emit(bind));
+            self.emitted.insert(name.clone(), upstream.emit(bind, resolver));
         }
         Some(Target { name: At::new(name, pass.place().clone()), keeps_alive: upstream.keeps_alive() })
+    }
+
+    /// The settings of servers that requests name. Locations with another resolver have other settings.
+    fn dynamic(&mut self, pass: &ProxyPass, resolver: &ResolverSettings) -> Target {
+        let cluster = Upstream::dynamic(resolver.emit().unwrap_or(Resolver::None)).emit(None, resolver);
+        let mut name = pass.host.clone();
+        for number in 2.. {
+            match self.emitted.get(&name) {
+                Some(other) if *other != cluster => name = format!("{}#{number}", pass.host),
+                _ => break,
+            }
+        }
+        self.emitted.insert(name.clone(), cluster);
+        // A cluster that the host turns out to be says itself whether connections are kept.
+        Target { name: At::new(name, pass.place().clone()), keeps_alive: true }
     }
 
     /// The same cluster, over TLS if `tls` says how. In nginx that is a location's too.
@@ -84,6 +115,36 @@ impl Clusters {
         Target { name: target.name.map(|_| name), ..target }
     }
 
+    /// Notes the active checks of the location that leads to the upstream.
+    pub(super) fn check(&mut self, cx: &mut Ctx, pass: &ProxyPass, check: &Check) {
+        let mut config = check.config.clone();
+        if let Some(by) = &check.by {
+            match self.matches.get(&by.text) {
+                Some(expect) => config.expect = expect.clone(),
+                None => return cx.problem(by, format!("match \"{}\" is not found", by.text)),
+            }
+        }
+        let declared = self.declared(&pass.host).map(|(at, name)| (at, name.to_owned()));
+        let Some((at, name)) = declared else {
+            let message = "\"health_check\" needs a \"proxy_pass\" to an upstream";
+            return cx.notes.problem(Problem::at(pass.place().clone(), message));
+        };
+        config.host.get_or_insert_with(|| name.clone());
+        if let Some((_, upstream)) = self.upstreams.get_index_mut(at) {
+            upstream.health_check = Some(config.clone());
+        }
+        // Clusters of the same upstream that were written before.
+        for (other, cluster) in &mut self.emitted {
+            let other = other.strip_prefix("https://").unwrap_or(other);
+            if other == name
+                || other.starts_with(&format!("{name}@"))
+                || other.starts_with(&format!("{name}#"))
+            {
+                cluster.health_check = Some(config.clone());
+            }
+        }
+    }
+
     /// All clusters: those of `upstream` blocks in their order, those that routes name besides.
     pub(super) fn finish(mut self) -> IndexMap<String, Cluster> {
         let mut clusters = IndexMap::new();
@@ -93,7 +154,8 @@ impl Clusters {
             if only_tls(name) {
                 continue;
             }
-            let cluster = self.emitted.shift_remove(name).unwrap_or_else(|| upstream.emit(None));
+            let cluster =
+                self.emitted.shift_remove(name).unwrap_or_else(|| upstream.emit(None, &self.resolver));
             clusters.insert(name.clone(), cluster);
         }
         clusters.extend(self.emitted);
