@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import socket
+import ssl
 import subprocess
 import time
 from dataclasses import dataclass
@@ -41,7 +42,12 @@ class Load:
 
 def probe(port: int, row: Row) -> None:
     """One request before anything is measured: a proxy that answers wrongly must not win."""
-    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    if row.tls:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        conn = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+    else:
+        conn = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         conn.request("GET", row.path)
         answer = conn.getresponse()
@@ -60,7 +66,7 @@ def wrk(procs: Procs, cores: Cores, port: int, row: Row, seconds: float) -> Load
             "-s", str(HERE / "lua" / "report.lua")]
     if row.close:
         argv += ["-H", "Connection: close"]
-    argv.append(f"http://127.0.0.1:{port}{row.path}")
+    argv.append(f"{'https' if row.tls else 'http'}://127.0.0.1:{port}{row.path}")
     seen = _result(procs, argv, cores.load, seconds + 30)
     errors = sum(seen[kind] for kind in ("connect", "read", "write", "timeout", "status"))
     latency = {name: float(seen[name]) for name in ("p50_us", "p90_us", "p99_us")}

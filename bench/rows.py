@@ -21,6 +21,7 @@ class Row:
     close: bool = False
     log: bool = False
     static: bool = False
+    tls: bool = False
     routes: int = 0
 
 
@@ -35,6 +36,7 @@ class Group:
 GROUPS = (
     Group("small", "Small answers (66 bytes): CPU per request"),
     Group("bodies", "Large answers: CPU per request"),
+    Group("tls", "TLS 1.3 in front, 66-byte answers: CPU per request"),
     Group("idle", "Idle keep-alive connections: memory of one"),
     Group("latency", "Half load at a constant rate: latency added by one hop"),
     Group("static", "Static files: CPU per request"),
@@ -59,6 +61,8 @@ ROWS = (
     Row("h1-512", "HTTP/1 keep-alive, 512 connections, 66-byte answers", "small", conns=512),
     Row("h1-64-log", "64 connections, 66-byte answers, access log on", "small", log=True),
     Row("h1-close", "A new connection for each request, 66-byte answers", "small", close=True),
+    Row("tls-h1", "HTTP/1 over TLS, keep-alive, 64 connections, 66-byte answers", "tls", tls=True),
+    Row("tls-handshake", "A full handshake (ECDSA P-256) for each request, 64 at once", "tls", tls=True, close=True),
     Row("h1-64k", "64 connections, 64 KiB answers", "bodies", path="/64k.bin", body_bytes=64 << 10),
     Row("h1-1m", "16 connections, 1 MiB answers", "bodies", path="/1m.bin", body_bytes=1 << 20, conns=16),
     Row("h1-idle", "10,000 idle keep-alive connections after one request each", "idle", kind="idle", conns=10_000),

@@ -92,6 +92,7 @@ class Runner:
             dir=home, port=self.procs.free_port(), origin_port=self.origin.port,
             access_log=home / "access.log" if row.log else None,
             static_root=self.origin.files if row.static else None,
+            pem=self._pem() if row.tls else None,
             routes=tuple(route_path(index) for index in range(row.routes)),
         )
         reason = peer.declines(job)
@@ -107,6 +108,20 @@ class Runner:
             self.procs.stop(child)
             raise
         return Running(peer, child, job.port, job.access_log)
+
+    def _pem(self) -> Path:
+        """A certificate and its key, made once: ECDSA, as most of today's are."""
+        path = self.procs.work / "bench.pem"
+        if not path.exists():
+            key, cert = self.procs.work / "bench.key", self.procs.work / "bench.crt"
+            argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-keyout", str(key), "-out", str(cert), "-days", "30", "-subj", "/CN=bench.test",
+                    "-addext", "subjectAltName=DNS:bench.test"]
+            done = subprocess.run(argv, capture_output=True, text=True)
+            if done.returncode:
+                raise BenchError(f"openssl made no certificate: {done.stderr.strip()}")
+            path.write_text(cert.read_text() + key.read_text())
+        return path
 
     def _start_all(self, row: Row, peers: list[Peer], outcome: Outcome) -> list[Running]:
         running = []

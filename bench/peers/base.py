@@ -27,6 +27,8 @@ class Job:
     origin_port: int
     access_log: Path | None = None
     static_root: Path | None = None
+    pem: Path | None = None
+    """Certificate and key in one file: listen with TLS."""
     routes: tuple[str, ...] = ()
     """Path prefixes that lead to the origin; empty: everything does."""
 

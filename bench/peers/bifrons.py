@@ -17,7 +17,7 @@ access_log: {log}
 listeners:
   web:
     bind: "127.0.0.1:{port}"
-    via: false
+{tls}    via: false
     connections: {{ requests: {requests} }}
     timeouts: {{ keep_alive: {idle}s }}
 hosts:
@@ -34,6 +34,7 @@ clusters:
 """
 ROUTE_PROXY = '      - {{ path: "{prefix}*", proxy: {{ cluster: origin, forwarded: [] }} }}'
 ROUTE_STATIC = '      - {{ path: "/*", static: "{root}" }}'
+TLS = '    tls: {{ certificates: [{{ cert: "{pem}", key: "{pem}" }}] }}\n'
 LOG_OFF = "[]"
 LOG_FILE = '{{ to: {{ file: "{path}" }}, format: combined }}'
 
@@ -64,6 +65,7 @@ class Bifrons(Peer):
             text, routes = CONFIG + CLUSTERS, "\n".join(ROUTE_PROXY.format(prefix=prefix) for prefix in prefixes)
         conf = job.dir / "bifrons.yaml"
         conf.write_text(text.format(
+            tls=TLS.format(pem=job.pem) if job.pem else "",
             log=LOG_FILE.format(path=job.access_log) if job.access_log else LOG_OFF,
             port=job.port, origin_port=job.origin_port, requests=REQUESTS_PER_CONN, idle=IDLE_SECONDS, routes=routes,
         ))

@@ -27,7 +27,7 @@ defaults
     http-reuse always
 
 frontend web
-    bind 127.0.0.1:{port} backlog 4096
+    bind 127.0.0.1:{port} backlog 4096{tls}
     {route}
 
 backend origin
@@ -51,6 +51,7 @@ class Haproxy(Peer):
         conf = job.dir / "haproxy.cfg"
         conf.write_text(CONFIG.format(
             conns=CONNS_MAX, idle=IDLE_SECONDS, port=job.port, origin_port=job.origin_port,
+            tls=f" ssl crt {job.pem} alpn http/1.1" if job.pem else "",
             log_target="log stdout format raw local0" if job.access_log else "",
             log_use="log global\n    option httplog" if job.access_log else "no log",
             route=self._route(job),

@@ -36,10 +36,15 @@ http {{
         keepalive_timeout {idle}s;
     }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
-{locations}
+        listen 127.0.0.1:{port} {ssl}backlog=4096;
+{certificate}{locations}
     }}
 }}
+"""
+CERTIFICATE = """\
+        ssl_certificate {pem};
+        ssl_certificate_key {pem};
+        ssl_protocols TLSv1.2 TLSv1.3;
 """
 
 
@@ -63,6 +68,7 @@ class Nginx(Peer):
             user=user_line(), dir=job.dir, conns=CONNS_MAX, idle=IDLE_SECONDS, requests=REQUESTS_PER_CONN,
             upstream_idle=UPSTREAM_IDLE_MAX, origin_port=job.origin_port, port=job.port,
             log=f"{job.access_log} combined" if job.access_log else "off",
+            ssl="ssl " if job.pem else "", certificate=CERTIFICATE.format(pem=job.pem) if job.pem else "",
             locations=self._locations(job),
         ))
         return ["nginx", "-e", f"{job.dir}/error.log", "-p", str(job.dir), "-c", str(conf), "-g", "daemon off;"]
