@@ -190,7 +190,7 @@ async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Scratch, fram
                     end_chunked(task, body, &mut out);
                 }
                 endpoint_done(task);
-                return flush(task, &mut out).await;
+                return write_along(task, body, [&out, b"", b""]).await;
             }
             Err(err) => {
                 // What came is the client's, and then the connection ends before the message does.
@@ -282,7 +282,7 @@ async fn write_along(task: &Task<'_>, body: &mut Body, parts: [&[u8]; 3]) -> Res
     poll_fn(|cx| {
         let written = write.as_mut().poll(cx);
         if written.is_pending() {
-            body.poll_pump(cx);
+            body.poll_pump(cx)?;
         }
         written
     })
