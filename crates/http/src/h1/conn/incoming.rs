@@ -2,7 +2,7 @@
 //! it may come.
 
 use super::{Conn, Pace, ROOM_MAX};
-use crate::buffers::ROOM_MIN;
+use crate::buffers::{self, ROOM_MIN};
 use crate::h1::chunked::{Decoded, Decoder};
 use crate::h1::framing::Framing;
 use crate::headers::Headers;
@@ -181,6 +181,10 @@ impl Conn {
                         Decoded::End(trailers) => {
                             body.trailers = trailers;
                             body.decode = Decode::Done;
+                            if buf.is_empty() {
+                                // Chunks are split off a buffer that stays: an idle connection holds none.
+                                buffers::give(std::mem::take(&mut buf));
+                            }
                             return Poll::Ready(Ok(None));
                         }
                         Decoded::Partial => self.room.get(),
