@@ -5,6 +5,7 @@ mod said;
 use crate::bodies;
 use crate::complaint;
 use crate::forward;
+use crate::pin;
 use crate::queue::Queue;
 use crate::record::{self, Share};
 use crate::request::Task;
@@ -38,6 +39,8 @@ const INTERIM_MAX: u32 = 16;
 struct Line {
     conn: Rc<Conn>,
     is_reused: bool,
+    /// Whether it is the client's own.
+    is_pinned: bool,
     connect_us: Option<u32>,
 }
 
@@ -142,7 +145,10 @@ async fn exchange(
         return Err(Error::upstream(Kind::Malformed, "switched protocols before the request had ended"));
     }
     let keeps = keeps && framing::response_keeps_alive(&head) && framing != Framing::UntilClose;
-    let home = keeps.then(|| Home::new(task.conn.worker.pool.clone(), key, cluster.keep));
+    let home = keeps.then(|| match line.is_pinned || pin::authenticates(&req.head, &head) {
+        true => Home::pinned(task.conn.pinned.place(key, endpoint), cluster.keep),
+        false => Home::new(task.conn.worker.pool.clone(), key, cluster.keep),
+    });
     let body = body_of(plan, cluster, line.conn, framing, home, pump);
     if let Body::Full(bytes) = &body {
         note_body(task, bytes.len() as u64);
@@ -214,18 +220,24 @@ async fn connect(
 ) -> Result<Line> {
     let worker = &task.conn.worker;
     if plan.keep_alive && freshness == Freshness::Any {
+        if let Some(conn) = task.conn.pinned.take(key)
+            && (is_repeatable || conn.stream().is_alive())
+        {
+            worker.shard.inc(cluster.stats.reuses);
+            return Ok(Line { conn, is_reused: true, is_pinned: true, connect_us: None });
+        }
         // Bounded: the pool gets smaller with every turn.
         while let Some(conn) = worker.pool.take(key) {
             // What can't be sent twice goes only where the kernel, too, says that the peer is there.
             if is_repeatable || conn.stream().is_alive() {
                 worker.shard.inc(cluster.stats.reuses);
-                return Ok(Line { conn, is_reused: true, connect_us: None });
+                return Ok(Line { conn, is_reused: true, is_pinned: false, connect_us: None });
             }
         }
         // Boxed, as dialling is: what a request hardly ever needs must not make room in all of them.
         if let Some(conn) = Box::pin(crate::takeover::from_sibling(worker, key)).await {
             worker.shard.inc(cluster.stats.reuses);
-            return Ok(Line { conn, is_reused: true, connect_us: None });
+            return Ok(Line { conn, is_reused: true, is_pinned: false, connect_us: None });
         }
     }
     let began = clock::read();
@@ -248,7 +260,7 @@ async fn connect(
         Error::upstream(kind, format!("connecting to {}: {err}", endpoint.spec().name)).retry(Retry::Safe)
     })?;
     let conn = Rc::new(Conn::new(stream, Side::Upstream));
-    Ok(Line { conn, is_reused: false, connect_us: Some(micros(clock::read() - began)) })
+    Ok(Line { conn, is_reused: false, is_pinned: false, connect_us: Some(micros(clock::read() - began)) })
 }
 
 /// Sends head and body; a body that is not in hand is left as a pump to be polled along.

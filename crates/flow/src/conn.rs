@@ -1,5 +1,6 @@
 //! Step 2. One connection: which protocol it speaks, and what is known about it.
 
+use crate::pin::Pinned;
 use crate::record::Share;
 use crate::serve;
 use crate::shared::Admitted;
@@ -42,6 +43,8 @@ pub struct ConnCx {
     addr: Addr,
     /// The host of the last request, so that the next one for the same need not be looked up.
     pub(crate) last_host: RefCell<Option<LastHost>>,
+    /// A connection to an endpoint that no other client may use.
+    pub(crate) pinned: Pinned,
     /// What earlier requests have consumed.
     counted: Cell<u64>,
     _admitted: Admitted,
@@ -135,6 +138,7 @@ pub async fn serve(
         pipelined: Cell::new(false),
         addr: accepted.addr,
         last_host: RefCell::new(None),
+        pinned: Pinned::default(),
         counted: Cell::new(0),
         _admitted: accepted.admitted,
     };

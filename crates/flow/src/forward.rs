@@ -135,6 +135,8 @@ struct Tries<'a> {
     key: Option<Vec<u8>>,
     /// The endpoint the request belongs to.
     wanted: Option<Vec<u8>>,
+    /// The endpoint that the client has a connection of its own to.
+    pinned: Option<Box<str>>,
     made: u32,
     began: Instant,
     /// Kept connections that turned out dead.
@@ -155,6 +157,7 @@ impl<'a> Tries<'a> {
             tried: TriedSet::default(),
             key,
             wanted,
+            pinned: task.conn.pinned.endpoint(),
             made: 0,
             // The time of a body that was collected is the client's.
             began: if plan.bodies.collects { clock::recent() } else { task.cx.started },
@@ -171,7 +174,7 @@ impl<'a> Tries<'a> {
         let worker = &task.conn.worker;
         let cx = PickCx {
             key: self.key.as_deref(),
-            preferred: self.wanted.as_deref(),
+            preferred: self.wanted.as_deref().or(self.pinned.as_deref().map(str::as_bytes)),
             client: task.cx.client_ip(),
             tried: &self.tried,
             now_ms: worker.shared.ms_at(task.cx.started),

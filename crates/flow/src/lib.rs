@@ -17,7 +17,7 @@
 //!
 //! Beside the way: [`snapshot`] (what a request is decided by), [`build`] (from `Config` to it),
 //! [`worker`] (the thread and its state), [`shared`] (what outlives a snapshot),
-//! `takeover` (idle connections of sibling workers).
+//! `takeover` (idle connections of sibling workers), `pin` (those that are one client's own).
 
 pub mod action;
 pub mod attempt;
@@ -31,6 +31,7 @@ pub mod forwarded;
 pub mod listen;
 pub mod lookup;
 pub mod outcome;
+mod pin;
 pub mod queue;
 pub mod record;
 pub mod relay;

@@ -30,6 +30,14 @@ pub struct Keep {
     pub age_max: Duration,
 }
 
+impl Keep {
+    /// Whether the connection, whose answer has come, may carry another request.
+    fn allows(&self, conn: &Conn, now: Instant) -> bool {
+        let is_over = !conn.is_sending() && !conn.body_open();
+        conn.messages() < self.requests_max && is_over && conn.settle() && now - conn.born() < self.age_max
+    }
+}
+
 struct Idle {
     conn: Rc<Conn>,
     until: Instant,
@@ -119,11 +127,8 @@ impl Pool {
 
     /// Keeps a connection for later, if it may be kept; else it closes when its last holder drops it.
     pub fn put(&self, key: EndpointKey, conn: Rc<Conn>, keep: &Keep) {
-        if conn.messages() >= keep.requests_max || conn.is_sending() || conn.body_open() || !conn.settle() {
-            return;
-        }
         let now = clock::recent();
-        if now - conn.born() >= keep.age_max {
+        if !keep.allows(&conn, now) {
             return;
         }
         let mut lists = self.lists.borrow_mut();
@@ -166,22 +171,51 @@ impl Pool {
     }
 }
 
+/// A place for one idle connection that nobody else may use.
+#[derive(Default)]
+pub struct Pin(RefCell<Option<Rc<Conn>>>);
+
+impl Pin {
+    /// The connection, if it still lives.
+    pub fn take(&self) -> Option<Rc<Conn>> {
+        self.0.take().filter(|conn| conn.is_quiet())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_none()
+    }
+}
+
 /// Where a connection goes when its answer has come.
 pub struct Home {
-    pool: Rc<Pool>,
-    key: EndpointKey,
+    place: Place,
     keep: Keep,
+}
+
+enum Place {
+    Pool(Rc<Pool>, EndpointKey),
+    Pin(Rc<Pin>),
 }
 
 impl Home {
     /// The pool's list for the endpoint.
     pub fn new(pool: Rc<Pool>, key: EndpointKey, keep: Keep) -> Self {
-        Self { pool, key, keep }
+        Self { place: Place::Pool(pool, key), keep }
+    }
+
+    /// A place of its own.
+    pub fn pinned(pin: Rc<Pin>, keep: Keep) -> Self {
+        Self { place: Place::Pin(pin), keep }
     }
 
     /// Puts the connection back.
     pub fn send(self, conn: Rc<Conn>) {
-        self.pool.put(self.key, conn, &self.keep);
+        match self.place {
+            Place::Pool(pool, key) => pool.put(key, conn, &self.keep),
+            Place::Pin(pin) if self.keep.allows(&conn, clock::recent()) => *pin.0.borrow_mut() = Some(conn),
+            Place::Pin(_) => {}
+        }
     }
 }
 
