@@ -10,6 +10,7 @@ use crate::queue::Queue;
 use crate::record::{self, Share};
 use crate::request::Task;
 use crate::snapshot::{ClusterPlan, ProxyPlan};
+use crate::upload::Upload;
 use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
 use bifrons_core::{Error, Kind, Result, Retry, Side};
@@ -288,46 +289,41 @@ async fn send(
     }
     let mut out = Scratch::new();
     write::request(&mut out, &req.head, &to);
+    let is_chunked = to.delimit == write::Delimit::Chunked;
     let body = match &req.body {
         Body::Full(bytes) => bytes.clone(),
-        _ => Bytes::new(),
+        Body::Empty | Body::File(_) | Body::Spent => Bytes::new(),
+        // Boxed: what a plain request does not need must not make room in all of them.
+        _ => return Box::pin(stream(req, line, is_chunked, (out, plan.send_timeout))).await,
     };
     let written = line.conn.write([&out, &body, b""], plan.send_timeout).await;
     written.map_err(|err| if line.is_reused { err.retry(Retry::Reused) } else { err })?;
-    if matches!(req.body, Body::Empty | Body::Full(_) | Body::Spent) {
+    let Body::File(file) = &req.body else { return Ok(None) };
+    line.conn.set_sending(true);
+    // It stays at hand for another attempt.
+    Ok(Some(Box::pin(bodies::send_file(line.conn.clone(), file.clone(), plan.send_timeout))))
+}
+
+/// Sends the head with what of the body has come.
+async fn stream(
+    req: &mut Request,
+    line: &Line,
+    is_chunked: bool,
+    (head, limit): (Scratch, Duration),
+) -> Result<Option<Pump>> {
+    let body = std::mem::replace(&mut req.body, Body::Spent);
+    let mut upload = Upload::new(body, is_chunked, head);
+    upload.gather().await?;
+    if let Err(err) = upload.flush(&line.conn, limit).await {
+        // As long as nothing was taken from it, it may go to another endpoint.
+        req.body = upload.untouched().unwrap_or(Body::Spent);
+        return Err(if line.is_reused { err.retry(Retry::Reused) } else { err });
+    }
+    if upload.is_ended() {
         return Ok(None);
     }
     line.conn.set_sending(true);
-    if let Body::File(file) = &req.body {
-        // It stays at hand for another attempt.
-        return Ok(Some(Box::pin(bodies::send_file(line.conn.clone(), file.clone(), plan.send_timeout))));
-    }
-    let body = std::mem::replace(&mut req.body, Body::Spent);
-    Ok(Some(Box::pin(pump(
-        body,
-        line.conn.clone(),
-        to.delimit == write::Delimit::Chunked,
-        plan.send_timeout,
-    ))))
-}
-
-/// Sends a body piece by piece.
-async fn pump(mut body: Body, conn: Rc<Conn>, is_chunked: bool, limit: Duration) -> Result<()> {
-    while let Some(piece) = body.next().await? {
-        if is_chunked {
-            let line = bifrons_http::h1::chunked::size_line(piece.len());
-            conn.write([line.as_ref(), &piece, b"\r\n"], limit).await?;
-        } else {
-            conn.write([&piece, b"", b""], limit).await?;
-        }
-    }
-    if is_chunked {
-        let mut end = Vec::new();
-        write::chunked_end(&mut end, body.take_trailers().as_ref());
-        conn.write([&end, b"", b""], limit).await?;
-    }
-    conn.set_sending(false);
-    Ok(())
+    Ok(Some(Box::pin(upload.run(line.conn.clone(), limit))))
 }
 
 /// Waits for the final head, relaying interim ones, while the body is pumped and the client watched.
