@@ -323,6 +323,8 @@ pub fn host_sent<'a>(
     scratch: &'a mut Vec<u8>,
 ) -> &'a [u8] {
     match &plan.host {
+        // A client of HTTP/1.0 may name no host; the endpoint is asked for its own then.
+        HostSent::Pass if head.authority().is_empty() => endpoint.as_bytes(),
         HostSent::Pass => head.authority(),
         HostSent::Endpoint => endpoint.as_bytes(),
         HostSent::Set(template) => {

@@ -193,6 +193,8 @@ fn write_field(field: ForwardedField, cx: &ReqCx, head: &mut RequestHead) {
             let key = Name::XForwardedProto.spelt("X-Forwarded-Proto");
             keep_or_set(cx, &mut head.headers, key, cx.conn.scheme().as_bytes());
         }
+        // None was asked for.
+        ForwardedField::XForwardedHost if head.authority().is_empty() => {}
         ForwardedField::XForwardedHost => {
             let host: SmallVec<[u8; 64]> = head.authority().into();
             keep_or_set(cx, &mut head.headers, Name::XForwardedHost.spelt("X-Forwarded-Host"), &host);
