@@ -96,6 +96,17 @@ impl List {
     }
 }
 
+/// A connection on its way to another worker, with what bounds its life.
+#[derive(Debug)]
+pub struct Given {
+    /// Its socket.
+    pub fd: OwnedFd,
+    /// Messages read from it.
+    pub messages: u32,
+    /// When it was made.
+    pub born: Instant,
+}
+
 /// A worker's idle connections.
 pub struct Pool {
     lists: RefCell<HashMap<EndpointKey, List, foldhash::fast::RandomState>>,
@@ -164,10 +175,11 @@ impl Pool {
     }
 
     /// Gives an idle connection away to another worker, no longer registered here.
-    pub fn give(&self, key: EndpointKey) -> Option<OwnedFd> {
+    pub fn give(&self, key: EndpointKey) -> Option<Given> {
         let conn = Rc::try_unwrap(self.take(key)?).ok()?;
+        let (messages, born) = (conn.messages(), conn.born());
         let (stream, _) = conn.into_parts();
-        Some(stream.into_fd())
+        Some(Given { fd: stream.into_fd(), messages, born })
     }
 }
 

@@ -139,6 +139,11 @@ impl Conn {
         }
     }
 
+    /// A connection that was made at that time, and has carried so many messages.
+    pub fn resumed(stream: Stream, side: Side, (born, messages): (Instant, u32)) -> Self {
+        Self { born, messages: Cell::new(messages), ..Self::new(stream, side) }
+    }
+
     /// The socket underneath.
     pub fn stream(&self) -> &Stream {
         &self.stream
