@@ -59,11 +59,16 @@ pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -
 
 async fn try_endpoints(mut tries: Tries<'_>, task: &mut Task<'_>, req: &mut Request) -> Result<Response> {
     let (plan, cluster) = (tries.plan, tries.target.plan);
+    // An answer that another endpoint might have bettered: where none does, it is the client's.
+    let mut in_hand = None;
     loop {
         let picked = match tries.pick(task) {
+            Ok(picked) => picked,
             // Boxed, as it is rare and waits.
-            Err(err) if err.kind() == Kind::Busy => Box::pin(tries.wait(task, err)).await?,
-            picked => picked?,
+            Err(err) if err.kind() == Kind::Busy && in_hand.is_none() => {
+                Box::pin(tries.wait(task, err)).await?
+            }
+            Err(err) => return in_hand.map(|res: Box<Response>| *res).ok_or(err),
         };
         let endpoint = picked.endpoint().clone();
         let mut outcome = attempt::attempt(plan, cluster, task, req, (picked, tries.freshness())).await;
@@ -75,9 +80,15 @@ async fn try_endpoints(mut tries: Tries<'_>, task: &mut Task<'_>, req: &mut Requ
                 if let (Some(sticky), Ok(res)) = (&cluster.sticky, &mut outcome) {
                     sticky::note(sticky, task, (&req.head, res), (&endpoint, tries.wanted.as_deref()));
                 }
-                return outcome;
+                return match (outcome, in_hand) {
+                    (Err(err), Some(in_hand)) if err.side() == Side::Upstream => Ok(*in_hand),
+                    (outcome, _) => outcome,
+                };
             }
-            Verdict::Again { .. } => task.conn.worker.shard.inc(cluster.stats.retries),
+            Verdict::Again { .. } => {
+                in_hand = outcome.ok().map(Box::new).or(in_hand);
+                task.conn.worker.shard.inc(cluster.stats.retries);
+            }
         }
     }
 }
