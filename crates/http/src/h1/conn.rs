@@ -291,7 +291,7 @@ impl Conn {
     /// What the parser refuses; `Timeout` and `Closed` in the middle of a head.
     pub async fn read_request(&self, limits: &Limits, pace: HeadPace) -> Result<Option<RequestHead>> {
         for _ in 0..EMPTY_MAX {
-            if self.buf.borrow().is_empty() {
+            if self.is_between() {
                 self.idle.set(true);
                 let first = poll_fn(|cx| self.poll_fill(cx, ROOM_MIN, (&self.read_timer, pace.idle))).await;
                 self.idle.set(false);
@@ -304,22 +304,35 @@ impl Conn {
                 }
             }
             // Empty lines are no request, and who waits behind one is idle (RFC 9112 2.2).
-            if !self.skip_empty_lines() {
+            if !self.skip_empty_lines(limits.lone_lf) {
                 return self.read_head(pace.head, |buf| parse::request(buf, limits)).await;
             }
         }
         Ok(None)
     }
 
-    /// Drops an empty line or two if there is nothing else in the buffer.
-    fn skip_empty_lines(&self) -> bool {
+    /// Whether nothing of a request has come, but for the first half of an empty line.
+    fn is_between(&self) -> bool {
+        matches!(&self.buf.borrow()[..], b"" | b"\r")
+    }
+
+    /// Drops empty lines if there is nothing else in the buffer; of one that has half come, that half stays.
+    fn skip_empty_lines(&self, lone_lf: bool) -> bool {
         let mut buf = self.buf.borrow_mut();
-        let (lines, rest) = buf.as_chunks::<2>();
-        let is_empty = lines.len() <= 2 && rest.is_empty() && lines.iter().all(|line| line == b"\r\n");
-        if is_empty {
-            buffers::give(std::mem::take(&mut buf));
-        }
-        is_empty
+        let mut rest = &buf[..];
+        // Bounded: every turn takes a line.
+        let half: &'static [u8] = loop {
+            rest = match rest {
+                [b'\r', b'\n', left @ ..] => left,
+                [b'\n', left @ ..] if lone_lf => left,
+                [b'\r'] => break b"\r",
+                [] => break b"",
+                _ => return false,
+            };
+        };
+        // An idle connection holds no buffer, or next to none.
+        buffers::give(std::mem::replace(&mut buf, BytesMut::from(half)));
+        true
     }
 
     /// The next response's head.
