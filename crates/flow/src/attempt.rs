@@ -8,6 +8,7 @@ use crate::forward;
 use crate::pin;
 use crate::queue::Queue;
 use crate::record::{self, Share};
+use crate::relay;
 use crate::request::Task;
 use crate::snapshot::{ClusterPlan, ProxyPlan};
 use crate::upload::Upload;
@@ -33,8 +34,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// 16: interim answers before the final one; a server that sends more never means to come to an end.
-const INTERIM_MAX: u32 = 16;
+/// 1,000: interim answers before the final one. A server that works for long may say so again and again (102),
+/// each in the time that a head has; one that sends more never means to come to an end.
+const INTERIM_MAX: u32 = 1000;
 
 /// A connection to an endpoint, ready for a request.
 struct Line {
@@ -370,7 +372,7 @@ async fn wait_for_head(
         }
         relay_interim(task, &req.head, &head).await?;
     }
-    Err(Error::upstream(Kind::Malformed, "more than 16 interim answers"))
+    Err(Error::upstream(Kind::Malformed, "more than 1,000 interim answers"))
 }
 
 /// Polls the pump; it is gone once it has sent everything or the endpoint reads no more.
@@ -415,7 +417,7 @@ async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) 
         return Ok(());
     }
     let mut out = Vec::new();
-    write::interim(&mut out, head);
+    write::interim(&mut out, head, relay::server_of(&task.route, task.listener));
     task.conn.http.write([&out, b"", b""], task.listener.send_timeout).await
 }
 

@@ -6,7 +6,7 @@ use bifrons_http::cx::hex;
 use bifrons_http::headers::list_members;
 use bifrons_http::name::{Key, is_disguised_claim};
 use bifrons_http::vars::host_of;
-use bifrons_http::{FieldName, Headers, Name, ReqCx, RequestHead};
+use bifrons_http::{FieldName, Headers, Name, ReqCx, RequestHead, Version};
 use bifrons_model::ForwardedField;
 use bifrons_route::IpSet;
 use smallvec::SmallVec;
@@ -129,7 +129,8 @@ pub fn check_loop(listener: &ListenerPlan, head: &RequestHead) -> Result<()> {
 /// Appends our mark to `Via`.
 pub fn mark_via(listener: &ListenerPlan, head: &mut RequestHead) {
     if let Some(via) = &listener.via {
-        append_member(&mut head.headers, Name::Via, &via.value);
+        let value = if head.version == Version::Http10 { &via.value_http10 } else { &via.value };
+        append_member(&mut head.headers, Name::Via, value);
     }
 }
 
