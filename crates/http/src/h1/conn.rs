@@ -28,6 +28,8 @@ const ROOM_MAX: usize = 128 * 1024;
 const CHEAP_BYTES: usize = 1024;
 /// 16: packets with nothing but line ends before a request; who sends more sends no request.
 const EMPTY_MAX: u32 = 16;
+/// 64: bytes of line ends in such a packet; more is taken for a head, and meets its limits.
+const EMPTY_BYTES_MAX: usize = 64;
 
 /// How long one side may take, and how slow it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -320,6 +322,9 @@ impl Conn {
     fn skip_empty_lines(&self, lone_lf: bool) -> bool {
         let mut buf = self.buf.borrow_mut();
         let mut rest = &buf[..];
+        if rest.len() > EMPTY_BYTES_MAX {
+            return false;
+        }
         // Bounded: every turn takes a line.
         let half: &'static [u8] = loop {
             rest = match rest {
