@@ -71,6 +71,12 @@ mod operations {
     mod stop;
     mod upgrade;
 }
+mod tls {
+    mod clients;
+    mod listeners;
+    mod support;
+    mod upstream;
+}
 mod vars {
     mod access;
     pub(crate) mod beside;

@@ -88,7 +88,7 @@ fn absolute(cx: &ReqCx, req: &RequestHead, path: &[u8]) -> Vec<u8> {
         (true, Some(name)) => out.extend_from_slice(name.as_bytes()),
         _ => out.extend(host.iter().map(u8::to_ascii_lowercase)),
     }
-    let usual = if cx.conn.is_tls { 443 } else { 80 };
+    let usual = if cx.conn.tls.is_some() { 443 } else { 80 };
     if let Some(port) = cx.conn.local.get().copied().flatten().map(|addr| addr.port())
         && port != usual
     {

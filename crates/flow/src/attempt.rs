@@ -10,6 +10,7 @@ use crate::queue::Queue;
 use crate::record::{self, Share};
 use crate::relay;
 use crate::request::Task;
+use crate::secure;
 use crate::snapshot::{ClusterPlan, ProxyPlan};
 use crate::upload::Upload;
 use bifrons_balance::policies::least_time::Measure;
@@ -28,7 +29,6 @@ use bifrons_net::{Addr, clock, dial};
 use bytes::Bytes;
 use said::Said;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -111,12 +111,12 @@ async fn exchange(
     req: &mut Request,
     (endpoint, freshness): (&Arc<Endpoint>, Freshness),
 ) -> Result<Response> {
-    let key = key_of(endpoint);
+    let name = secure::upstream_name(cluster, task, &req.head, endpoint);
+    let key = key_of(cluster, endpoint, name.as_deref());
     let is_repeatable =
         req.head.method().is_idempotent() && matches!(req.body, Body::Empty | Body::Full(_) | Body::File(_));
-    let bind = plan.bind.as_ref().map(|bind| said::address(bind, task, &req.head));
-    let from = (bind.flatten().or(cluster.bind), if bind.is_some() { Freshness::New } else { freshness });
-    let line = connect(plan, cluster, task, endpoint, (key, from, is_repeatable)).await?;
+    let place = (&**endpoint, name.as_deref());
+    let line = connect(plan, cluster, task, (place, &req.head), (key, freshness, is_repeatable)).await?;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.connect_us = line.connect_us;
     }
@@ -127,14 +127,7 @@ async fn exchange(
     // A connection from an address of its own serves no other request.
     let kept = plan.keep_alive && cluster.keep.idle_max > 0 && plan.bind.is_none();
     let keeps = kept && said.as_deref().is_none_or(Said::keeps);
-    let persist = match (&said, upgrade, keeps, plan.version) {
-        (Some(said), ..) => said.persist(upgrade),
-        (None, true, ..) => Persist::Upgrade,
-        (None, _, true, Version::Http11) => Persist::Implied,
-        (None, _, true, Version::Http10) => Persist::KeepAlive,
-        (None, _, false, _) => Persist::Close,
-    };
-    let pump = send(plan, task, req, &line, (endpoint, persist)).await?;
+    let pump = send(plan, task, req, &line, (endpoint, said.as_deref(), upgrade, keeps)).await?;
     let outcome = wait_for_head(plan, task, req, (&line, pump)).await;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.sent = line.conn.sent() - sent_before;
@@ -218,13 +211,14 @@ async fn connect(
     plan: &ProxyPlan,
     cluster: &ClusterPlan,
     task: &Task<'_>,
-    endpoint: &Endpoint,
-    (key, (bind, freshness), is_repeatable): (EndpointKey, (Option<SocketAddr>, Freshness), bool),
+    ((endpoint, name), head): ((&Endpoint, Option<&str>), &RequestHead),
+    (key, freshness, is_repeatable): (EndpointKey, Freshness, bool),
 ) -> Result<Line> {
     let worker = &task.conn.worker;
-    if plan.keep_alive && freshness == Freshness::Any {
+    // From an address of its own it is always a new one.
+    if plan.keep_alive && freshness == Freshness::Any && plan.bind.is_none() {
         if let Some(conn) = task.conn.pinned.take(key)
-            && (is_repeatable || conn.stream().is_alive())
+            && (is_repeatable || conn.is_alive())
         {
             worker.shard.inc(cluster.stats.reuses);
             return Ok(Line { conn, is_reused: true, is_pinned: true, connect_us: None });
@@ -232,7 +226,7 @@ async fn connect(
         // Bounded: the pool gets smaller with every turn.
         while let Some(conn) = worker.pool.take(key) {
             // What can't be sent twice goes only where the kernel, too, says that the peer is there.
-            if is_repeatable || conn.stream().is_alive() {
+            if is_repeatable || conn.is_alive() {
                 worker.shard.inc(cluster.stats.reuses);
                 return Ok(Line { conn, is_reused: true, is_pinned: false, connect_us: None });
             }
@@ -249,6 +243,7 @@ async fn connect(
         EndpointAddr::Unix(path) => Addr::Unix(path.clone()),
     };
     worker.shard.inc(cluster.stats.connects);
+    let bind = plan.bind.as_ref().and_then(|bind| said::address(bind, task, head)).or(cluster.bind);
     let mut dialled = Box::pin(dial::dial(&addr, bind, plan.connect_timeout));
     let stream = poll_fn(|cx| match dialled.as_mut().poll(cx) {
         Poll::Pending => match client_left(cx, plan.client_abort, &task.conn.http) {
@@ -262,7 +257,22 @@ async fn connect(
         let kind = if err.kind() == std::io::ErrorKind::TimedOut { Kind::Timeout } else { Kind::Connect };
         Error::upstream(kind, format!("connecting to {}: {err}", endpoint.spec().name)).retry(Retry::Safe)
     })?;
-    let conn = Rc::new(Conn::new(stream, Side::Upstream));
+    let conn = match name {
+        None => Conn::new(stream, Side::Upstream),
+        Some(name) => {
+            let secured = secure::upstream(cluster, stream, name, plan.connect_timeout);
+            let mut secured = Box::pin(secured);
+            let secured = poll_fn(|cx| match secured.as_mut().poll(cx) {
+                Poll::Pending => match client_left(cx, plan.client_abort, &task.conn.http) {
+                    Some(err) => Poll::Ready(Err(err)),
+                    None => Poll::Pending,
+                },
+                Poll::Ready(secured) => Poll::Ready(secured),
+            });
+            secured.await.inspect_err(|_| worker.shard.inc(cluster.stats.connect_failures))?
+        }
+    };
+    let conn = Rc::new(conn);
     Ok(Line { conn, is_reused: false, is_pinned: false, connect_us: Some(micros(clock::read() - began)) })
 }
 
@@ -272,7 +282,7 @@ async fn send(
     task: &Task<'_>,
     req: &mut Request,
     line: &Line,
-    (endpoint, persist): (&Endpoint, Persist<'_>),
+    (endpoint, said, upgrade, keeps): (&Endpoint, Option<&Said>, bool, bool),
 ) -> Result<Option<Pump>> {
     let mut scratch = Vec::new();
     let announced = req.head.headers.has(Name::ContentLength);
@@ -282,7 +292,13 @@ async fn send(
         version: plan.version,
         host: forward::host_sent(plan, task, &req.head, &endpoint.spec().name, &mut scratch),
         delimit: forward::delimit(&sent),
-        persist,
+        persist: match (said, upgrade, keeps, plan.version) {
+            (Some(said), ..) => said.persist(upgrade),
+            (None, true, ..) => Persist::Upgrade,
+            (None, _, true, Version::Http11) => Persist::Implied,
+            (None, _, true, Version::Http10) => Persist::KeepAlive,
+            (None, _, false, _) => Persist::Close,
+        },
         expect: plan.passes_expect,
     };
     if plan.passes_expect && req.head.headers.has(Name::Expect) {
@@ -421,9 +437,12 @@ async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) 
     task.conn.http.write([&out, b"", b""], task.listener.send_timeout).await
 }
 
-/// The endpoint's key in the pool.
-pub(crate) fn key_of(endpoint: &Endpoint) -> EndpointKey {
-    endpoint.state().id()
+/// The endpoint's key in the pool; `name` is the one demanded of it where connections are encrypted.
+pub(crate) fn key_of(cluster: &ClusterPlan, endpoint: &Endpoint, name: Option<&str>) -> EndpointKey {
+    match (&cluster.tls, name) {
+        (Some(tls), Some(name)) => tls.key(endpoint.state().id(), name),
+        _ => endpoint.state().id(),
+    }
 }
 
 fn micros(time: Duration) -> u32 {

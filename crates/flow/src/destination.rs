@@ -6,7 +6,7 @@
 
 use crate::lookup::Found;
 use crate::request::Task;
-use crate::snapshot::{ClusterPlan, ProxyPlan};
+use crate::snapshot::ClusterPlan;
 use crate::worker::{Local, Worker};
 use bifrons_balance::{Address, Cluster, EndpointConfig, EndpointSet, SharedEndpoints};
 use bifrons_config::Template;
@@ -24,9 +24,9 @@ const KEPT_MAX: usize = 1024;
 
 /// Where a request goes.
 #[derive(Clone)]
-pub enum Destination {
-    /// A cluster of the snapshot, by its place.
-    Cluster(usize),
+pub enum Destination<'a> {
+    /// A cluster of the snapshot.
+    Cluster(Target<'a>),
     /// An endpoint made while serving.
     Made(Rc<Own>),
 }
@@ -46,15 +46,23 @@ pub struct Target<'a> {
     pub cluster: &'a Cluster,
 }
 
-impl Destination {
-    /// The cluster itself.
+impl<'a> Destination<'a> {
+    /// The cluster in that place of the snapshot.
     ///
     /// # Errors
-    /// `Internal` for a place that the snapshot does not have.
-    pub fn target<'a>(&'a self, local: &'a Local) -> Result<Target<'a>> {
+    /// `Internal` for a place that it does not have.
+    pub fn of(local: &'a Local, at: usize) -> Result<Self> {
+        match (local.snapshot.clusters.get(at), local.clusters.get(at)) {
+            (Some(plan), Some(cluster)) => Ok(Self::Cluster(Target { plan, cluster })),
+            _ => Err(missing()),
+        }
+    }
+
+    /// The cluster itself.
+    pub fn target(&self) -> Target<'_> {
         match self {
-            Self::Cluster(at) => of_snapshot(local, *at),
-            Self::Made(own) => Ok(Target { plan: &own.plan, cluster: &own.cluster }),
+            Self::Cluster(target) => *target,
+            Self::Made(own) => Target { plan: &own.plan, cluster: &own.cluster },
         }
     }
 }
@@ -75,38 +83,21 @@ struct Kept {
     used: u64,
 }
 
-/// The cluster that the request goes to; a path in the route's `url` becomes the request's.
-///
-/// # Errors
-/// `Internal` for a URL that makes no sense, `NoEndpoint` for a name that cannot be resolved.
-pub async fn find(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<Destination> {
-    match &plan.url {
-        None => {
-            // An earlier route may have had one.
-            task.cx.proxy_host = None;
-            Ok(Destination::Cluster(plan.cluster))
-        }
-        // Boxed, as it is rare and may wait.
-        Some(url) => Box::pin(by_url(url, plan, task, req)).await,
-    }
-}
-
-fn of_snapshot(local: &Local, at: usize) -> Result<Target<'_>> {
-    let plan = local.snapshot.clusters.get(at).zip(local.clusters.get(at));
-    let (plan, cluster) = plan.ok_or_else(missing)?;
-    Ok(Target { plan, cluster })
-}
-
 fn missing() -> Error {
     Error::local(Kind::Internal, "invariant: a plan's cluster is in its snapshot")
 }
 
-async fn by_url(
+/// Where a URL with variables leads to, `settings_at` being the cluster that gives the settings; a path in it
+/// becomes the request's.
+///
+/// # Errors
+/// `Internal` for a URL that makes no sense, `NoEndpoint` for a name that cannot be resolved.
+pub async fn by_url<'a>(
     url: &Template,
-    plan: &ProxyPlan,
-    task: &mut Task<'_>,
+    settings_at: usize,
+    task: &mut Task<'a>,
     req: &mut Request,
-) -> Result<Destination> {
+) -> Result<Destination<'a>> {
     let text = render(url, task, &req.head);
     let (host, path) = parse(&text).map_err(|why| {
         let text = String::from_utf8_lossy(&text);
@@ -126,9 +117,9 @@ async fn by_url(
         if host.starts_with("unix:") { "localhost" } else { host.strip_suffix(":80").unwrap_or(host) };
     task.cx.proxy_host = Some(shown.into());
     if let Some(at) = task.local.snapshot.cluster_named(host) {
-        return Ok(Destination::Cluster(at));
+        return Destination::of(task.local, at);
     }
-    made(task, plan.cluster, host).await.map(Destination::Made)
+    made(task, settings_at, host).await.map(Destination::Made)
 }
 
 fn render(url: &Template, task: &Task<'_>, head: &RequestHead) -> Vec<u8> {

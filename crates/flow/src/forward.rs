@@ -2,7 +2,7 @@
 
 use crate::attempt::{self, Freshness, Sent};
 use crate::bodies;
-use crate::destination::{self, Target};
+use crate::destination::{self, Destination, Target};
 use crate::forwarded;
 use crate::request::Task;
 use crate::snapshot::{HostSent, ProxyPlan, ReplacePath};
@@ -32,9 +32,15 @@ const ATTEMPTS_MAX: u32 = 1000;
 /// What the last attempt says.
 pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<Response> {
     task.cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
-    let destination = destination::find(plan, task, req).await?;
+    // An earlier route may have had one.
+    task.cx.proxy_host = None;
+    let destination = match &plan.url {
+        None => Destination::of(task.local, plan.cluster)?,
+        // Boxed, as it is rare and may wait.
+        Some(url) => Box::pin(destination::by_url(url, plan.cluster, task, req)).await?,
+    };
     task.destination = Some(destination.clone());
-    let target = destination.target(task.local)?;
+    let target = destination.target();
     task.cx.cluster = Some(target.plan.name.clone());
     task.cx.begin_attempts();
     if bodies::is_collected(plan, &req.body) && !bodies::is_in_hand(plan, task, req) {

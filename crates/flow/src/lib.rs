@@ -2,6 +2,7 @@
 //!
 //! 1. [`listen`]: one listener on one worker: accept, connection limits, drain.
 //! 2. [`conn`]: one connection: which protocol it speaks.
+//!    [`secure`]: its TLS: the name the client gives, the handshake.
 //! 3. [`serve`]: one file per downstream protocol.
 //! 4. [`request`]: one request on one screen: route, filters, action, filters.
 //!    [`routing`] finds host and route, [`action`] is what a route does, [`outcome`] what comes of it:
@@ -39,6 +40,7 @@ pub mod relay;
 pub mod request;
 pub mod respond;
 pub mod routing;
+pub mod secure;
 pub mod serve;
 pub mod shared;
 pub mod snapshot;

@@ -48,14 +48,14 @@ pub struct Share {
 
 impl Share {
     /// Counts from now on.
+    #[inline]
     pub fn of(worker: &Rc<Worker>, gauge: Gauge) -> Self {
         worker.shard.shift(gauge, 1);
         Self { worker: worker.clone(), gauge, _room: None }
     }
-}
 
-impl Share {
     /// Tells who waits in the queue when it is over.
+    #[inline]
     #[must_use]
     pub fn with(mut self, room: Option<Room>) -> Self {
         self._room = room;

@@ -72,8 +72,8 @@ fn persistence<'a>(task: &Task<'a>, req: &RequestHead, lease: Lease) -> (Persist
             || err.kind() == Kind::BodyTooLarge && !is_readable
     });
     // A drain may have begun while the request was served.
-    let age = task.cx.started.saturating_duration_since(task.cx.conn.accepted);
-    let is_old = task.listener.age_max.is_some_and(|max| age >= max);
+    let age = || task.cx.started.saturating_duration_since(task.cx.conn.accepted);
+    let is_old = task.listener.age_max.is_some_and(|max| age() >= max);
     let is_last = lease == Lease::Last || is_old || task.conn.worker.shared.is_draining();
     if is_last || is_refused || !is_readable || !framing::request_keeps_alive(req) {
         return (Persist::Close, After::Close);

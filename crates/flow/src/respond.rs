@@ -32,7 +32,10 @@ pub fn to(task: &mut Task<'_>, head: &RequestHead, err: Error) -> Response {
         _ => status_of(&err),
     };
     tracing::debug!(status, %err, "request refused");
-    let mut res = of_status(head, status);
+    let mut res = match for_people(&err) {
+        Some(text) => of_text(head, status, text),
+        None => of_status(head, status),
+    };
     if err.kind() == Kind::Method {
         let allow = match &task.route.action {
             Action::Files(_) | Action::Builtin(_) => Files::ALLOW,
@@ -52,7 +55,8 @@ pub fn status_of(err: &Error) -> u16 {
     let upstream = err.side() == Side::Upstream;
     match err.kind() {
         Kind::Malformed | Kind::HeadTooLarge if upstream => 502,
-        Kind::Malformed => 400,
+        Kind::Malformed | Kind::PlainText | Kind::ClientCertificate => 400,
+        Kind::Misdirected => 421,
         Kind::UriTooLong => 414,
         Kind::HeadTooLarge => 431,
         Kind::BodyTooLarge if upstream => 502,
@@ -75,6 +79,18 @@ pub fn status_of(err: &Error) -> u16 {
     }
 }
 
+/// What whoever made the mistake should know besides the status, where it gives nothing away.
+fn for_people(err: &Error) -> Option<&'static str> {
+    match err.kind() {
+        Kind::PlainText => Some("The plain HTTP request was sent to HTTPS port"),
+        Kind::ClientCertificate if err.reason().starts_with("client sent no") => {
+            Some("No required SSL certificate was sent")
+        }
+        Kind::ClientCertificate => Some("The SSL certificate error"),
+        _ => None,
+    }
+}
+
 /// Gives an answer without a body the one of its status.
 pub fn add_page(head: &RequestHead, res: &mut Response) {
     let page = of_status(head, res.head.status);
@@ -91,6 +107,16 @@ pub fn of_status(head: &RequestHead, status: u16) -> Response {
         return Response::full(status, "application/json", body);
     }
     Response::full(status, "text/html", page(status))
+}
+
+/// The same with a sentence of its own.
+fn of_text(head: &RequestHead, status: u16, text: &str) -> Response {
+    if prefers_json(head) {
+        let body = format!("{{\"status\":{status},\"error\":\"{text}\"}}\n");
+        return Response::full(status, "application/json", body);
+    }
+    let page = page(status).replace("<hr>", &format!("<p>{text}</p><hr>"));
+    Response::full(status, "text/html", page)
 }
 
 /// Puts the page of its status into an answer that has no body.
@@ -173,7 +199,7 @@ pub fn without_route(task: &Task<'_>, req: &Request) -> Result<Option<Response>>
         _ => {}
     }
     // RFC 9110 7.4: what was asked for by https was to stay between two who can prove it.
-    if req.head.asks_https() && !task.cx.conn.is_tls && !task.cx.is_trusted {
+    if req.head.asks_https() && task.cx.conn.tls.is_none() && !task.cx.is_trusted {
         return Err(Error::downstream(Kind::Malformed, "a target with https on a connection without TLS"));
     }
     if !task.listener.redirect_https {

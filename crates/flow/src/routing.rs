@@ -116,6 +116,9 @@ fn look_up_host(task: &mut Task<'_>, host: &[u8]) -> Result<Arc<HostPlan>> {
             note_captures(&mut task.cx, captures, &host.to_ascii_lowercase());
         }
         search_ended(captures)?;
+        if let Some(plan) = &found {
+            crate::secure::check_direction(task, host, plan)?;
+        }
         // What a regex captured is part of what was found.
         let last = found.as_ref().filter(|_| captures.is_empty()).map(|plan| LastHost {
             name: host.to_vec(),

@@ -23,6 +23,7 @@ use bifrons_model::{
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
 use bifrons_route::{HostTable, PathRules, RouteTable};
+use bifrons_tls::{Store, TlsPlan, UpstreamPlan};
 use bifrons_variables::VariableSet;
 use smallvec::SmallVec;
 use std::collections::HashMap;
@@ -44,6 +45,8 @@ pub struct Snapshot {
     pub variables: Option<Arc<VariableSet>>,
     /// The places of clusters by their names in lower case.
     pub by_name: HashMap<Box<str>, usize>,
+    /// Files and certificates it was built with.
+    pub tls: Arc<Store>,
 }
 
 impl Snapshot {
@@ -66,6 +69,14 @@ pub struct ListenerPlan {
     pub addrs: Vec<Addr>,
     /// How its sockets are made.
     pub options: ListenOptions,
+    /// How connections are encrypted; `None`: they are plain.
+    pub tls: Option<Arc<TlsPlan>>,
+    /// How long a handshake may take.
+    pub handshake_timeout: Duration,
+    /// Handshakes at once; 0: any.
+    pub handshakes_max: u32,
+    /// Handshakes in a second; 0: any.
+    pub handshake_rate: u32,
     /// Bounds of a head.
     pub limits: Limits,
     /// How long a head may take.
@@ -138,6 +149,8 @@ pub enum ServerPlan {
 pub struct HostPlan {
     /// Its first name.
     pub name: Arc<str>,
+    /// How connections are encrypted for clients that name it; `None`: as the listener says.
+    pub tls: Option<Arc<TlsPlan>>,
     /// How paths are normalised.
     pub path: PathRules,
     /// How the client's address is found, where that is not as the listener says.
@@ -376,6 +389,8 @@ pub struct ClusterPlan {
     pub shared: Arc<SharedEndpoints>,
     /// Its policy.
     pub balance: Arc<Balance>,
+    /// How connections are encrypted; `None`: they are plain.
+    pub tls: Option<Arc<UpstreamPlan>>,
     /// How idle connections are kept.
     pub keep: Keep,
     /// Bounds of an answer's head.

@@ -4,6 +4,7 @@ use crate::attempt;
 use crate::destination::Made;
 use crate::listen;
 use crate::record::ErrorStats;
+use crate::secure;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use bifrons_balance::{Cluster, Rng};
@@ -211,8 +212,13 @@ impl Worker {
         let Some(local) = self.local() else { return };
         for cluster in &local.snapshot.clusters {
             let set = cluster.shared.load();
-            let idle: usize =
-                set.endpoints().iter().map(|endpoint| self.pool.len(attempt::key_of(endpoint))).sum();
+            let idle: usize = set
+                .endpoints()
+                .iter()
+                .map(|endpoint| {
+                    self.pool.len(attempt::key_of(cluster, endpoint, secure::own_name(cluster, endpoint)))
+                })
+                .sum();
             self.shard.set(cluster.stats.pool_idle, i64::try_from(idle).unwrap_or(i64::MAX));
         }
     }
@@ -267,6 +273,7 @@ impl Worker {
             let Some(conn) = conn.upgrade() else { continue };
             let marked = if conn.is_idle() { conn.messages() } else { u32::MAX };
             if conn.is_idle() && seen.replace(marked) == marked {
+                conn.close_notify();
                 conn.stream().shutdown_both();
             } else {
                 seen.set(marked);

@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 mod computed;
+mod tls;
 
 pub use computed::Computed;
 
@@ -62,6 +63,29 @@ impl Lookup for Scope<'_> {
             | Var::TcpinfoSndCwnd
             | Var::TcpinfoRcvSpace
             | Var::Listener => self.connection(var, out),
+            Var::SslAlpnProtocol
+            | Var::SslCipher
+            | Var::SslCiphers
+            | Var::SslClientCert
+            | Var::SslClientEscapedCert
+            | Var::SslClientFingerprint
+            | Var::SslClientIDn
+            | Var::SslClientIDnLegacy
+            | Var::SslClientRawCert
+            | Var::SslClientSDn
+            | Var::SslClientSDnLegacy
+            | Var::SslClientSerial
+            | Var::SslClientVEnd
+            | Var::SslClientVRemain
+            | Var::SslClientVStart
+            | Var::SslClientVerify
+            | Var::SslCurve
+            | Var::SslCurves
+            | Var::SslEarlyData
+            | Var::SslProtocol
+            | Var::SslServerName
+            | Var::SslSessionId
+            | Var::SslSessionReused => tls::value(self.cx, var, out),
             Var::Status
             | Var::BodyBytesSent
             | Var::BytesSent
@@ -162,7 +186,7 @@ impl Scope<'_> {
             Var::ServerAddr => return address(local().map(|addr| addr.ip()), out),
             Var::ServerPort => return number(local().map(|addr| addr.port()), out),
             Var::Scheme => out.extend_from_slice(conn.scheme().as_bytes()),
-            Var::Https if conn.is_tls => out.extend_from_slice(b"on"),
+            Var::Https if conn.tls.is_some() => out.extend_from_slice(b"on"),
             Var::Https => {}
             Var::Connection => return number(Some(conn.serial), out),
             Var::ConnectionRequests => return number(Some(conn.requests.get()), out),

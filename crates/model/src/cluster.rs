@@ -5,6 +5,7 @@ use crate::sticky::Sticky;
 use bifrons_balance::{Balance, EndpointConfig};
 use bifrons_config::At;
 use bifrons_config::units::{Dur, Size};
+use bifrons_tls::UpstreamTls;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -17,6 +18,10 @@ pub struct Cluster {
     pub balance: Balance,
     /// Addresses (`10.0.1.10:3000`, `app.local:3000`, `unix:/run/app.sock`), or maps with weights and limits.
     pub endpoints: Vec<At<EndpointConfig>>,
+    /// How connections to endpoints are encrypted, and what endpoints must prove; `{}` verifies them by the
+    /// system's authorities. Plain text where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<UpstreamTls>,
     /// Connections kept for further requests.
     pub keep_alive: KeepAlive,
     /// How long an endpoint may take.
@@ -57,6 +62,7 @@ impl Default for Cluster {
         Self {
             balance: Balance::default(),
             endpoints: Vec::new(),
+            tls: None,
             keep_alive: KeepAlive::default(),
             timeouts: UpstreamTimeouts::default(),
             retry: Retry::default(),

@@ -2,6 +2,7 @@
 
 use bifrons_config::units::{Dur, Size};
 use bifrons_config::{At, OneOrMany};
+use bifrons_tls::ServerTls;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -12,6 +13,9 @@ use std::time::Duration;
 pub struct Listener {
     /// `127.0.0.1:8080`, `[::]:80`, `:80` or `80` (all IPv4 addresses), `unix:/run/bifrons.sock`.
     pub bind: OneOrMany<At<String>>,
+    /// Certificates and how connections are encrypted; plain text where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
     /// `https`: answer every request with a redirect to `https://` on the same host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect: Option<RedirectTo>,
@@ -51,6 +55,7 @@ impl Default for Listener {
     fn default() -> Self {
         Self {
             bind: OneOrMany(Vec::new()),
+            tls: None,
             redirect: None,
             backlog: 4096,
             ipv6_only: true,
@@ -209,6 +214,12 @@ pub struct ConnectionLimits {
     /// Whether a connection whose client was too slow is reset, which frees its buffers at once.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reset_slow: bool,
+    /// TLS handshakes under way at once, over all workers; further connections are closed at once. 0: any
+    /// number.
+    pub handshakes: u32,
+    /// TLS handshakes that may begin in a second, over all workers; further connections are closed at once.
+    /// 0: any number.
+    pub handshake_rate: u32,
 }
 
 impl Default for ConnectionLimits {
@@ -222,6 +233,9 @@ impl Default for ConnectionLimits {
             age: Dur(Duration::ZERO),
             tell_timeout: Dur(Duration::ZERO),
             reset_slow: false,
+            // Some 10 KiB each until they are over: 100 MiB, and more than a machine finishes in its timeout.
+            handshakes: 10_000,
+            handshake_rate: 0,
         }
     }
 }
@@ -230,6 +244,8 @@ impl Default for ConnectionLimits {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timeouts {
+    /// For a whole TLS handshake (nginx's `ssl_handshake_timeout`).
+    pub handshake: Dur,
     /// For a whole head, from its first byte (nginx's `client_header_timeout`); 408.
     pub head: Dur,
     /// Between two reads of a body (nginx's `client_body_timeout`); 408.
@@ -256,6 +272,8 @@ impl Default for Timeouts {
     fn default() -> Self {
         let seconds = |count| Dur(Duration::from_secs(count));
         Self {
+            // A handshake is two round trips; who takes longer holds memory and nothing else.
+            handshake: seconds(10),
             // nginx's and HAProxy's usual 60 s are what slow-header attacks live on; Envoy hints at 10-15 s.
             head: seconds(15),
             body: seconds(60),

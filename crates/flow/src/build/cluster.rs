@@ -4,12 +4,13 @@ use super::Cx;
 use crate::queue::Queue;
 use crate::snapshot::ClusterPlan;
 use crate::sticky::StickyPlan;
-use bifrons_balance::{EndpointSet, EndpointSpec, SharedEndpoints};
+use bifrons_balance::{Address, EndpointSet, EndpointSpec, SharedEndpoints};
 use bifrons_config::problem::HELP_MARK;
 use bifrons_core::Limits;
 use bifrons_http::pool::Keep;
 use bifrons_model::{Cluster, LoneLf, StatusRule};
 use bifrons_observe::metrics::ClusterStats;
+use bifrons_tls::config::Verify;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError};
 
@@ -35,7 +36,27 @@ fn plan(cx: &mut Cx<'_>, name: &str, cluster: &Cluster) -> ClusterPlan {
             None
         }
     });
+    let tls = cluster.tls.as_ref().and_then(|tls| {
+        if tls.name.is_none() && cluster.endpoints.iter().any(|endpoint| matches!(endpoint.value.address, Address::Unix(_))) {
+            let help = Some("add `name: app.example` to its `tls`".to_owned());
+            cx.problem(&None, format!("cluster \"{name}\": a Unix socket has no name to verify"), help);
+        }
+        if tls.verify == Verify::Off && !cx.options.dry_run {
+            tracing::warn!(
+                cluster = name,
+                "TLS to the endpoints of this cluster is not verified: anybody on the way can read and change everything"
+            );
+        }
+        match tls.build(cx.tls()) {
+            Ok(plan) => Some(Arc::new(plan)),
+            Err(wrong) => {
+                cx.wrong(&wrong);
+                None
+            }
+        }
+    });
     ClusterPlan {
+        tls,
         name: name.into(),
         shared: endpoints(cx, name, cluster),
         balance: Arc::new(cluster.balance.clone()),

@@ -81,9 +81,20 @@ fn read_bind(text: &str) -> Result<Addr, String> {
 fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> ListenerPlan {
     let timeouts = &listener.timeouts;
     let instance = format!("{}-{name}", cx.shared.instance);
+    let tls = listener.tls.as_ref().and_then(|tls| match tls.build(cx.tls()) {
+        Ok(plan) => Some(Arc::new(plan)),
+        Err(wrong) => {
+            wrong.iter().for_each(|wrong| cx.wrong(wrong));
+            None
+        }
+    });
     ListenerPlan {
         name: name.into(),
         addrs,
+        tls,
+        handshake_timeout: timeouts.handshake.0,
+        handshakes_max: listener.connections.handshakes,
+        handshake_rate: listener.connections.handshake_rate,
         options: ListenOptions {
             backlog: i32::try_from(listener.backlog).unwrap_or(i32::MAX),
             reuse_port: true,

@@ -7,7 +7,7 @@ use super::parse::{self, Parsed};
 use crate::buffers::{self, ROOM_MIN};
 use crate::head::{RequestHead, ResponseHead};
 use bifrons_core::{Error, Kind, Limits, Result, Side};
-use bifrons_net::{Stream, Timer, clock};
+use bifrons_net::{Stream, Timer, Tls, clock};
 use bytes::{Buf, Bytes, BytesMut};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -17,15 +17,15 @@ use tokio::time::Instant;
 
 mod incoming;
 mod outgoing;
+mod progress;
 
 use incoming::Incoming;
 use outgoing::Outgoing;
+pub use progress::Progress;
 
 /// 128 KiB: beyond it a bigger read saves nothing measurable, and slow clients would hold more memory.
 const ROOM_MAX: usize = 128 * 1024;
 
-/// 1 KiB: a pass over a head that is no longer costs less than the packet whose bytes it looks at.
-const CHEAP_BYTES: usize = 1024;
 /// 16: packets with nothing but line ends before a request; who sends more sends no request.
 const EMPTY_MAX: u32 = 16;
 /// 64: bytes of line ends in such a packet; more is taken for a head, and meets its limits.
@@ -52,6 +52,8 @@ impl Pace {
 /// A connection.
 pub struct Conn {
     stream: Stream,
+    /// What encrypts it; `None` where it is plain.
+    tls: Option<Box<Tls>>,
     side: Side,
     buf: RefCell<BytesMut>,
     body: RefCell<Incoming>,
@@ -71,43 +73,6 @@ pub struct Conn {
     messages: Cell<u32>,
 }
 
-/// What of a head was looked at while the rest of it comes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Progress {
-    /// Bytes that were parsed in vain.
-    parsed: usize,
-    /// Bytes that were searched for line ends.
-    searched: usize,
-}
-
-impl Progress {
-    /// Whether nothing of the head has been looked at.
-    pub fn is_none(&self) -> bool {
-        self.searched == 0
-    }
-
-    /// Whether another pass over the head is worth its cost: at its end, at each line while it is short, and
-    /// then whenever it has grown by a quarter, so that mistakes show early and a head that drips costs
-    /// no more than some passes in all.
-    fn is_due(&mut self, buf: &[u8]) -> bool {
-        let fresh = buf.get(self.searched..).unwrap_or_default();
-        if fresh.is_empty() {
-            return false;
-        }
-        let has_line = memchr::memchr(b'\n', fresh).is_some();
-        let from = self.searched.saturating_sub(3);
-        self.searched = buf.len();
-        if !has_line {
-            // An endless line has no end to look for.
-            return buf.len() - self.parsed >= ROOM_MIN / 2;
-        }
-        let new = buf.get(from..).unwrap_or_default();
-        let is_end = || [&b"\n\r\n"[..], b"\n\n"].iter().any(|end| memchr::memmem::find(new, end).is_some());
-        let has_grown = buf.len() - self.parsed > self.parsed / 4;
-        buf.len() <= CHEAP_BYTES || self.parsed == 0 || has_grown || is_end()
-    }
-}
-
 /// How long to wait for a request.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadPace {
@@ -122,6 +87,7 @@ impl Conn {
     pub fn new(stream: Stream, side: Side) -> Self {
         Self {
             stream,
+            tls: None,
             side,
             buf: RefCell::new(BytesMut::new()),
             body: RefCell::new(Incoming::none()),
@@ -146,12 +112,47 @@ impl Conn {
         Self { born, messages: Cell::new(messages), ..Self::new(stream, side) }
     }
 
+    /// An encrypted connection whose handshake is over, and what plain text came along with its end.
+    pub fn with_tls(stream: Stream, side: Side, tls: Tls, plain: BytesMut) -> Self {
+        let mut conn = Self::new(stream, side);
+        conn.tls = Some(Box::new(tls));
+        conn.received.set(plain.len() as u64);
+        conn.buf = RefCell::new(plain);
+        conn
+    }
+
+    /// A plain connection some bytes of which were read already.
+    pub fn with_read_ahead(stream: Stream, side: Side, bytes: BytesMut) -> Self {
+        let mut conn = Self::new(stream, side);
+        conn.received.set(bytes.len() as u64);
+        conn.buf = RefCell::new(bytes);
+        conn
+    }
+
+    /// Whether it is encrypted, so that bytes can't go past us through the kernel.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The session, where it is encrypted.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_deref()
+    }
+
+    /// Says that we send no more, where the connection is encrypted; a peer that is not told must take what it
+    /// has for cut off (RFC 8446 6.1).
+    pub fn close_notify(&self) {
+        if let Some(tls) = &self.tls {
+            tls.close(&self.stream);
+        }
+    }
+
     /// The socket underneath.
     pub fn stream(&self) -> &Stream {
         &self.stream
     }
 
-    /// Takes the connection apart: its socket and the bytes read ahead.
+    /// Takes a plain connection apart: its socket and the bytes read ahead.
     pub fn into_parts(self) -> (Stream, BytesMut) {
         (self.stream, self.buf.into_inner())
     }
@@ -204,7 +205,20 @@ impl Conn {
 
     /// Whether it is as it should be between two messages: nothing read ahead, nothing to read.
     pub fn is_quiet(&self) -> bool {
-        self.buf.borrow().is_empty() && !self.stream.has_stirred()
+        self.buf.borrow().is_empty() && (!self.stream.has_stirred() || self.is_silent())
+    }
+
+    /// Whether what has stirred an encrypted connection was no data (tickets), and neither its end.
+    fn is_silent(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_silent(&self.stream))
+    }
+
+    /// Whether the peer of a connection that should be silent is there, asked of the kernel.
+    pub fn is_alive(&self) -> bool {
+        match &self.tls {
+            None => self.stream.is_alive(),
+            Some(tls) => tls.is_silent(&self.stream) && self.stream.is_alive(),
+        }
     }
 
     /// Whether nothing is there behind a message that was just read. Where the last read filled its buffer, or
@@ -215,6 +229,9 @@ impl Conn {
         }
         if self.drained.get() || !self.stream.has_stirred() {
             return true;
+        }
+        if self.tls.is_some() {
+            return self.is_silent();
         }
         // In this order: what comes after the first is reported anew, what came before the second sees.
         self.stream.clear_readable();
@@ -239,12 +256,16 @@ impl Conn {
             0 => *buf = buffers::take(room),
             _ => buf.reserve(room),
         };
-        match self.stream.poll_read(cx, &mut buf, provide) {
+        let polled = match &self.tls {
+            None => self.stream.poll_read(cx, &mut buf, provide),
+            Some(tls) => tls.poll_read(&self.stream, cx, &mut buf, provide),
+        };
+        match polled {
             Poll::Ready(Ok(len)) => {
                 timer.clear();
                 self.received.set(self.received.get() + len as u64);
                 let spare = len + buf.capacity() - buf.len();
-                self.drained.set(len < spare);
+                self.drained.set(len < spare && self.tls.is_none());
                 self.adapt_room(len, spare);
                 Poll::Ready(Ok(len))
             }
@@ -276,6 +297,9 @@ impl Conn {
 
     /// Takes what a just accepted connection has already received, without waiting for the reactor.
     pub fn prefetch(&self) {
+        if self.tls.is_some() || self.has_buffered() {
+            return;
+        }
         let mut buf = buffers::take(ROOM_MIN);
         match self.stream.try_read(&mut buf) {
             Ok(len) if len > 0 => {

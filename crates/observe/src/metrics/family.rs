@@ -30,6 +30,7 @@ pub enum Metric {
     ConnectionsAccepted,
     ConnectionsActive,
     ConnectionsRefused,
+    Handshakes,
     DownstreamReceived,
     DownstreamSent,
     UpstreamHead,
@@ -92,7 +93,7 @@ const fn histogram(family: Family) -> Family {
 
 /// All families, by [`Metric`].
 #[rustfmt::skip]
-pub static FAMILIES: [Family; 28] = [
+pub static FAMILIES: [Family; 29] = [
     sparse(counter(Metric::Requests, "bifrons_requests_total", &["listener", "host", "route", "cluster", "code"], "Requests answered, by class of status; `none` where the client left without one.")),
     sparse(histogram(counter(Metric::RequestDuration, "bifrons_request_duration_seconds", &["host", "route"], "Time from the first byte of a request to the last of its answer."))),
     gauge(Metric::RequestsActive, "bifrons_requests_active", LISTENER, "Requests that are being served."),
@@ -100,6 +101,7 @@ pub static FAMILIES: [Family; 28] = [
     counter(Metric::ConnectionsAccepted, "bifrons_connections_accepted_total", LISTENER, "Connections accepted from clients."),
     gauge(Metric::ConnectionsActive, "bifrons_connections_active", LISTENER, "Open connections of clients."),
     counter(Metric::ConnectionsRefused, "bifrons_connections_refused_total", &["listener", "reason"], "Connections of clients that were closed at once."),
+    sparse(counter(Metric::Handshakes, "bifrons_tls_handshakes_total", &["listener", "result"], "TLS handshakes with clients, by how they ended.")),
     counter(Metric::DownstreamReceived, "bifrons_downstream_received_bytes_total", LISTENER, "Bytes received from clients."),
     counter(Metric::DownstreamSent, "bifrons_downstream_sent_bytes_total", LISTENER, "Bytes sent to clients."),
     sparse(histogram(counter(Metric::UpstreamHead, "bifrons_upstream_head_seconds", CLUSTER, "Time of an attempt until the endpoint's head had arrived."))),
