@@ -16,6 +16,7 @@ mod http1 {
     mod connections;
     mod endings;
     mod fields;
+    mod halfway;
     mod interim;
     mod leaving;
     mod upgrade;

@@ -188,3 +188,21 @@ http {
         .start();
     assert_eq!(ask(&second), before);
 }
+
+/// As nginx 1.22 does, compared with it byte for byte.
+#[test]
+fn raw_bytes_of_a_target_are_passed_on_and_an_empty_host_is_refused() {
+    let origin = Origin::echo();
+    let conf = "http { server { listen @web@; location / { proxy_pass http://@app@; } } }";
+    let proxy = Proxy::nginx(conf).with("app", origin.addr()).start();
+    let status = |target: &[u8], host: &str| {
+        let request = [b"GET ", target, b" HTTP/1.1\r\n", host.as_bytes(), b"\r\n"].concat();
+        let mut client = proxy.client();
+        client.send(request);
+        client.read_response().status()
+    };
+    assert_eq!(status(b"/\xc3\xa4/../\xe4?q=\xff", "Host: test\r\n"), 200);
+    assert!(origin.received(0).starts_with(b"GET /\xc3\xa4/../\xe4?q=\xff HTTP/1.0\r\n"));
+    assert_eq!(status(b"/\x7f", "Host: test\r\n"), 400);
+    assert_eq!(status(b"/", "Host:\r\n"), 400);
+}

@@ -15,6 +15,10 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Whether a lone LF ends a line of the head (RFC 9112 2.2 allows it, nginx does it).
     pub lone_lf: bool,
+    /// Whether bytes above 0x7f may stand in a target, where RFC 3986 has them escaped (nginx takes them).
+    pub raw_targets: bool,
+    /// Whether an empty `Host` is refused (RFC 9112 3.3 leaves it to us, nginx does it).
+    pub needs_host: bool,
     /// What becomes of fields with unusual names; `None`: every token is a name (RFC 9110 5.1).
     pub names: Option<NameRules>,
 }
@@ -58,6 +62,8 @@ impl Default for Limits {
             fields: Self::FIELDS,
             head_bytes: Self::HEAD_BYTES,
             lone_lf: false,
+            raw_targets: false,
+            needs_host: false,
             names: None,
         }
     }

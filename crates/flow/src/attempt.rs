@@ -5,11 +5,14 @@ mod said;
 use crate::bodies;
 use crate::complaint;
 use crate::forward;
+use crate::pin;
 use crate::queue::Queue;
 use crate::record::{self, Share};
+use crate::relay;
 use crate::request::Task;
 use crate::secure;
 use crate::snapshot::{ClusterPlan, ProxyPlan};
+use crate::upload::Upload;
 use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
 use bifrons_core::{Error, Kind, Result, Retry, Side};
@@ -31,13 +34,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// 16: interim answers before the final one; a server that sends more never means to come to an end.
-const INTERIM_MAX: u32 = 16;
+/// 1,000: interim answers before the final one. A server that works for long may say so again and again (102),
+/// each in the time that a head has; one that sends more never means to come to an end.
+const INTERIM_MAX: u32 = 1000;
 
 /// A connection to an endpoint, ready for a request.
 struct Line {
     conn: Rc<Conn>,
     is_reused: bool,
+    /// Whether it is the client's own.
+    is_pinned: bool,
     connect_us: Option<u32>,
 }
 
@@ -135,7 +141,10 @@ async fn exchange(
         return Err(Error::upstream(Kind::Malformed, "switched protocols before the request had ended"));
     }
     let keeps = keeps && framing::response_keeps_alive(&head) && framing != Framing::UntilClose;
-    let home = keeps.then(|| Home::new(task.conn.worker.pool.clone(), key, cluster.keep));
+    let home = keeps.then(|| match line.is_pinned || pin::authenticates(&req.head, &head) {
+        true => Home::pinned(task.conn.pinned.place(key, endpoint), cluster.keep),
+        false => Home::new(task.conn.worker.pool.clone(), key, cluster.keep),
+    });
     let body = body_of(plan, cluster, line.conn, framing, home, pump);
     if let Body::Full(bytes) = &body {
         note_body(task, bytes.len() as u64);
@@ -208,18 +217,24 @@ async fn connect(
     let worker = &task.conn.worker;
     // From an address of its own it is always a new one.
     if plan.keep_alive && freshness == Freshness::Any && plan.bind.is_none() {
+        if let Some(conn) = task.conn.pinned.take(key)
+            && (is_repeatable || conn.is_alive())
+        {
+            worker.shard.inc(cluster.stats.reuses);
+            return Ok(Line { conn, is_reused: true, is_pinned: true, connect_us: None });
+        }
         // Bounded: the pool gets smaller with every turn.
         while let Some(conn) = worker.pool.take(key) {
             // What can't be sent twice goes only where the kernel, too, says that the peer is there.
             if is_repeatable || conn.is_alive() {
                 worker.shard.inc(cluster.stats.reuses);
-                return Ok(Line { conn, is_reused: true, connect_us: None });
+                return Ok(Line { conn, is_reused: true, is_pinned: false, connect_us: None });
             }
         }
         // Boxed, as dialling is: what a request hardly ever needs must not make room in all of them.
         if let Some(conn) = Box::pin(crate::takeover::from_sibling(worker, key)).await {
             worker.shard.inc(cluster.stats.reuses);
-            return Ok(Line { conn, is_reused: true, connect_us: None });
+            return Ok(Line { conn, is_reused: true, is_pinned: false, connect_us: None });
         }
     }
     let began = clock::read();
@@ -258,7 +273,7 @@ async fn connect(
         }
     };
     let conn = Rc::new(conn);
-    Ok(Line { conn, is_reused: false, connect_us: Some(micros(clock::read() - began)) })
+    Ok(Line { conn, is_reused: false, is_pinned: false, connect_us: Some(micros(clock::read() - began)) })
 }
 
 /// Sends head and body; a body that is not in hand is left as a pump to be polled along.
@@ -295,39 +310,38 @@ async fn send(
     let is_chunked = to.delimit == write::Delimit::Chunked;
     let body = match &req.body {
         Body::Full(bytes) => bytes.clone(),
-        _ => Bytes::new(),
+        Body::Empty | Body::File(_) | Body::Spent => Bytes::new(),
+        // Boxed: what a plain request does not need must not make room in all of them.
+        _ => return Box::pin(stream(req, line, is_chunked, (out, plan.send_timeout))).await,
     };
     let written = line.conn.write([&out, &body, b""], plan.send_timeout).await;
     written.map_err(|err| if line.is_reused { err.retry(Retry::Reused) } else { err })?;
-    if matches!(req.body, Body::Empty | Body::Full(_) | Body::Spent) {
+    let Body::File(file) = &req.body else { return Ok(None) };
+    line.conn.set_sending(true);
+    // It stays at hand for another attempt.
+    Ok(Some(Box::pin(bodies::send_file(line.conn.clone(), file.clone(), plan.send_timeout))))
+}
+
+/// Sends the head with what of the body has come.
+async fn stream(
+    req: &mut Request,
+    line: &Line,
+    is_chunked: bool,
+    (head, limit): (Scratch, Duration),
+) -> Result<Option<Pump>> {
+    let body = std::mem::replace(&mut req.body, Body::Spent);
+    let mut upload = Upload::new(body, is_chunked, head);
+    upload.gather().await?;
+    if let Err(err) = upload.flush(&line.conn, limit).await {
+        // As long as nothing was taken from it, it may go to another endpoint.
+        req.body = upload.untouched().unwrap_or(Body::Spent);
+        return Err(if line.is_reused { err.retry(Retry::Reused) } else { err });
+    }
+    if upload.is_ended() {
         return Ok(None);
     }
     line.conn.set_sending(true);
-    if let Body::File(file) = &req.body {
-        // It stays at hand for another attempt.
-        return Ok(Some(Box::pin(bodies::send_file(line.conn.clone(), file.clone(), plan.send_timeout))));
-    }
-    let body = std::mem::replace(&mut req.body, Body::Spent);
-    Ok(Some(Box::pin(pump(body, line.conn.clone(), is_chunked, plan.send_timeout))))
-}
-
-/// Sends a body piece by piece.
-async fn pump(mut body: Body, conn: Rc<Conn>, is_chunked: bool, limit: Duration) -> Result<()> {
-    while let Some(piece) = body.next().await? {
-        if is_chunked {
-            let line = bifrons_http::h1::chunked::size_line(piece.len());
-            conn.write([line.as_ref(), &piece, b"\r\n"], limit).await?;
-        } else {
-            conn.write([&piece, b"", b""], limit).await?;
-        }
-    }
-    if is_chunked {
-        let mut end = Vec::new();
-        write::chunked_end(&mut end, body.take_trailers().as_ref());
-        conn.write([&end, b"", b""], limit).await?;
-    }
-    conn.set_sending(false);
-    Ok(())
+    Ok(Some(Box::pin(upload.run(line.conn.clone(), limit))))
 }
 
 /// Waits for the final head, relaying interim ones, while the body is pumped and the client watched.
@@ -374,7 +388,7 @@ async fn wait_for_head(
         }
         relay_interim(task, &req.head, &head).await?;
     }
-    Err(Error::upstream(Kind::Malformed, "more than 16 interim answers"))
+    Err(Error::upstream(Kind::Malformed, "more than 1,000 interim answers"))
 }
 
 /// Polls the pump; it is gone once it has sent everything or the endpoint reads no more.
@@ -419,7 +433,7 @@ async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) 
         return Ok(());
     }
     let mut out = Vec::new();
-    write::interim(&mut out, head);
+    write::interim(&mut out, head, relay::server_of(&task.route, task.listener));
     task.conn.http.write([&out, b"", b""], task.listener.send_timeout).await
 }
 

@@ -1,5 +1,6 @@
 //! Step 2. One connection: which protocol it speaks, and what is known about it.
 
+use crate::pin::Pinned;
 use crate::record::Share;
 use crate::secure::{self, Line};
 use crate::serve;
@@ -44,6 +45,8 @@ pub struct ConnCx {
     addr: Addr,
     /// The host of the last request, so that the next one for the same need not be looked up.
     pub(crate) last_host: RefCell<Option<LastHost>>,
+    /// A connection to an endpoint that no other client may use.
+    pub(crate) pinned: Pinned,
     /// What the connection was secured by; `None` where it is plain.
     pub(crate) secured: Option<Arc<TlsPlan>>,
     /// Whether plain text came where TLS was expected.
@@ -149,6 +152,7 @@ pub async fn serve(
         pipelined: Cell::new(false),
         addr: accepted.addr,
         last_host: RefCell::new(None),
+        pinned: Pinned::default(),
         secured: line.secured,
         is_misplaced: line.is_misplaced,
         counted: Cell::new(0),

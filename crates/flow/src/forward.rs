@@ -65,11 +65,16 @@ pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -
 
 async fn try_endpoints(mut tries: Tries<'_>, task: &mut Task<'_>, req: &mut Request) -> Result<Response> {
     let (plan, cluster) = (tries.plan, tries.target.plan);
+    // An answer that another endpoint might have bettered: where none does, it is the client's.
+    let mut in_hand = None;
     loop {
         let picked = match tries.pick(task) {
+            Ok(picked) => picked,
             // Boxed, as it is rare and waits.
-            Err(err) if err.kind() == Kind::Busy => Box::pin(tries.wait(task, err)).await?,
-            picked => picked?,
+            Err(err) if err.kind() == Kind::Busy && in_hand.is_none() => {
+                Box::pin(tries.wait(task, err)).await?
+            }
+            Err(err) => return in_hand.map(|res: Box<Response>| *res).ok_or(err),
         };
         let endpoint = picked.endpoint().clone();
         let mut outcome = attempt::attempt(plan, cluster, task, req, (picked, tries.freshness())).await;
@@ -81,9 +86,15 @@ async fn try_endpoints(mut tries: Tries<'_>, task: &mut Task<'_>, req: &mut Requ
                 if let (Some(sticky), Ok(res)) = (&cluster.sticky, &mut outcome) {
                     sticky::note(sticky, task, (&req.head, res), (&endpoint, tries.wanted.as_deref()));
                 }
-                return outcome;
+                return match (outcome, in_hand) {
+                    (Err(err), Some(in_hand)) if err.side() == Side::Upstream => Ok(*in_hand),
+                    (outcome, _) => outcome,
+                };
             }
-            Verdict::Again { .. } => task.conn.worker.shard.inc(cluster.stats.retries),
+            Verdict::Again { .. } => {
+                in_hand = outcome.ok().map(Box::new).or(in_hand);
+                task.conn.worker.shard.inc(cluster.stats.retries);
+            }
         }
     }
 }
@@ -141,6 +152,8 @@ struct Tries<'a> {
     key: Option<Vec<u8>>,
     /// The endpoint the request belongs to.
     wanted: Option<Vec<u8>>,
+    /// The endpoint that the client has a connection of its own to.
+    pinned: Option<Box<str>>,
     made: u32,
     began: Instant,
     /// Kept connections that turned out dead.
@@ -161,6 +174,7 @@ impl<'a> Tries<'a> {
             tried: TriedSet::default(),
             key,
             wanted,
+            pinned: task.conn.pinned.endpoint(),
             made: 0,
             // The time of a body that was collected is the client's.
             began: if plan.bodies.collects { clock::recent() } else { task.cx.started },
@@ -177,7 +191,7 @@ impl<'a> Tries<'a> {
         let worker = &task.conn.worker;
         let cx = PickCx {
             key: self.key.as_deref(),
-            preferred: self.wanted.as_deref(),
+            preferred: self.wanted.as_deref().or(self.pinned.as_deref().map(str::as_bytes)),
             client: task.cx.client_ip(),
             tried: &self.tried,
             now_ms: worker.shared.ms_at(task.cx.started),
@@ -326,6 +340,8 @@ pub fn host_sent<'a>(
     scratch: &'a mut Vec<u8>,
 ) -> &'a [u8] {
     match &plan.host {
+        // A client of HTTP/1.0 may name no host; the endpoint is asked for its own then.
+        HostSent::Pass if head.authority().is_empty() => endpoint.as_bytes(),
         HostSent::Pass => head.authority(),
         HostSent::Endpoint => endpoint.as_bytes(),
         HostSent::Set(template) => {

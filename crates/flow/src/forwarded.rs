@@ -4,9 +4,9 @@ use crate::snapshot::ListenerPlan;
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::cx::hex;
 use bifrons_http::headers::list_members;
-use bifrons_http::name::Key;
+use bifrons_http::name::{Key, is_disguised_claim};
 use bifrons_http::vars::host_of;
-use bifrons_http::{FieldName, Headers, Name, ReqCx, RequestHead};
+use bifrons_http::{FieldName, Headers, Name, ReqCx, RequestHead, Version};
 use bifrons_model::ForwardedField;
 use bifrons_route::IpSet;
 use smallvec::SmallVec;
@@ -129,7 +129,8 @@ pub fn check_loop(listener: &ListenerPlan, head: &RequestHead) -> Result<()> {
 /// Appends our mark to `Via`.
 pub fn mark_via(listener: &ListenerPlan, head: &mut RequestHead) {
     if let Some(via) = &listener.via {
-        append_member(&mut head.headers, Name::Via, &via.value);
+        let value = if head.version == Version::Http10 { &via.value_http10 } else { &via.value };
+        append_member(&mut head.headers, Name::Via, value);
     }
 }
 
@@ -154,10 +155,6 @@ const CLAIMS: u64 = Name::XForwardedFor.bit()
     | Name::XRealIp.bit()
     | Name::Forwarded.bit();
 
-/// The same as CGI and its kin read them: with `_` for `-` they can't tell the two apart.
-const CLAIM_NAMES: [&[u8]; 5] =
-    [b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port", b"x-real-ip"];
-
 fn drop_claims(headers: &mut Headers) {
     if headers.saw_any(CLAIMS | Name::Other.bit()) {
         headers.remove_where(|id, name| match id {
@@ -165,15 +162,6 @@ fn drop_claims(headers: &mut Headers) {
             id => id.bit() & CLAIMS != 0,
         });
     }
-}
-
-/// Whether an unknown name is a claim's but for its underscores.
-fn is_disguised_claim(name: &[u8]) -> bool {
-    let is_same = |claim: &&[u8]| {
-        claim.iter().zip(name).all(|(a, b)| *a == b.to_ascii_lowercase() || (*a == b'-' && *b == b'_'))
-    };
-    // Most names differ in length already.
-    CLAIM_NAMES.iter().filter(|claim| claim.len() == name.len()).any(is_same)
 }
 
 fn write_field(field: ForwardedField, cx: &ReqCx, head: &mut RequestHead) {
@@ -193,6 +181,8 @@ fn write_field(field: ForwardedField, cx: &ReqCx, head: &mut RequestHead) {
             let key = Name::XForwardedProto.spelt("X-Forwarded-Proto");
             keep_or_set(cx, &mut head.headers, key, cx.conn.scheme().as_bytes());
         }
+        // None was asked for.
+        ForwardedField::XForwardedHost if head.authority().is_empty() => {}
         ForwardedField::XForwardedHost => {
             let host: SmallVec<[u8; 64]> = head.authority().into();
             keep_or_set(cx, &mut head.headers, Name::XForwardedHost.spelt("X-Forwarded-Host"), &host);

@@ -18,7 +18,8 @@
 //!
 //! Beside the way: [`snapshot`] (what a request is decided by), [`build`] (from `Config` to it),
 //! [`worker`] (the thread and its state), [`shared`] (what outlives a snapshot),
-//! `takeover` (idle connections of sibling workers).
+//! `takeover` (idle connections of sibling workers), `pin` (those that are one client's own),
+//! `upload` (a request's body on its way).
 
 pub mod action;
 pub mod attempt;
@@ -32,6 +33,7 @@ pub mod forwarded;
 pub mod listen;
 pub mod lookup;
 pub mod outcome;
+mod pin;
 pub mod queue;
 pub mod record;
 pub mod relay;
@@ -44,6 +46,7 @@ pub mod shared;
 pub mod snapshot;
 pub mod sticky;
 mod takeover;
+mod upload;
 pub mod worker;
 
 pub use build::build;

@@ -6,7 +6,7 @@ use crate::conn::Lease;
 use crate::record;
 use crate::request::{After, Task};
 use crate::serve::http1::is_discardable;
-use crate::snapshot::{Action, ListenerPlan, ServerPlan};
+use crate::snapshot::{Action, ListenerPlan, RoutePlan, ServerPlan};
 use bifrons_core::{Error, Kind, Result, Side};
 use bifrons_http::buffers::{self, Scratch};
 use bifrons_http::h1::chunked;
@@ -106,17 +106,11 @@ async fn send(
     res: &mut Response,
     (delimit, persist): (Delimit, Persist<'_>),
 ) -> Result<()> {
-    let own_server = !res.head.headers.has(Name::Server);
-    let to = ToDownstream {
-        delimit,
-        persist,
-        server: match task.route.server.as_ref().unwrap_or(&task.listener.server) {
-            ServerPlan::Pass if own_server => Server::Set("bifrons"),
-            ServerPlan::Pass => Server::Pass,
-            ServerPlan::Off => Server::Off,
-            ServerPlan::Set(name) => Server::Set(name),
-        },
+    let server = match server_of(&task.route, task.listener) {
+        Server::Pass if !res.head.headers.has(Name::Server) => Server::Set("bifrons"),
+        server => server,
     };
+    let to = ToDownstream { delimit, persist, server };
     let mut out = Scratch::new();
     write::response(&mut out, &res.head, &to);
     let frame = if delimit == Delimit::Chunked { Frame::Chunked } else { Frame::Plain };
@@ -139,6 +133,15 @@ async fn send(
             Box::pin(send_file(task, &mut out, file)).await
         }
         body => relay_body(task, body, out, frame).await,
+    }
+}
+
+/// What becomes of the `Server` field of an endpoint's answer.
+pub(crate) fn server_of<'a>(route: &'a RoutePlan, listener: &'a ListenerPlan) -> Server<'a> {
+    match route.server.as_ref().unwrap_or(&listener.server) {
+        ServerPlan::Pass => Server::Pass,
+        ServerPlan::Off => Server::Off,
+        ServerPlan::Set(name) => Server::Set(name),
     }
 }
 
@@ -190,7 +193,7 @@ async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Scratch, fram
                     end_chunked(task, body, &mut out);
                 }
                 endpoint_done(task);
-                return flush(task, &mut out).await;
+                return write_along(task, body, [&out, b"", b""]).await;
             }
             Err(err) => {
                 // What came is the client's, and then the connection ends before the message does.
@@ -282,7 +285,7 @@ async fn write_along(task: &Task<'_>, body: &mut Body, parts: [&[u8]; 3]) -> Res
     poll_fn(|cx| {
         let written = write.as_mut().poll(cx);
         if written.is_pending() {
-            body.poll_pump(cx);
+            body.poll_pump(cx)?;
         }
         written
     })

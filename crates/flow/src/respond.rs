@@ -6,6 +6,7 @@ use crate::request::Task;
 use crate::snapshot::Action;
 use bifrons_core::{Error, Kind, Result, Side};
 use bifrons_files::Files;
+use bifrons_http::h1::framing::parse_length;
 use bifrons_http::headers::list_members;
 use bifrons_http::status::reason;
 use bifrons_http::vars::host_of;
@@ -161,27 +162,55 @@ fn prefers_json(head: &RequestHead) -> bool {
     false
 }
 
+/// What can be done with a resource that says nothing else.
+fn options() -> Response {
+    let mut res = Response::empty(200);
+    res.head.headers.append_as("Allow", ALLOW.as_bytes());
+    res
+}
+
+/// The answer to an OPTIONS that is to go no further (RFC 9110 7.6.2); of others the count goes down by one.
+/// A TRACE, the other method it is for, never gets this far.
+pub fn as_last(head: &mut RequestHead) -> Option<Response> {
+    if head.method() != Method::Options {
+        return None;
+    }
+    let left = parse_length(head.headers.get(Name::MaxForwards)?)?;
+    match left.checked_sub(1) {
+        None => Some(options()),
+        Some(left) => {
+            head.headers.set(Name::MaxForwards.spelt("Max-Forwards"), left.to_string().as_bytes());
+            None
+        }
+    }
+}
+
 /// What is answered before any route is looked for: methods that no route takes, `OPTIONS *`, and the
 /// listener's redirect to `https`.
 ///
 /// # Errors
-/// `Method` for CONNECT (a reverse proxy opens no tunnels) and TRACE (it would show clients what we add).
+/// `Method` for CONNECT (a reverse proxy opens no tunnels) and TRACE (it would show clients what we add);
+/// `Malformed` for a target with `https` that came in plain text, and for a redirect that would lead nowhere.
 pub fn without_route(task: &Task<'_>, req: &Request) -> Result<Option<Response>> {
     match req.head.method() {
         Method::Connect => return Err(Error::downstream(Kind::Method, "CONNECT to a reverse proxy")),
         Method::Trace => return Err(Error::downstream(Kind::Method, "TRACE")),
-        Method::Options if req.head.target() == b"*" => {
-            let mut res = Response::empty(200);
-            res.head.headers.append_as("Allow", ALLOW.as_bytes());
-            return Ok(Some(res));
-        }
+        Method::Options if req.head.target() == b"*" => return Ok(Some(options())),
         _ => {}
+    }
+    // RFC 9110 7.4: what was asked for by https was to stay between two who can prove it.
+    if req.head.asks_https() && task.cx.conn.tls.is_none() && !task.cx.is_trusted {
+        return Err(Error::downstream(Kind::Malformed, "a target with https on a connection without TLS"));
     }
     if !task.listener.redirect_https {
         return Ok(None);
     }
+    let host = host_of(req.head.authority());
+    if host.is_empty() {
+        return Err(Error::downstream(Kind::Malformed, "no host that a redirect could lead to"));
+    }
     let mut target = b"https://".to_vec();
-    target.extend_from_slice(host_of(req.head.authority()));
+    target.extend_from_slice(host);
     target.extend_from_slice(req.head.original_target());
     // 308 keeps method and body (RFC 9110 15.4.9).
     Ok(Some(redirect_to(&target, 308)))

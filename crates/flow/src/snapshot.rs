@@ -130,6 +130,8 @@ pub struct Via {
     pub name: String,
     /// `1.1 name`.
     pub value: Vec<u8>,
+    /// `1.0 name`, for requests that came by that version.
+    pub value_http10: Vec<u8>,
 }
 
 /// What becomes of the `Server` field.

@@ -17,7 +17,8 @@ pub(crate) async fn from_sibling(worker: &Rc<Worker>, key: EndpointKey) -> Optio
     let sibling = worker.shared.idle.richest(key, worker.index)?;
     let (reply, answer) = oneshot::channel();
     worker.siblings.get(sibling)?.send(Command::Give(key, reply)).ok()?;
-    let fd = tokio::time::timeout(PATIENCE, answer).await.ok()?.ok()??;
-    let stream = Stream::new(fd).ok()?;
-    stream.is_alive().then(|| Rc::new(Conn::new(stream, Side::Upstream)))
+    let given = tokio::time::timeout(PATIENCE, answer).await.ok()?.ok()??;
+    let stream = Stream::new(given.fd).ok()?;
+    let life = (given.born, given.messages);
+    stream.is_alive().then(|| Rc::new(Conn::resumed(stream, Side::Upstream, life)))
 }

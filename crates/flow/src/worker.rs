@@ -9,7 +9,7 @@ use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use bifrons_balance::{Cluster, Rng};
 use bifrons_http::h1::Conn;
-use bifrons_http::pool::{EndpointKey, Pool};
+use bifrons_http::pool::{EndpointKey, Given, Pool};
 use bifrons_http::vars::Computed;
 use bifrons_net::splice::Pipe;
 use bifrons_net::{Acceptor, Addr, Listening};
@@ -17,7 +17,6 @@ use bifrons_observe::access::LogBuffer;
 use bifrons_observe::metrics::Shard;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +39,7 @@ pub enum Command {
     /// Stop listening on all, finish what runs until then, and end.
     Drain(std::time::Instant),
     /// Give an idle connection to the endpoint away, if there is one.
-    Give(EndpointKey, oneshot::Sender<Option<OwnedFd>>),
+    Give(EndpointKey, oneshot::Sender<Option<Given>>),
 }
 
 /// A snapshot with the worker's own view of its clusters.

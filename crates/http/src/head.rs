@@ -81,6 +81,8 @@ pub struct RequestHead {
     pub(crate) original_target: Range<u32>,
     /// Host and optional port as the client named it: of an absolute target, else of `Host`.
     pub(crate) authority: Range<u32>,
+    /// Whether the target came in absolute-form, with `https`.
+    pub(crate) asks_https: bool,
     /// The fields.
     pub headers: Headers,
     /// The version.
@@ -105,6 +107,7 @@ impl RequestHead {
             original_target: target_range.clone(),
             target_range,
             authority,
+            asks_https: false,
             headers,
             version: Version::Http11,
         }
@@ -199,6 +202,11 @@ impl RequestHead {
     /// Host and optional port the client asked for; empty for an HTTP/1.0 request without `Host`.
     pub fn authority(&self) -> &[u8] {
         self.text(&self.authority)
+    }
+
+    /// Whether the target names the scheme `https`, which only one in absolute-form does.
+    pub fn asks_https(&self) -> bool {
+        self.asks_https
     }
 
     pub(crate) fn set_authority(&mut self, authority: &[u8]) {

@@ -156,16 +156,23 @@ impl Body {
         match self {
             Self::H1(body) => body.is_pumping(),
             Self::Changed(changed) => changed.inner.is_pumping(),
-            _ => false,
+            Self::Paced(paced) => paced.inner.is_pumping(),
+            Self::Parts(parts) => parts.iter().any(Self::is_pumping),
+            Self::Empty | Self::Full(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => false,
         }
     }
 
     /// Goes on sending it: to be called by whoever waits for something else than the next piece.
-    pub fn poll_pump(&mut self, cx: &mut Context<'_>) {
+    ///
+    /// # Errors
+    /// What the request's body says; the answer is not to be brought to its end then.
+    pub fn poll_pump(&mut self, cx: &mut Context<'_>) -> Result<()> {
         match self {
             Self::H1(body) => body.poll_pump(cx),
             Self::Changed(changed) => changed.inner.poll_pump(cx),
-            _ => {}
+            Self::Paced(paced) => paced.inner.poll_pump(cx),
+            Self::Parts(parts) => parts.iter_mut().try_for_each(|part| part.poll_pump(cx)),
+            Self::Empty | Self::Full(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => Ok(()),
         }
     }
 

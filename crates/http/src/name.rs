@@ -240,5 +240,19 @@ pub fn is_field_value(value: &[u8]) -> bool {
     value.iter().all(|&b| b == b'\t' || (b >= 0x20 && b != 0x7f))
 }
 
+/// Fields by which a client could claim to be another, as CGI and its kin read them: with `_` for `-` they can't
+/// tell the two apart.
+const CLAIM_NAMES: [&[u8]; 5] =
+    [b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port", b"x-real-ip"];
+
+/// Whether an unknown name is such a claim's but for its underscores.
+pub fn is_disguised_claim(name: &[u8]) -> bool {
+    let is_same = |claim: &&[u8]| {
+        claim.iter().zip(name).all(|(a, b)| *a == b.to_ascii_lowercase() || (*a == b'-' && *b == b'_'))
+    };
+    // Most names differ in length already.
+    CLAIM_NAMES.iter().filter(|claim| claim.len() == name.len()).any(is_same)
+}
+
 #[cfg(test)]
 mod tests;

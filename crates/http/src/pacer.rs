@@ -99,7 +99,11 @@ impl Paced {
                 None => return Poll::Ready(Ok(None)),
             }
         }
-        let len = ready!(self.pacer.poll(cx, self.ahead.len()));
+        let Poll::Ready(len) = self.pacer.poll(cx, self.ahead.len()) else {
+            // The rest of the request must not wait for this.
+            self.inner.poll_pump(cx)?;
+            return Poll::Pending;
+        };
         self.pacer.pass(len);
         Poll::Ready(Ok(Some(self.ahead.split_to(len.min(self.ahead.len())))))
     }

@@ -30,6 +30,14 @@ pub struct Keep {
     pub age_max: Duration,
 }
 
+impl Keep {
+    /// Whether the connection, whose answer has come, may carry another request.
+    fn allows(&self, conn: &Conn, now: Instant) -> bool {
+        let is_over = !conn.is_sending() && !conn.body_open();
+        conn.messages() < self.requests_max && is_over && conn.settle() && now - conn.born() < self.age_max
+    }
+}
+
 struct Idle {
     conn: Rc<Conn>,
     until: Instant,
@@ -90,6 +98,17 @@ impl List {
     }
 }
 
+/// A connection on its way to another worker, with what bounds its life.
+#[derive(Debug)]
+pub struct Given {
+    /// Its socket.
+    pub fd: OwnedFd,
+    /// Messages read from it.
+    pub messages: u32,
+    /// When it was made.
+    pub born: Instant,
+}
+
 /// A worker's idle connections.
 pub struct Pool {
     lists: RefCell<HashMap<EndpointKey, List, foldhash::fast::RandomState>>,
@@ -121,11 +140,8 @@ impl Pool {
 
     /// Keeps a connection for later, if it may be kept; else it closes when its last holder drops it.
     pub fn put(&self, key: EndpointKey, conn: Rc<Conn>, keep: &Keep) {
-        if conn.messages() >= keep.requests_max || conn.is_sending() || conn.body_open() || !conn.settle() {
-            return;
-        }
         let now = clock::recent();
-        if now - conn.born() >= keep.age_max {
+        if !keep.allows(&conn, now) {
             return;
         }
         let mut lists = self.lists.borrow_mut();
@@ -161,32 +177,62 @@ impl Pool {
     }
 
     /// Gives an idle connection away to another worker, no longer registered here.
-    pub fn give(&self, key: EndpointKey) -> Option<OwnedFd> {
+    pub fn give(&self, key: EndpointKey) -> Option<Given> {
         if self.lists.borrow().get(&key)?.idle.first()?.conn.is_tls() {
             return None;
         }
         let conn = Rc::try_unwrap(self.take(key)?).ok()?;
+        let (messages, born) = (conn.messages(), conn.born());
         let (stream, _) = conn.into_parts();
-        Some(stream.into_fd())
+        Some(Given { fd: stream.into_fd(), messages, born })
+    }
+}
+
+/// A place for one idle connection that nobody else may use.
+#[derive(Default)]
+pub struct Pin(RefCell<Option<Rc<Conn>>>);
+
+impl Pin {
+    /// The connection, if it still lives.
+    pub fn take(&self) -> Option<Rc<Conn>> {
+        self.0.take().filter(|conn| conn.is_quiet())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_none()
     }
 }
 
 /// Where a connection goes when its answer has come.
 pub struct Home {
-    pool: Rc<Pool>,
-    key: EndpointKey,
+    place: Place,
     keep: Keep,
+}
+
+enum Place {
+    Pool(Rc<Pool>, EndpointKey),
+    Pin(Rc<Pin>),
 }
 
 impl Home {
     /// The pool's list for the endpoint.
     pub fn new(pool: Rc<Pool>, key: EndpointKey, keep: Keep) -> Self {
-        Self { pool, key, keep }
+        Self { place: Place::Pool(pool, key), keep }
+    }
+
+    /// A place of its own.
+    pub fn pinned(pin: Rc<Pin>, keep: Keep) -> Self {
+        Self { place: Place::Pin(pin), keep }
     }
 
     /// Puts the connection back.
     pub fn send(self, conn: Rc<Conn>) {
-        self.pool.put(self.key, conn, &self.keep);
+        match self.place {
+            Place::Pool(pool, key) => pool.put(key, conn, &self.keep),
+            Place::Pin(pin) if self.keep.allows(&conn, clock::recent()) => *pin.0.borrow_mut() = Some(conn),
+            Place::Pin(_) => {}
+        }
     }
 }
 

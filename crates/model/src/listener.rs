@@ -26,6 +26,11 @@ pub struct Listener {
     /// Whether a lone LF ends a line of a head (RFC 9112 2.2 allows it, nginx does it). What is forwarded
     /// always has CRLF, and chunked framing never takes it.
     pub lone_lf: LoneLf,
+    /// Whether a target may have bytes above 0x7f as they are, which RFC 3986 wants escaped; nginx takes them
+    /// and passes them on.
+    pub raw_targets: Allowance,
+    /// Whether `Host` may be empty (RFC 9112 3.3); nginx refuses it.
+    pub empty_host: Allowance,
     /// What becomes of fields with `_` in their name. CGI and its kin can't tell them from such with `-`, so
     /// that `X_Real_IP` passes for `X-Real-IP`; nginx drops them.
     pub underscores_in_headers: NameRule,
@@ -55,6 +60,8 @@ impl Default for Listener {
             backlog: 4096,
             ipv6_only: true,
             lone_lf: LoneLf::Refuse,
+            raw_targets: Allowance::Refuse,
+            empty_host: Allowance::Accept,
             underscores_in_headers: NameRule::Allow,
             irregular_headers: NameRule::Allow,
             client: ClientAddress::default(),
@@ -83,6 +90,16 @@ pub enum LoneLf {
     #[default]
     Refuse,
     /// It ends the line.
+    Accept,
+}
+
+/// What is done with something that could be read in several ways, or in none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Allowance {
+    /// 400 and close.
+    Refuse,
+    /// It is taken.
     Accept,
 }
 

@@ -10,9 +10,11 @@
 use crate::tcp_info::{self, TcpInfo};
 use bytes::BytesMut;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -77,7 +79,7 @@ impl Stream {
 
     /// Forgets that the stream was readable: for a caller that found nothing there (`WouldBlock`).
     pub fn clear_readable(&self) {
-        if let Poll::Ready(Ok(mut guard)) = self.fd.poll_read_ready(&mut noop()) {
+        if let Poll::Ready(Ok(mut guard)) = noted(|cx| self.fd.poll_read_ready(cx)) {
             guard.clear_ready();
         }
     }
@@ -85,14 +87,14 @@ impl Stream {
     /// Whether a connection that should be silent has spoken, closed or failed, as far as the reactor
     /// has seen. Costs no system call.
     pub fn has_stirred(&self) -> bool {
-        self.fd.poll_read_ready(&mut noop()).is_ready()
+        noted(|cx| self.fd.poll_read_ready(cx)).is_ready()
     }
 
     /// Whether the peer has gone entirely (reset, or both directions closed), seen without reading.
     /// A peer that has only finished sending (half-close) counts as there.
     pub fn is_hung_up(&self) -> bool {
         // Only the writing side's readiness holds the hang-up: tokio shows each side its own bits.
-        match self.fd.poll_write_ready(&mut noop()) {
+        match noted(|cx| self.fd.poll_write_ready(cx)) {
             Poll::Ready(Ok(guard)) => guard.ready().is_write_closed(),
             Poll::Ready(Err(_)) => true,
             Poll::Pending => false,
@@ -126,7 +128,7 @@ impl Stream {
 
     /// Whether the peer has finished sending or gone entirely, seen without reading.
     pub fn is_read_closed(&self) -> bool {
-        match self.fd.poll_read_ready(&mut noop()) {
+        match noted(|cx| self.fd.poll_read_ready(cx)) {
             Poll::Ready(Ok(guard)) => guard.ready().is_read_closed(),
             Poll::Ready(Err(_)) => true,
             Poll::Pending => false,
@@ -227,7 +229,7 @@ impl Stream {
 
     /// Waits for the end of a connect that was begun.
     pub(crate) async fn connected(&self) -> io::Result<()> {
-        std::future::poll_fn(|cx| self.fd.poll_write_ready(cx).map_ok(drop)).await?;
+        poll_fn(|cx| self.fd.poll_write_ready(cx).map_ok(drop)).await?;
         rustix::net::sockopt::socket_error(self.fd.as_fd())?.map_err(Into::into)
     }
 }
@@ -238,8 +240,10 @@ impl AsFd for Stream {
     }
 }
 
-fn noop() -> Context<'static> {
-    Context::from_waker(Waker::noop())
+/// What the reactor has noted, asked in passing. Whoever only asks must not be told that nothing is there
+/// because the task has used up tokio's budget for this turn.
+fn noted<T>(poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+    pin!(tokio::task::unconstrained(poll_fn(poll))).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// One `recv(2)` into the spare capacity of `buf`.
@@ -250,3 +254,6 @@ fn recv(fd: BorrowedFd<'_>, buf: &mut BytesMut) -> io::Result<usize> {
     unsafe { buf.set_len(buf.len() + len) };
     Ok(len)
 }
+
+#[cfg(test)]
+mod tests;

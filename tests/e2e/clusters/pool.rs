@@ -133,3 +133,46 @@ fn connections_are_kept_after_bodies_of_any_size() {
     }
     assert_eq!(origin.connections(), 1);
 }
+
+/// NTLM and Negotiate (RFC 4559) authenticate connections: what comes over one later counts as that user's.
+#[test]
+fn a_connection_that_was_authenticated_is_nobody_elses() {
+    for scheme in ["NTLM", "Negotiate"] {
+        let origin = Origin::numbered(move |wire: &mut Wire, number| {
+            let mut user = None;
+            while let Some(request) = wire.read_request() {
+                match (request.field("Authorization"), &user) {
+                    (Some(said), None) if said.ends_with(" hello") => {
+                        let challenge = format!("WWW-Authenticate: {scheme} challenge\r\n");
+                        let head = format!("HTTP/1.1 401 Unauthorized\r\n{challenge}");
+                        wire.send(format!("{head}Content-Length: 0\r\n\r\n"));
+                        user = Some("");
+                    }
+                    // A response fits only the challenge of its connection.
+                    (Some(said), Some("")) if said.ends_with(" response") => {
+                        user = Some("alice");
+                        wire.send(bifrons_testkit::origin::ok(&format!("{number} alice")));
+                    }
+                    _ => {
+                        let user = user.unwrap_or("nobody");
+                        wire.send(bifrons_testkit::origin::ok(&format!("{number} {user}")));
+                    }
+                };
+            }
+        });
+        let other = Origin::saying("other");
+        let endpoints = [origin.addr(), other.addr()];
+        let proxy = front_setup(&endpoints, "", "", "app").start();
+        let mut alice = proxy.client();
+        let hello = format!("GET / HTTP/1.1\r\nHost: test\r\nAuthorization: {scheme} hello\r\n\r\n");
+        assert_eq!(alice.ask(&hello).status(), 401, "{scheme}");
+        assert_eq!(alice.ask(&hello.replace("hello", "response")).text(), "0 alice", "{scheme}");
+        for _ in 0..3 {
+            assert_eq!(alice.get("/").text(), "0 alice", "her next requests go the same way");
+        }
+        for _ in 0..6 {
+            assert!(!proxy.client().get("/").text().ends_with("alice"), "{scheme}");
+        }
+        assert_eq!(alice.get("/").text(), "0 alice");
+    }
+}

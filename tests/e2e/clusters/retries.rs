@@ -197,3 +197,16 @@ fn an_answer_that_stops_half_way_is_cut() {
     assert_eq!(client.read_cut_response().message.unwrap().text(), "hello");
     assert!(proxy.wait_records(1)[0].contains("upstream_timeout"));
 }
+
+/// An answer in hand is worth more than none: what another endpoint fails to better is the client's.
+#[test]
+fn a_listed_status_stands_where_no_other_endpoint_answers() {
+    let bad = Origin::answering("HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbusy");
+    let hangs = hangs_up();
+    let listed = ", retry: { on: [error, http_503] }";
+    for second in [free_addr(), hangs.addr()] {
+        let (answer, _) = ask(&[bad.addr(), second], listed, GET);
+        let said = (answer.status(), answer.field("Retry-After"), answer.text());
+        assert_eq!(said, (503, Some("7"), "busy"));
+    }
+}

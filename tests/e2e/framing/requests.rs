@@ -320,3 +320,45 @@ fn a_coding_that_is_not_known() {
         ],
     );
 }
+
+/// RFC 9110 7.4: what was asked for by https must not be answered as if it had come by it.
+#[test]
+fn a_target_with_https_needs_tls_or_a_proxy_that_had_it() {
+    let origin = Origin::saying("ok");
+    let request = "GET https://test/a HTTP/1.1\r\nHost: test\r\n\r\n";
+    let proxy = front_with(&origin, ", timeouts: { linger: 1s }", "");
+    assert_eq!(proxy.client().ask(request).status(), 400);
+    assert_eq!(proxy.client().ask(&request.replace("https", "http")).status(), 200);
+    let trusting = front_with(&origin, ", client: { trusted: [127.0.0.0/8] }", "");
+    assert_eq!(trusting.client().ask(request).status(), 200);
+}
+
+#[test]
+fn a_redirect_to_https_needs_a_host() {
+    let origin = Origin::saying("ok");
+    let proxy = front_with(&origin, ", redirect: https, timeouts: { linger: 1s }", "");
+    for head in ["GET /a HTTP/1.0\r\n", "GET /a HTTP/1.1\r\nHost:\r\n"] {
+        let answer = proxy.client().ask(&format!("{head}\r\n"));
+        assert_eq!((answer.status(), answer.has("Location")), (400, false), "{head}");
+    }
+    let answer = proxy.client().ask("GET /a HTTP/1.0\r\nHost: test:80\r\n\r\n");
+    assert_eq!((answer.status(), answer.field("Location")), (308, Some("https://test/a")));
+}
+
+/// What nginx takes and what it refuses, each by a key of its own.
+#[test]
+fn raw_targets_and_empty_hosts() {
+    let origin = Origin::echo();
+    let raw = "GET /\u{e4}?\u{e4} HTTP/1.1\r\nHost: test\r\n\r\n";
+    let nameless = "GET / HTTP/1.1\r\nHost:\r\n\r\n";
+    let strict = front_with(&origin, ", timeouts: { linger: 1s }", "");
+    let lax = front_with(&origin, ", raw_targets: accept, empty_host: refuse, timeouts: { linger: 1s }", "");
+    let status = |proxy: &Proxy, request: &str| proxy.client().ask(request).status();
+    assert_eq!([status(&strict, raw), status(&lax, raw)], [400, 200]);
+    assert_eq!([status(&strict, nameless), status(&lax, nameless)], [200, 400]);
+    let no_host = "GET / HTTP/1.0\r\n\r\n";
+    assert_eq!(status(&lax, no_host), 200, "none is another matter");
+    for text in ["/a b", "/a\u{7f}", "/a#b", "/a\tb"] {
+        assert_eq!(status(&lax, &format!("GET {text} HTTP/1.1\r\nHost: test\r\n\r\n")), 400);
+    }
+}

@@ -140,3 +140,17 @@ fn the_clients_address_is_found_behind_trusted_proxies_only() {
         same(answer.text(), want)
     });
 }
+
+/// HTTP/1.0 clients need name no host: the endpoint is asked for its own then, not for none.
+#[test]
+fn a_request_without_host_goes_on_with_one() {
+    let origin = Origin::echo();
+    let proxy = crate::support::front(&origin);
+    for head in
+        ["GET / HTTP/1.0\r\n", "GET / HTTP/1.0\r\nX-Forwarded-Host: evil\r\n", "GET / HTTP/1.1\r\nHost:\r\n"]
+    {
+        let request = crate::support::echoed(&proxy, &format!("{head}\r\n"));
+        assert_eq!(request.field("Host"), Some(&*origin.addr().to_string()), "{head}");
+        assert!(!request.has("X-Forwarded-Host"), "{head}: {request:?}");
+    }
+}

@@ -166,3 +166,15 @@ fn an_http10_origin_gets_a_length_instead_of_chunks() {
     assert_eq!(request.start, "POST /up HTTP/1.0");
     assert_eq!((request.field("Content-Length"), request.text()), (Some("11"), "hello world"));
 }
+
+/// What says who the client is must not come behind what was checked (RFC 9110 6.5.1).
+#[test]
+fn trailers_that_would_claim_what_only_the_proxy_says_are_dropped() {
+    let origin = Origin::echo();
+    let proxy = front(&origin);
+    let end = "0\r\nX_Forwarded_For: 6.6.6.6\r\nX-Forwarded_Proto: https\r\nX_Real_IP: 6.6.6.6\r\n\
+               X-Real-IP: 6.6.6.6\r\nX-Request-Id: evil\r\ntraceparent: evil\r\nX-Fine: 1\r\n\r\n";
+    proxy.client().send(chunked(&format!("{CHUNKED}\r\n"), b"x", 1, end)).read_response();
+    let names: Vec<_> = origin.requests()[0].trailers.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(names, ["X-Fine"]);
+}

@@ -1,7 +1,7 @@
 //! Which fields pass and which concern one connection only (RFC 9110 7.6).
 
 use crate::support::{echoed, front, front_with, get};
-use bifrons_testkit::Origin;
+use bifrons_testkit::{Origin, Wire};
 
 #[test]
 fn hop_by_hop_fields_of_a_request_stay_behind() {
@@ -121,4 +121,55 @@ fn what_the_proxy_writes_has_one_host_and_one_length() {
     }
     let lengths: Vec<_> = requests.iter().map(|request| request.field("Content-Length")).collect();
     assert_eq!(lengths, [Some("3"), None, Some("0")]);
+}
+
+/// RFC 9110 7.6.3: the version is that of the message as it was received.
+#[test]
+fn via_tells_the_version_a_request_came_by() {
+    let origin = Origin::echo();
+    let request = echoed(&front(&origin), "GET / HTTP/1.0\r\nHost: test\r\n\r\n");
+    assert!(request.field("Via").is_some_and(|via| via.starts_with("1.0 ")), "{request:?}");
+}
+
+/// RFC 9110 7.6.2: an OPTIONS goes no further than it may, and is answered where it ends.
+#[test]
+fn an_options_goes_so_far_and_no_further() {
+    let origin = Origin::echo();
+    let proxy = front(&origin);
+    let options =
+        |value: &str| format!("OPTIONS /a HTTP/1.1\r\nHost: test\r\nMax-Forwards: {value}\r\nX-A: 1\r\n\r\n");
+    let answer = proxy.client().ask(&options("0"));
+    assert_eq!((answer.status(), answer.has("Allow")), (200, true));
+    assert!(origin.requests().is_empty());
+    for (sent, passed) in [("1", "0"), ("70", "69"), ("many", "many")] {
+        assert_eq!(echoed(&proxy, &options(sent)).field("Max-Forwards"), Some(passed));
+    }
+    let get = options("0").replace("OPTIONS", "GET");
+    assert_eq!(echoed(&proxy, &get).field("Max-Forwards"), Some("0"), "it means nothing to others");
+}
+
+#[test]
+fn what_becomes_of_server_holds_for_every_answer() {
+    let origin = Origin::script(|wire: &mut Wire| {
+        let Some(request) = wire.read_request() else { return };
+        let interim = "HTTP/1.1 103 Early Hints\r\nServer: leaky/1\r\nLink: x\r\n\r\n";
+        wire.send(match request.target() {
+            "/ws" => "HTTP/1.1 101 Switching Protocols\r\nServer: leaky/1\r\nUpgrade: x\r\n\
+                      Connection: upgrade\r\n\r\n"
+                .to_owned(),
+            _ => format!("{interim}HTTP/1.1 200 OK\r\nServer: leaky/1\r\nContent-Length: 0\r\n\r\n"),
+        });
+    });
+    for (policy, said) in [("pass", Some("leaky/1")), ("\"off\"", None), ("{ set: us }", Some("us"))] {
+        let proxy = front_with(&origin, &format!(", server: {policy}"), "");
+        let mut client = proxy.client();
+        client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        let (interim, last) = (client.read_head(), client.read_head());
+        assert_eq!((interim.status(), interim.field("Server")), (103, said), "{policy}");
+        assert_eq!((last.status(), last.field("Server")), (200, said), "{policy}");
+        let mut client = proxy.client();
+        client.send("GET /ws HTTP/1.1\r\nHost: test\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n");
+        let switched = client.read_head();
+        assert_eq!((switched.status(), switched.field("Server")), (101, said), "{policy}");
+    }
 }

@@ -110,3 +110,20 @@ fn an_answer_that_needs_no_body_is_final_at_once() {
     assert_eq!((answer.status(), answer.field("Connection")), (200, Some("close")));
     assert_eq!(client.read_end(), End::Closed);
 }
+
+/// A server that works for long says so again and again (102): it may, but not for ever.
+#[test]
+fn interim_answers_are_bounded_by_far_more_than_work_needs() {
+    let working = "HTTP/1.1 102 Processing\r\n\r\n";
+    for (count, status) in [(1_000, 502), (999, 200), (17, 200)] {
+        let answer = format!("{}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", working.repeat(count));
+        let origin = Origin::answering(answer);
+        let proxy = front(&origin);
+        let mut client = proxy.client();
+        client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        for _ in 0..count {
+            assert_eq!(client.read_head().status(), 102);
+        }
+        assert_eq!(client.read_response().status(), status, "{count}");
+    }
+}

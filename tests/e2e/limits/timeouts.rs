@@ -146,3 +146,31 @@ fn an_answer_must_be_taken_at_its_rate() {
         reader.join().unwrap();
     }
 }
+
+/// RFC 9112 2.2: an empty line before a request is nothing, and so is half of one.
+#[test]
+fn half_an_empty_line_is_answered_by_nothing() {
+    let origin = Origin::saying("ok");
+    for (policy, lines) in
+        [("refuse", ["\r", "\r\n\r", "\r\n\r\n\r\n"]), ("accept", ["\n", "\n\r", "\n\r\n\n"])]
+    {
+        let keys = format!(", lone_lf: {policy}, timeouts: {{ head: 200ms, keep_alive: 200ms }}");
+        let proxy = front_with(&origin, &keys, "");
+        for line in lines {
+            let mut client = proxy.client();
+            client.send(line);
+            assert_eq!(client.read_end(), End::Closed, "{}", line.escape_debug());
+            let mut client = proxy.client();
+            assert_eq!(client.get("/").text(), "ok");
+            client.send(line);
+            assert_eq!(client.read_end(), End::Closed, "{}", line.escape_debug());
+        }
+        let mut client = proxy.client();
+        for _ in 0..2 {
+            client.send("\r");
+            std::thread::sleep(PAUSE);
+            client.send("\n");
+            assert_eq!(client.get("/").text(), "ok", "the other half may follow");
+        }
+    }
+}

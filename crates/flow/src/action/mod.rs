@@ -7,6 +7,7 @@ mod try_files;
 use crate::forward;
 use crate::outcome::{Outcome, Turn};
 use crate::request::Task;
+use crate::respond;
 use crate::routing::know_local;
 use crate::snapshot::Action;
 use bifrons_config::Template;
@@ -25,6 +26,9 @@ pub async fn answer(action: &Action, task: &mut Task<'_>, req: &mut Request) -> 
     let res = match action {
         Action::None => return Err(Error::local(Kind::NoRoute, "the route has no action")),
         Action::Proxy(plan) => {
+            if let Some(own) = respond::as_last(&mut req.head) {
+                return Ok(Outcome::Own(own));
+            }
             let res = forward::forward(plan, task, req).await;
             // `$uri` is the path before the endpoint's took its place.
             if plan.replace_path.is_some()

@@ -73,6 +73,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, cluster: &Cluster) -> ClusterPlan {
             head_bytes: cluster.head.as_usize(),
             lone_lf: cluster.lone_lf == LoneLf::Accept,
             names: None,
+            ..Limits::default()
         },
         bind,
         resolver: Arc::new(cluster.resolver.clone()),

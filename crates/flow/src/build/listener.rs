@@ -9,7 +9,7 @@ use bifrons_core::{Limits, NameRule, NameRules};
 use bifrons_http::FieldName;
 use bifrons_http::h1::Pace;
 use bifrons_http::h1::conn::HeadPace;
-use bifrons_model::{ClientAddress, Listener, LoneLf, ServerField};
+use bifrons_model::{Allowance, ClientAddress, Listener, LoneLf, ServerField};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::config::AccessLogs;
 use bifrons_observe::metrics::ListenerStats;
@@ -129,7 +129,11 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
         per_address_max: listener.connections.per_address,
         client: client_rules(cx, &listener.client),
         server: server(&listener.server),
-        via: listener.via.then(|| Via { value: format!("1.1 {instance}").into_bytes(), name: instance }),
+        via: listener.via.then(|| Via {
+            value: format!("1.1 {instance}").into_bytes(),
+            value_http10: format!("1.0 {instance}").into_bytes(),
+            name: instance,
+        }),
         redirect_https: listener.redirect.is_some(),
         body_max: listener.limits.body.0,
         hosts: host::table(cx, name, listener),
@@ -183,6 +187,8 @@ fn limits(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> Limits {
         fields,
         head_bytes: listener.limits.head.as_usize(),
         lone_lf: listener.lone_lf == LoneLf::Accept,
+        raw_targets: listener.raw_targets == Allowance::Accept,
+        needs_host: listener.empty_host == Allowance::Refuse,
         names: names(listener),
     }
 }

@@ -76,7 +76,7 @@ impl Keeper {
                     Poll::Ready(Ok(len)) => IoSlice::advance_slices(&mut left, len),
                     Poll::Ready(Err(err)) => return Poll::Ready(Err(err)),
                     Poll::Pending => {
-                        body.poll_pump(cx);
+                        body.poll_pump(cx)?;
                         ready!(grace.poll(cx, GRACE));
                         return Poll::Ready(Ok(false));
                     }
@@ -187,7 +187,10 @@ impl<'p> Hold<'p> {
         let http = task.conn.http.clone();
         let outcome = poll_fn(|cx| {
             for _ in 0..TURNS_MAX {
-                let read = self.read(cx, task, body);
+                let read = match self.read(cx, task, body) {
+                    Ok(turn) => turn,
+                    Err(err) => return Poll::Ready(Err(err)),
+                };
                 let written = match self.write(cx, task, &http) {
                     Ok(turn) => turn,
                     Err(err) => return Poll::Ready(Err(err)),
@@ -218,13 +221,14 @@ impl<'p> Hold<'p> {
         is_empty && (self.ended || self.pacer.is_none())
     }
 
-    /// Reads a piece where there is room for one. An error shows when the client has what came before it.
-    fn read(&mut self, cx: &mut Context<'_>, task: &mut Task<'_>, body: &mut Body) -> Turn {
+    /// Reads a piece where there is room for one. An error shows when the client has what came before it, but
+    /// for its own, which it gets at once.
+    fn read(&mut self, cx: &mut Context<'_>, task: &mut Task<'_>, body: &mut Body) -> Result<Turn> {
         // Also where it is not waited for: its end wakes us.
         let _ = self.backlog.poll_written(cx);
         if self.ended || !self.backlog.has_room() {
-            body.poll_pump(cx);
-            return Turn::Waits;
+            body.poll_pump(cx)?;
+            return Ok(Turn::Waits);
         }
         match body.poll_next(cx) {
             Poll::Ready(Ok(Some(piece))) => {
@@ -238,7 +242,7 @@ impl<'p> Hold<'p> {
                     }
                 }
                 bifrons_http::buffers::give_bytes(piece);
-                Turn::Moved
+                Ok(Turn::Moved)
             }
             Poll::Ready(Ok(None)) => {
                 if let (Frame::Chunked, Some(_)) = (self.frame, &self.pacer) {
@@ -247,14 +251,15 @@ impl<'p> Hold<'p> {
                     self.backlog.push(&end);
                 }
                 self.end(task);
-                Turn::Moved
+                Ok(Turn::Moved)
             }
+            Poll::Ready(Err(err)) if err.side() == Side::Downstream => Err(err),
             Poll::Ready(Err(err)) => {
                 self.end(task);
                 self.failed = Some(err);
-                Turn::Moved
+                Ok(Turn::Moved)
             }
-            Poll::Pending => Turn::Waits,
+            Poll::Pending => Ok(Turn::Waits),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::request::{After, Task};
 use crate::snapshot::Action;
 use bifrons_core::{Error, Kind, Result};
-use bifrons_http::h1::write::{self, Delimit, Persist, Server, ToDownstream};
+use bifrons_http::h1::write::{self, Delimit, Persist, ToDownstream};
 use bifrons_http::h1::{Conn, Pace};
 use bifrons_http::{Body, RequestHead, Response};
 use bifrons_net::Timer;
@@ -22,7 +22,8 @@ pub(super) async fn run(task: &mut Task<'_>, _req: &RequestHead, res: &mut Respo
     let Body::Tunnel(upstream) = &res.body else { return After::Abort };
     let upstream = upstream.clone();
     let mut out = Vec::with_capacity(512);
-    let to = ToDownstream { delimit: Delimit::AsIs, persist: Persist::Upgrade, server: Server::Pass };
+    let server = super::server_of(&task.route, task.listener);
+    let to = ToDownstream { delimit: Delimit::AsIs, persist: Persist::Upgrade, server };
     write::response(&mut out, &res.head, &to);
     let http = task.conn.http.clone();
     http.begin_send(Pace::timeout(task.listener.send_timeout));

@@ -3,7 +3,7 @@
 use super::conn::Conn;
 use crate::headers::Headers;
 use crate::pool::Home;
-use bifrons_core::Result;
+use bifrons_core::{Result, Side};
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;
@@ -40,24 +40,32 @@ impl H1Body {
     }
 
     /// Sends on of the request what can be sent now.
-    pub fn poll_pump(&mut self, cx: &mut Context<'_>) {
-        if let Some(pump) = &mut self.pump
-            && pump.as_mut().poll(cx).is_ready()
-        {
-            // Failed or done: either way the answer is what counts from here on.
-            self.pump = None;
+    ///
+    /// # Errors
+    /// What the request's body says: the endpoint will never see its end then, and the connection is shut.
+    pub fn poll_pump(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let Some(pump) = &mut self.pump else { return Ok(()) };
+        let Poll::Ready(outcome) = pump.as_mut().poll(cx) else { return Ok(()) };
+        self.pump = None;
+        match outcome {
+            // An endpoint that reads no more may have answered early: its answer is what counts.
+            Err(err) if err.side() != Side::Upstream => {
+                self.conn.stream().shutdown_both();
+                Err(err)
+            }
+            _ => Ok(()),
         }
     }
 
     /// The next piece; `None` at the end.
     ///
     /// # Errors
-    /// As [`Conn::poll_body`].
+    /// As [`Conn::poll_body`] and [`H1Body::poll_pump`].
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         if self.ended {
             return Poll::Ready(Ok(None));
         }
-        self.poll_pump(cx);
+        self.poll_pump(cx)?;
         let piece = ready!(self.conn.poll_body(cx))?;
         // A body of known length is over with its last byte: the connection need not wait.
         if piece.is_none() || !self.conn.body_open() {

@@ -6,6 +6,7 @@
 
 use super::parse::{self, Parsed};
 use crate::headers::Headers;
+use crate::name::{Name, is_disguised_claim};
 use bifrons_core::{Error, Kind, Limits, Result, Side};
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -161,7 +162,9 @@ impl Decoder {
             Parsed::Head(mut trailers, len) => {
                 buf.advance(len);
                 self.state = State::Done;
-                trailers.remove_where(|name, _| is_forbidden_trailer(name));
+                let is_request = self.side == Side::Downstream;
+                trailers
+                    .remove_where(|id, name| is_forbidden_trailer(id) || is_request && is_claim(id, name));
                 Ok(Decoded::End((!trailers.is_empty()).then_some(trailers)))
             }
         }
@@ -214,8 +217,8 @@ fn skip_quoted(text: &[u8]) -> Option<&[u8]> {
 
 /// Fields that must not come as trailers, since they frame, route, authenticate or describe the content
 /// (RFC 9110 6.5.1). They are dropped, which 6.5.1 lets a recipient do.
-fn is_forbidden_trailer(name: crate::name::Name) -> bool {
-    use crate::name::Name as N;
+fn is_forbidden_trailer(name: Name) -> bool {
+    use Name as N;
     name.is_hop_by_hop()
         || matches!(
             name,
@@ -249,6 +252,15 @@ fn is_forbidden_trailer(name: crate::name::Name) -> bool {
                 | N::XForwardedProto
                 | N::XRealIp
         )
+}
+
+/// Whether a request's trailer passes for what only the proxy says: a trailer is merged with the fields by some
+/// servers, and comes behind what was checked.
+fn is_claim(id: Name, name: &[u8]) -> bool {
+    match id {
+        Name::Other => is_disguised_claim(name),
+        id => matches!(id, Name::XRequestId | Name::Traceparent),
+    }
 }
 
 /// The line before a chunk of `len` bytes.

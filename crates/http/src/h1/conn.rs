@@ -17,17 +17,19 @@ use tokio::time::Instant;
 
 mod incoming;
 mod outgoing;
+mod progress;
 
 use incoming::Incoming;
 use outgoing::Outgoing;
+pub use progress::Progress;
 
 /// 128 KiB: beyond it a bigger read saves nothing measurable, and slow clients would hold more memory.
 const ROOM_MAX: usize = 128 * 1024;
 
-/// 1 KiB: a pass over a head that is no longer costs less than the packet whose bytes it looks at.
-const CHEAP_BYTES: usize = 1024;
 /// 16: packets with nothing but line ends before a request; who sends more sends no request.
 const EMPTY_MAX: u32 = 16;
+/// 64: bytes of line ends in such a packet; more is taken for a head, and meets its limits.
+const EMPTY_BYTES_MAX: usize = 64;
 
 /// How long one side may take, and how slow it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,43 +73,6 @@ pub struct Conn {
     messages: Cell<u32>,
 }
 
-/// What of a head was looked at while the rest of it comes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Progress {
-    /// Bytes that were parsed in vain.
-    parsed: usize,
-    /// Bytes that were searched for line ends.
-    searched: usize,
-}
-
-impl Progress {
-    /// Whether nothing of the head has been looked at.
-    pub fn is_none(&self) -> bool {
-        self.searched == 0
-    }
-
-    /// Whether another pass over the head is worth its cost: at its end, at each line while it is short, and
-    /// then whenever it has grown by a quarter, so that mistakes show early and a head that drips costs
-    /// no more than some passes in all.
-    fn is_due(&mut self, buf: &[u8]) -> bool {
-        let fresh = buf.get(self.searched..).unwrap_or_default();
-        if fresh.is_empty() {
-            return false;
-        }
-        let has_line = memchr::memchr(b'\n', fresh).is_some();
-        let from = self.searched.saturating_sub(3);
-        self.searched = buf.len();
-        if !has_line {
-            // An endless line has no end to look for.
-            return buf.len() - self.parsed >= ROOM_MIN / 2;
-        }
-        let new = buf.get(from..).unwrap_or_default();
-        let is_end = || [&b"\n\r\n"[..], b"\n\n"].iter().any(|end| memchr::memmem::find(new, end).is_some());
-        let has_grown = buf.len() - self.parsed > self.parsed / 4;
-        buf.len() <= CHEAP_BYTES || self.parsed == 0 || has_grown || is_end()
-    }
-}
-
 /// How long to wait for a request.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadPace {
@@ -140,6 +105,11 @@ impl Conn {
             born: clock::recent(),
             messages: Cell::new(0),
         }
+    }
+
+    /// A connection that was made at that time, and has carried so many messages.
+    pub fn resumed(stream: Stream, side: Side, (born, messages): (Instant, u32)) -> Self {
+        Self { born, messages: Cell::new(messages), ..Self::new(stream, side) }
     }
 
     /// An encrypted connection whose handshake is over, and what plain text came along with its end.
@@ -347,7 +317,7 @@ impl Conn {
     /// What the parser refuses; `Timeout` and `Closed` in the middle of a head.
     pub async fn read_request(&self, limits: &Limits, pace: HeadPace) -> Result<Option<RequestHead>> {
         for _ in 0..EMPTY_MAX {
-            if self.buf.borrow().is_empty() {
+            if self.is_between() {
                 self.idle.set(true);
                 let first = poll_fn(|cx| self.poll_fill(cx, ROOM_MIN, (&self.read_timer, pace.idle))).await;
                 self.idle.set(false);
@@ -360,22 +330,38 @@ impl Conn {
                 }
             }
             // Empty lines are no request, and who waits behind one is idle (RFC 9112 2.2).
-            if !self.skip_empty_lines() {
+            if !self.skip_empty_lines(limits.lone_lf) {
                 return self.read_head(pace.head, |buf| parse::request(buf, limits)).await;
             }
         }
         Ok(None)
     }
 
-    /// Drops an empty line or two if there is nothing else in the buffer.
-    fn skip_empty_lines(&self) -> bool {
+    /// Whether nothing of a request has come, but for the first half of an empty line.
+    fn is_between(&self) -> bool {
+        matches!(&self.buf.borrow()[..], b"" | b"\r")
+    }
+
+    /// Drops empty lines if there is nothing else in the buffer; of one that has half come, that half stays.
+    fn skip_empty_lines(&self, lone_lf: bool) -> bool {
         let mut buf = self.buf.borrow_mut();
-        let (lines, rest) = buf.as_chunks::<2>();
-        let is_empty = lines.len() <= 2 && rest.is_empty() && lines.iter().all(|line| line == b"\r\n");
-        if is_empty {
-            buffers::give(std::mem::take(&mut buf));
+        let mut rest = &buf[..];
+        if rest.len() > EMPTY_BYTES_MAX {
+            return false;
         }
-        is_empty
+        // Bounded: every turn takes a line.
+        let half: &'static [u8] = loop {
+            rest = match rest {
+                [b'\r', b'\n', left @ ..] => left,
+                [b'\n', left @ ..] if lone_lf => left,
+                [b'\r'] => break b"\r",
+                [] => break b"",
+                _ => return false,
+            };
+        };
+        // An idle connection holds no buffer, or next to none.
+        buffers::give(std::mem::replace(&mut buf, BytesMut::from(half)));
+        true
     }
 
     /// The next response's head.

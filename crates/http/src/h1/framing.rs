@@ -1,10 +1,10 @@
 //! Where a message's body ends (RFC 9112 6.3), what its target is (3.2), whether the connection lives on
 //! (9.3). Pure. Whatever two parsers could read differently is refused.
 
-use crate::head::{Method, RequestHead, ResponseHead, Version};
+use crate::head::{Method, RequestHead, ResponseHead, Version, is_target_byte};
 use crate::name::Name;
 use crate::status::is_bodiless;
-use bifrons_core::{Error, Kind, Result, Side};
+use bifrons_core::{Error, Kind, Limits, Result, Side};
 
 /// How a body is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ pub fn parse_length(value: &[u8]) -> Option<u64> {
 ///
 /// # Errors
 /// `Malformed` for a missing, repeated, malformed or contradicting host and for a malformed target.
-pub(crate) fn settle_target(head: &mut RequestHead) -> Result<()> {
+pub(crate) fn settle_target(head: &mut RequestHead, limits: &Limits) -> Result<()> {
     let side = Side::Downstream;
     let host = match head.headers.sole_range(Name::Host) {
         Some((_, false)) => return Err(bad(side, "several Host fields")),
@@ -141,8 +141,12 @@ pub(crate) fn settle_target(head: &mut RequestHead) -> Result<()> {
     if !is_authority(head.authority()) {
         return Err(bad(side, "malformed Host"));
     }
+    if limits.needs_host && host.is_some() && head.authority().is_empty() {
+        return Err(bad(side, "an empty Host"));
+    }
     let target = head.target();
-    if !target.iter().all(|&b| crate::head::is_target_byte(b)) {
+    let is_ascii = target.iter().all(|&b| is_target_byte(b));
+    if !is_ascii && !(limits.raw_targets && target.iter().all(|&b| is_target_byte(b) || b >= 0x80)) {
         return Err(bad(side, "a byte in the target that no URI has"));
     }
     match target {
@@ -163,6 +167,7 @@ fn settle_absolute(head: &mut RequestHead, has_host: bool) -> Result<()> {
         return Err(bad(side, "Host disagrees with the target"));
     }
     let (authority, origin) = (absolute.authority.to_vec(), absolute.origin);
+    head.asks_https = absolute.is_https;
     head.set_authority(&authority);
     head.set_target(&origin);
     head.original_target = head.target_range.clone();
@@ -184,18 +189,18 @@ fn settle_connect(head: &mut RequestHead) -> Result<()> {
 
 /// A target in absolute-form (RFC 9112 3.2.2).
 struct Absolute<'a> {
+    is_https: bool,
     authority: &'a [u8],
-    /// The port that goes without saying, with its colon.
-    default_port: &'static [u8],
     origin: Vec<u8>,
 }
 
 impl Absolute<'_> {
     /// Whether a `Host` field names the same host and port.
     fn is_for(&self, host: &[u8]) -> bool {
+        // The port that goes without saying.
+        let default_port: &[u8] = if self.is_https { b":443" } else { b":80" };
         let bare = |text: &'_ [u8]| -> Vec<u8> {
-            let text =
-                text.strip_suffix(self.default_port).or_else(|| text.strip_suffix(b":")).unwrap_or(text);
+            let text = text.strip_suffix(default_port).or_else(|| text.strip_suffix(b":")).unwrap_or(text);
             text.to_ascii_lowercase()
         };
         bare(self.authority) == bare(host)
@@ -206,9 +211,9 @@ impl Absolute<'_> {
 /// query means the server itself, `*` (RFC 9112 3.2.4).
 fn split_absolute(target: &[u8], is_options: bool) -> Option<Absolute<'_>> {
     let scheme_len = target.windows(3).position(|window| window == b"://")?;
-    let default_port: &[u8] = match target.get(..scheme_len)? {
-        scheme if scheme.eq_ignore_ascii_case(b"http") => b":80",
-        scheme if scheme.eq_ignore_ascii_case(b"https") => b":443",
+    let is_https = match target.get(..scheme_len)? {
+        scheme if scheme.eq_ignore_ascii_case(b"http") => false,
+        scheme if scheme.eq_ignore_ascii_case(b"https") => true,
         _ => return None,
     };
     let rest = target.get(scheme_len + 3..)?;
@@ -224,7 +229,7 @@ fn split_absolute(target: &[u8], is_options: bool) -> Option<Absolute<'_>> {
         origin.push(b'/');
     }
     origin.extend_from_slice(path);
-    Some(Absolute { authority, default_port, origin })
+    Some(Absolute { is_https, authority, origin })
 }
 
 /// Whether `text` is `host [":" port]` (RFC 9110 7.2, RFC 3986 3.2): no user information, no white space.

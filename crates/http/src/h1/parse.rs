@@ -44,10 +44,11 @@ pub fn request(buf: &[u8], limits: &Limits) -> Result<Parsed<RequestHead>> {
         original_target: target.clone(),
         target_range: target,
         authority: 0..0,
+        asks_https: false,
         headers: Headers::of(buf.get(..len).unwrap_or_default(), fields),
         version,
     };
-    super::framing::settle_target(&mut request)?;
+    super::framing::settle_target(&mut request, limits)?;
     Ok(Parsed::Head(request, len))
 }
 

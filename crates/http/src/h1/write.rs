@@ -158,10 +158,17 @@ pub fn response(out: &mut Vec<u8>, head: &ResponseHead, to: &ToDownstream<'_>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes an interim response (1xx, RFC 9110 15.2): its fields as they are, no framing.
-pub fn interim(out: &mut Vec<u8>, head: &ResponseHead) {
+/// Writes an interim response (1xx, RFC 9110 15.2): its fields as they are but for `Server`, no framing.
+pub fn interim(out: &mut Vec<u8>, head: &ResponseHead, server: Server<'_>) {
     status_line(out, head);
-    head.headers.write(out, |name, _| name != Name::ContentLength && !name.is_hop_by_hop());
+    head.headers.write(out, |name, _| match name {
+        Name::ContentLength => false,
+        Name::Server => server == Server::Pass,
+        name => !name.is_hop_by_hop(),
+    });
+    if let Server::Set(server) = server {
+        field(out, "Server", server.as_bytes());
+    }
     out.extend_from_slice(b"\r\n");
 }
 

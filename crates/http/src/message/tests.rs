@@ -1,5 +1,11 @@
 use super::*;
+use crate::h1::body::Pump;
+use crate::pacer::Pacer;
+use bifrons_core::Side;
+use bifrons_net::Stream;
+use std::cell::Cell;
 use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::task::Waker;
 
 /// Takes a body that is ready to its end.
@@ -84,4 +90,89 @@ fn a_changed_body_has_no_known_length() {
     headers.append("Accept-Ranges", b"bytes");
     forget_length(&mut headers);
     assert!(headers.is_empty());
+}
+
+fn run(test: impl AsyncFnOnce()) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(test());
+}
+
+/// An answer of which nothing has come, how often the request behind it was polled, and its peer's end.
+fn answering(outcome: impl Fn() -> Poll<Result<()>> + 'static) -> (Body, Rc<Cell<u32>>, UnixStream) {
+    let (peer, ours) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let conn = Rc::new(Conn::new(Stream::new(ours.into()).unwrap(), Side::Upstream));
+    let framing = crate::h1::framing::Framing::UntilClose;
+    let pace = crate::h1::Pace::timeout(std::time::Duration::MAX);
+    conn.begin_body(framing, &bifrons_core::Limits::default(), pace, u64::MAX);
+    let polls = Rc::new(Cell::new(0));
+    let counted = polls.clone();
+    let pump: Pump = Box::pin(poll_fn(move |_| {
+        counted.set(counted.get() + 1);
+        outcome()
+    }));
+    (Body::H1(Box::new(H1Body::with_pump(conn, None, Some(pump)))), polls, peer)
+}
+
+/// Every kind of body that can have another inside, and the one that all of them begin with.
+fn wrapped(body: Body, kind: usize) -> Body {
+    match kind {
+        0 => body,
+        1 => body.changed_by(Box::new(Double)),
+        2 => Body::Paced(Box::new(Paced::new(body, Pacer::new(1, 0)))),
+        3 => Body::Parts(Box::new(VecDeque::from([Body::Empty, body]))),
+        _ => wrapped(wrapped(body, 2), 1),
+    }
+}
+
+#[test]
+fn a_request_goes_on_whatever_is_done_with_its_answer() {
+    run(async || {
+        let cx = &mut Context::from_waker(Waker::noop());
+        for kind in 0..5 {
+            let (body, polls, _peer) = answering(|| Poll::Pending);
+            let mut body = wrapped(body, kind);
+            assert!(body.is_pumping(), "{kind}");
+            body.poll_pump(cx).unwrap();
+            assert_eq!(polls.get(), 1, "{kind}");
+            assert!(body.poll_next(cx).is_pending(), "{kind}");
+            assert_eq!(polls.get(), 2, "{kind}");
+        }
+        for mut body in [Body::Empty, Body::Full("a".into()), Body::Spent] {
+            assert!(!body.is_pumping() && body.poll_pump(cx).is_ok());
+        }
+    });
+}
+
+#[test]
+fn a_request_goes_on_while_its_answer_waits_for_its_pace() {
+    run(async || {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let (body, polls, mut peer) = answering(|| Poll::Pending);
+        peer.write_all(&[b'x'; 1000]).unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        let mut body = wrapped(body, 2);
+        // One byte a second: what came waits inside.
+        assert!(body.poll_next(cx).is_pending());
+        let before = polls.get();
+        assert!(body.poll_next(cx).is_pending());
+        assert!(polls.get() > before);
+    });
+}
+
+#[test]
+fn a_request_that_fails_is_the_clients_fault_unless_the_endpoint_stopped_reading() {
+    run(async || {
+        let cx = &mut Context::from_waker(Waker::noop());
+        for kind in 0..5 {
+            let fails = || Poll::Ready(Err(Error::downstream(Kind::Malformed, "no chunk")));
+            let (body, _, _peer) = answering(fails);
+            assert_eq!(wrapped(body, kind).poll_pump(cx).unwrap_err().kind(), Kind::Malformed, "{kind}");
+            let (body, _, _peer) = answering(fails);
+            assert!(matches!(wrapped(body, kind).poll_next(cx), Poll::Ready(Err(_))), "{kind}");
+            let (body, _, _peer) = answering(|| Poll::Ready(Err(Error::upstream(Kind::Reset, "gone"))));
+            let mut body = wrapped(body, kind);
+            assert!(body.poll_next(cx).is_pending() && !body.is_pumping(), "{kind}");
+        }
+    });
 }

@@ -116,3 +116,38 @@ fn siblings_see_who_is_rich() {
         assert_eq!(board.richest(7, 0), None);
     });
 }
+
+#[test]
+fn a_connection_that_is_given_away_takes_its_age_along() {
+    run(async || {
+        let pool = pool();
+        let (conn, mut peer) = conn();
+        peer.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        conn.read_response(&Limits::default(), Duration::MAX).await.unwrap();
+        let born = conn.born();
+        pool.put(1, conn, &KEEP);
+        let given = pool.give(1).unwrap();
+        assert_eq!((given.messages, given.born), (1, born));
+        let stream = Stream::new(given.fd).unwrap();
+        let conn = Rc::new(Conn::resumed(stream, Side::Upstream, (given.born, given.messages)));
+        pool.put(1, conn, &Keep { requests_max: 1, ..KEEP });
+        assert_eq!(pool.len(1), 0, "it has carried what it may");
+    });
+}
+
+#[test]
+fn a_pinned_connection_is_there_for_whoever_holds_the_pin() {
+    run(async || {
+        let (pool, pin, (conn, peer)) = (Rc::new(pool()), Rc::new(Pin::default()), conn());
+        Home::pinned(pin.clone(), KEEP).send(conn.clone());
+        assert!(!pin.is_empty() && pool.is_empty());
+        assert!(Rc::ptr_eq(&pin.take().unwrap(), &conn));
+        assert!(pin.take().is_none());
+        Home::pinned(pin.clone(), Keep { age_max: Duration::ZERO, ..KEEP }).send(conn.clone());
+        assert!(pin.is_empty());
+        Home::pinned(pin.clone(), KEEP).send(conn);
+        drop(peer);
+        settle().await;
+        assert!(pin.take().is_none(), "it died");
+    });
+}

@@ -15,6 +15,8 @@ const LONE_LF: Limits = Limits {
     fields: Limits::FIELDS,
     head_bytes: Limits::HEAD_BYTES,
     lone_lf: true,
+    raw_targets: false,
+    needs_host: false,
     names: None,
 };
 

@@ -3,7 +3,7 @@
 use crate::context::Ctx;
 use crate::directives::server::{Listen, Server, SocketOptions};
 use bifrons_config::{At, OneOrMany, Place, Problem};
-use bifrons_model::{Listener, LoneLf};
+use bifrons_model::{Allowance, Listener, LoneLf};
 use bifrons_tls::ServerTls;
 use indexmap::IndexMap;
 use std::collections::HashMap;
@@ -123,6 +123,8 @@ fn listener(default: &Server, binding: &Binding) -> Listener {
         backlog: binding.options.backlog.unwrap_or(BACKLOG),
         ipv6_only: binding.options.ipv6_only.unwrap_or(true),
         lone_lf: LoneLf::Accept,
+        raw_targets: Allowance::Accept,
+        empty_host: Allowance::Refuse,
         underscores_in_headers,
         irregular_headers,
         client: default.level.realip.emit(),

@@ -2,7 +2,7 @@
 //! it may come.
 
 use super::{Conn, Pace, ROOM_MAX};
-use crate::buffers::ROOM_MIN;
+use crate::buffers::{self, ROOM_MIN};
 use crate::h1::chunked::{Decoded, Decoder};
 use crate::h1::framing::Framing;
 use crate::headers::Headers;
@@ -22,8 +22,10 @@ pub(super) struct Incoming {
     max: u64,
     /// Bytes seen so far.
     seen: u64,
-    /// When the first wait for it began; set only where a rate is demanded.
-    began: Option<Instant>,
+    /// For how long it was waited for so far; time in which nobody asked for it doesn't count.
+    waited: Duration,
+    /// Since when it is waited for now; set only where a rate is demanded.
+    since: Option<Instant>,
     trailers: Option<Headers>,
 }
 
@@ -44,8 +46,35 @@ impl Incoming {
 
     /// Before the first body.
     pub(super) fn none() -> Self {
-        let pace = Pace::timeout(Duration::MAX);
-        Self { decode: Decode::Done, pace, max: u64::MAX, seen: 0, began: None, trailers: None }
+        Self::new(Decode::Done, Pace::timeout(Duration::MAX), u64::MAX)
+    }
+
+    fn new(decode: Decode, pace: Pace, max: u64) -> Self {
+        Self { decode, pace, max, seen: 0, waited: Duration::ZERO, since: None, trailers: None }
+    }
+
+    /// Demands no rate any more; whether one was demanded of a body that is still to come.
+    pub(super) fn forget_rate(&mut self) -> bool {
+        std::mem::take(&mut self.pace.rate_min) > 0 && !matches!(self.decode, Decode::Done)
+    }
+
+    /// How long the next wait for it may last by its timeout and its least rate; `None`: it comes too slowly.
+    fn wait(&mut self) -> Option<Duration> {
+        let Pace { timeout, rate_min, grace } = self.pace;
+        if rate_min == 0 {
+            return Some(timeout);
+        }
+        self.since.get_or_insert_with(clock::recent);
+        let earned = grace + Duration::from_secs_f64(self.seen as f64 / rate_min as f64);
+        let left = earned.saturating_sub(self.waited);
+        (!left.is_zero()).then_some(left.min(timeout))
+    }
+
+    /// Bytes have come.
+    fn end_wait(&mut self) {
+        if let Some(since) = self.since.take() {
+            self.waited += clock::recent() - since;
+        }
     }
 }
 
@@ -58,8 +87,7 @@ impl Conn {
             Framing::Chunked => Decode::Chunked(Box::new(Decoder::new(self.side, *limits))),
             Framing::UntilClose | Framing::Tunnel => Decode::UntilClose,
         };
-        let mut body = self.body.borrow_mut();
-        *body = Incoming { decode, pace, max, seen: 0, began: None, trailers: None };
+        *self.body.borrow_mut() = Incoming::new(decode, pace, max);
     }
 
     /// Whether a body has begun and not ended.
@@ -153,6 +181,10 @@ impl Conn {
                         Decoded::End(trailers) => {
                             body.trailers = trailers;
                             body.decode = Decode::Done;
+                            if buf.is_empty() {
+                                // Chunks are split off a buffer that stays: an idle connection holds none.
+                                buffers::give(std::mem::take(&mut buf));
+                            }
                             return Poll::Ready(Ok(None));
                         }
                         Decoded::Partial => self.room.get(),
@@ -160,7 +192,9 @@ impl Conn {
                 }
             };
             let limit = self.body_wait(body)?;
-            if ready!(self.poll_fill(cx, room, (&self.read_timer, limit)))? == 0 {
+            let len = ready!(self.poll_fill(cx, room, (&self.read_timer, limit)))?;
+            body.end_wait();
+            if len == 0 {
                 return Poll::Ready(self.body_closed(body));
             }
         }
@@ -178,20 +212,8 @@ impl Conn {
         Err(Error::of(self.side, Kind::Closed, "closed in the middle of a body"))
     }
 
-    /// How long the next wait for the body may last by its timeout and its least rate.
     fn body_wait(&self, body: &mut Incoming) -> Result<Duration> {
-        let Pace { timeout, rate_min, grace } = body.pace;
-        if rate_min == 0 {
-            return Ok(timeout);
-        }
-        let now = clock::read();
-        let began = *body.began.get_or_insert(now);
-        let earned = grace + Duration::from_secs_f64(body.seen as f64 / rate_min as f64);
-        let left = earned.saturating_sub(now - began);
-        if left.is_zero() {
-            return Err(self.timed_out("the body comes slower than its least rate"));
-        }
-        Ok(left.min(timeout))
+        body.wait().ok_or_else(|| self.timed_out("the body comes slower than its least rate"))
     }
 
     /// Takes `len` bytes of a `Content-Length` body that went another way (splice).
@@ -200,6 +222,7 @@ impl Conn {
         self.drained.set(false);
         let mut body = self.body.borrow_mut();
         body.seen += len;
+        body.end_wait();
         if let Decode::Length(left) = &mut body.decode {
             *left = left.saturating_sub(len);
             if *left == 0 {

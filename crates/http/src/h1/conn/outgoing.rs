@@ -43,8 +43,12 @@ impl Outgoing {
 }
 
 impl Conn {
-    /// Begins a message that the peer must take at this pace's rate; its timeout is that of each write.
+    /// Begins a message that the peer must take at this pace's rate; its timeout is that of each write. From
+    /// here on the peer's own message may be half of a conversation, and need keep no rate any more.
     pub fn begin_send(&self, pace: Pace) {
+        if self.body.borrow_mut().forget_rate() {
+            self.clear_read_timer();
+        }
         let mut outgoing = self.outgoing.borrow_mut();
         *outgoing = Outgoing { pace, before: self.sent(), ..Outgoing::new() };
     }

@@ -339,3 +339,21 @@ proptest! {
         prop_assert_eq!(read, messages);
     }
 }
+
+/// Chunks are split off a buffer that grows with the body, and an idle connection must not keep it.
+#[test]
+fn no_buffer_is_left_behind_a_body() {
+    run(async || {
+        for (framing, bytes) in [
+            (Framing::Chunked, [b"20000\r\n", vec![b'x'; 0x20000].as_slice(), b"\r\n0\r\n\r\n"].concat()),
+            (Framing::Chunked, b"2\r\nok\r\n0\r\n\r\n".to_vec()),
+            (Framing::Length(2), b"ok".to_vec()),
+        ] {
+            let (conn, mut peer) = pair(Side::Upstream);
+            let writer = std::thread::spawn(move || peer.write_all(&bytes).map(|()| peer));
+            whole_body(&conn, framing).await.unwrap();
+            let _peer = writer.join().unwrap().unwrap();
+            assert_eq!(conn.buf.borrow().capacity(), 0, "{framing:?}");
+        }
+    });
+}

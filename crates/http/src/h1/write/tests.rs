@@ -185,7 +185,7 @@ fn an_answer_word_for_word() {
 fn interim_answers_have_no_framing() {
     let head = answer("HTTP/1.1 103 x", "Link: </a>\r\nContent-Length: 5\r\nConnection: close\r\n");
     let mut out = Vec::new();
-    interim(&mut out, &head);
+    interim(&mut out, &head, Server::Pass);
     assert_eq!(text(out), "HTTP/1.1 103 x\r\nLink: </a>\r\n\r\n");
 }
 
