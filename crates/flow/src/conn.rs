@@ -8,7 +8,8 @@ use crate::worker::{Local, Worker};
 use bifrons_core::Side;
 use bifrons_http::ConnFacts;
 use bifrons_http::h1::Conn;
-use bifrons_net::{Addr, Stream};
+use bifrons_http::h2::Exchange;
+use bifrons_net::{Addr, Stream, Timer};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -37,6 +38,8 @@ pub struct ConnCx {
     pub facts: Rc<ConnFacts>,
     /// The connection.
     pub http: Rc<Conn>,
+    /// The request's stream, where the connection has several (HTTP/2).
+    pub exchange: Option<Rc<Exchange>>,
     /// Whether the head at hand came before the answer to the request before it was over.
     pub pipelined: Cell<bool>,
     addr: Addr,
@@ -44,8 +47,8 @@ pub struct ConnCx {
     pub(crate) last_host: RefCell<Option<LastHost>>,
     /// What earlier requests have consumed.
     counted: Cell<u64>,
-    _admitted: Admitted,
-    _active: Share,
+    /// It counts as open as long as these live; none where it is another's stream.
+    counts: Option<(Admitted, Share)>,
 }
 
 /// What a `Host` field led to.
@@ -72,8 +75,47 @@ impl ConnCx {
 }
 
 impl ConnCx {
+    /// One stream of it, which has a request of its own.
+    pub fn stream(&self, exchange: Rc<Exchange>) -> Self {
+        Self {
+            worker: self.worker.clone(),
+            facts: self.facts.clone(),
+            http: self.http.clone(),
+            exchange: Some(exchange),
+            pipelined: Cell::new(false),
+            addr: self.addr.clone(),
+            last_host: RefCell::new(None),
+            counted: Cell::new(0),
+            counts: None,
+        }
+    }
+
+    /// Says whether the client waits for 100 before it sends the body.
+    pub fn set_expecting(&self, expecting: bool) {
+        match &self.exchange {
+            Some(exchange) => exchange.set_expecting(expecting),
+            None => self.http.set_expecting(expecting),
+        }
+    }
+
+    /// The timer of waits in which nothing is read from the client.
+    pub fn wait_timer(&self) -> &RefCell<Timer> {
+        self.exchange.as_ref().map_or_else(|| self.http.write_timer(), |exchange| exchange.timer())
+    }
+
+    /// Ends such a wait.
+    pub fn clear_wait_timer(&self) {
+        match &self.exchange {
+            Some(exchange) => exchange.timer().borrow_mut().clear(),
+            None => self.http.clear_write_timer(),
+        }
+    }
+
     /// Bytes consumed since this was asked last: those of the request that ends now.
     pub fn take_consumed(&self) -> u64 {
+        if let Some(exchange) = &self.exchange {
+            return exchange.received();
+        }
         let consumed = self.http.consumed();
         consumed - self.counted.replace(consumed)
     }
@@ -90,7 +132,9 @@ pub enum Lease {
 
 impl Drop for ConnCx {
     fn drop(&mut self) {
-        self.worker.unregister(self.facts.serial);
+        if self.counts.is_some() {
+            self.worker.unregister(self.facts.serial);
+        }
     }
 }
 
@@ -128,15 +172,15 @@ pub async fn serve(
     };
     worker.register(accepted.serial, &http);
     let cx = ConnCx {
-        _active: Share::of(&worker, listener.stats.active),
+        counts: Some((accepted.admitted, Share::of(&worker, listener.stats.active))),
         worker,
         facts: Rc::new(facts),
         http,
+        exchange: None,
         pipelined: Cell::new(false),
         addr: accepted.addr,
         last_host: RefCell::new(None),
         counted: Cell::new(0),
-        _admitted: accepted.admitted,
     };
     serve::http1::serve(cx, (local, listener)).await;
 }

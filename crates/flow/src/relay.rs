@@ -11,7 +11,7 @@ use bifrons_http::buffers::{self, Scratch};
 use bifrons_http::h1::chunked;
 use bifrons_http::h1::framing;
 use bifrons_http::h1::write::{self, Delimit, Persist, Server, ToDownstream};
-use bifrons_http::{Body, FileBody, Method, Name, RequestHead, Response, Version};
+use bifrons_http::{Body, FileBody, Method, Name, RequestHead, Response, ResponseHead, Version};
 use bifrons_model::ClientAbort;
 use bifrons_net::clock;
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use std::task::Poll;
 
 mod hold;
 mod splice;
+mod stream;
 mod tunnel;
 
 /// 16 KiB: small pieces of a chunked body are gathered up to here before they are written.
@@ -28,6 +29,9 @@ const GATHER_BYTES: usize = 16 * 1024;
 
 /// Sends the answer and says what becomes of the connection.
 pub async fn answer(task: &mut Task<'_>, req: &RequestHead, mut res: Response, lease: Lease) -> After {
+    if let Some(exchange) = task.conn.exchange.clone() {
+        return Box::pin(stream::answer(task, req, res, &exchange)).await;
+    }
     let sent_before = task.conn.http.sent();
     task.cx.status = res.head.status;
     // Whoever has not been told to send a body until now won't be.
@@ -74,7 +78,7 @@ fn persistence(task: &Task<'_>, req: &RequestHead, lease: Lease) -> (Persist, Af
         return (Persist::Close, After::Close);
     }
     match req.version {
-        Version::Http11 => (Persist::Implied, After::KeepAlive),
+        Version::Http11 | Version::Http20 => (Persist::Implied, After::KeepAlive),
         Version::Http10 => (Persist::KeepAlive, After::KeepAlive),
     }
 }
@@ -96,17 +100,7 @@ async fn send(
     res: &mut Response,
     (delimit, persist): (Delimit, Persist),
 ) -> Result<()> {
-    let own_server = !res.head.headers.has(Name::Server);
-    let to = ToDownstream {
-        delimit,
-        persist,
-        server: match &task.listener.server {
-            ServerPlan::Pass if own_server => Server::Set("bifrons"),
-            ServerPlan::Pass => Server::Pass,
-            ServerPlan::Off => Server::Off,
-            ServerPlan::Set(name) => Server::Set(name),
-        },
-    };
+    let to = ToDownstream { delimit, persist, server: server_of(task, &res.head) };
     let mut out = Scratch::new();
     write::response(&mut out, &res.head, &to);
     let frame = if delimit == Delimit::Chunked { Frame::Chunked } else { Frame::Plain };
@@ -132,6 +126,16 @@ async fn send(
     }
 }
 
+/// What becomes of the `Server` field.
+fn server_of<'a>(task: &Task<'a>, head: &ResponseHead) -> Server<'a> {
+    match &task.listener.server {
+        ServerPlan::Pass if head.headers.has(Name::Server) => Server::Pass,
+        ServerPlan::Pass => Server::Set("bifrons"),
+        ServerPlan::Off => Server::Off,
+        ServerPlan::Set(name) => Server::Set(name),
+    }
+}
+
 /// How pieces of a body are framed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Frame {
@@ -142,14 +146,13 @@ enum Frame {
 /// Writes pieces as they come: what is small and there already is gathered, what is big goes as it is,
 /// and what is big and plain on both sides goes through the kernel.
 async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Scratch, frame: Frame) -> Result<()> {
-    let http = task.conn.http.clone();
     let mut keeper = hold::Keeper::of(task);
     let abort = client_abort(task);
     loop {
         let piece = poll_fn(|cx| match body.poll_next(cx) {
             // Nothing there yet: what is gathered must not wait for it.
             Poll::Pending if !out.is_empty() => Poll::Ready(Ok(Next::Later)),
-            Poll::Pending => match client_left(cx, abort, &http) {
+            Poll::Pending => match client_left(cx, abort, task.conn) {
                 Some(err) => Poll::Ready(Err(err)),
                 None => Poll::Pending,
             },

@@ -62,10 +62,9 @@ pub async fn handle(
     conn: &ConnCx,
     plans: &(Rc<Local>, Arc<ListenerPlan>),
     lease: Lease,
-    head: RequestHead,
+    mut req: Request,
 ) -> After {
     let mut task = Task::new(conn, plans);
-    let mut req = Request { head, body: Body::Empty };
     let begun = task.begin(&mut req);
     let res = match task.run(&mut req, begun).await {
         Ok(res) => res,

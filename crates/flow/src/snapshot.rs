@@ -56,6 +56,8 @@ pub struct ListenerPlan {
     pub options: ListenOptions,
     /// Bounds of a head.
     pub limits: Limits,
+    /// How HTTP/2 is spoken; `None`: not at all.
+    pub http2: Option<Http2Plan>,
     /// How long a head may take.
     pub head_pace: HeadPace,
     /// How long a body may take.
@@ -90,6 +92,21 @@ pub struct ListenerPlan {
     pub state: Arc<ListenerState>,
     /// Series of its metrics.
     pub stats: ListenerStats,
+}
+
+/// How HTTP/2 is spoken.
+#[derive(Clone, Copy, Debug)]
+pub struct Http2Plan {
+    /// Whether also without encryption, by prior knowledge.
+    pub plain: bool,
+    /// Streams at once.
+    pub streams_max: u32,
+    /// Bytes a client may send ahead of what is read of a stream.
+    pub stream_window: u32,
+    /// The same of all streams of a connection together.
+    pub connection_window: u32,
+    /// Bytes of an answer that lie ready for a client.
+    pub send_buffer: usize,
 }
 
 /// Our mark in `Via` (RFC 9110 7.6.3).

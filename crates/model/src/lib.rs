@@ -24,7 +24,7 @@ pub use files::{
 pub use host::Host;
 pub use internal::{ErrorPage, MediaTypes, OwnRedirects, PageStatus, TryFiles};
 pub use listener::{
-    ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, NameRule, ServerField, Timeouts,
+    ClientAddress, ConnectionLimits, Http2, Listener, LoneLf, MessageLimits, NameRule, ServerField, Timeouts,
 };
 pub use route::{ClientAbort, ExpectContinue, ForwardedField, HostField, Proxy, Redirect, Respond, Route};
 pub use schema::schema;

@@ -11,7 +11,7 @@ use bifrons_net::{Stream, Timer, clock};
 use bytes::{Buf, Bytes, BytesMut};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -65,6 +65,8 @@ pub struct Conn {
     sending: Cell<bool>,
     write_ended: Cell<bool>,
     expecting: Cell<bool>,
+    /// Who is to be woken when the connection is to end; the waker that does nothing once it was asked to.
+    ending: Cell<Option<Waker>>,
     born: Instant,
     messages: Cell<u32>,
 }
@@ -134,6 +136,7 @@ impl Conn {
             sending: Cell::new(false),
             write_ended: Cell::new(false),
             expecting: Cell::new(false),
+            ending: Cell::new(None),
             born: clock::recent(),
             messages: Cell::new(0),
         }
@@ -217,6 +220,51 @@ impl Conn {
     /// Whether bytes of a next message were read already.
     pub fn has_buffered(&self) -> bool {
         !self.buf.borrow().is_empty()
+    }
+
+    /// Whether what was read ahead begins so.
+    pub fn starts_with(&self, text: &[u8]) -> bool {
+        self.buf.borrow().starts_with(text)
+    }
+
+    /// Says whether it rests between two messages, where another protocol than HTTP/1 runs on it.
+    pub fn set_idle(&self, idle: bool) {
+        self.idle.set(idle);
+    }
+
+    /// Counts a message that was read by another protocol than HTTP/1.
+    pub fn count_message(&self) {
+        self.messages.set(self.messages.get() + 1);
+    }
+
+    /// Asks whoever serves it to bring it to an end in its protocol's own way; false where nobody listens.
+    pub fn ask_end(&self) -> bool {
+        match self.ending.take() {
+            Some(waker) => {
+                waker.wake_by_ref();
+                self.ending.set(Some(Waker::noop().clone()));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Listens for such a request: whoever waits is woken by it. True once it was asked.
+    pub fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.ending.take() {
+            Some(waker) if waker.will_wake(Waker::noop()) => {
+                self.ending.set(Some(waker));
+                Poll::Ready(())
+            }
+            Some(waker) if waker.will_wake(cx.waker()) => {
+                self.ending.set(Some(waker));
+                Poll::Pending
+            }
+            _ => {
+                self.ending.set(Some(cx.waker().clone()));
+                Poll::Pending
+            }
+        }
     }
 
     /// Reads more bytes behind those in the buffer; 0 is the end of the stream.
