@@ -20,6 +20,15 @@ mod http1 {
     mod leaving;
     mod upgrade;
 }
+mod http2 {
+    mod abuse;
+    mod client;
+    mod endings;
+    mod hoarding;
+    mod programs;
+    mod requests;
+    mod rfc;
+}
 mod buffering {
     mod answers;
     mod rates;

@@ -44,7 +44,7 @@ pub struct ConnCx {
     pub pipelined: Cell<bool>,
     addr: Addr,
     /// The host of the last request, so that the next one for the same need not be looked up.
-    pub(crate) last_host: RefCell<Option<LastHost>>,
+    pub(crate) last_host: Rc<RefCell<Option<LastHost>>>,
     /// What earlier requests have consumed.
     counted: Cell<u64>,
     /// It counts as open as long as these live; none where it is another's stream.
@@ -84,7 +84,7 @@ impl ConnCx {
             exchange: Some(exchange),
             pipelined: Cell::new(false),
             addr: self.addr.clone(),
-            last_host: RefCell::new(None),
+            last_host: self.last_host.clone(),
             counted: Cell::new(0),
             counts: None,
         }
@@ -179,7 +179,7 @@ pub async fn serve(
         exchange: None,
         pipelined: Cell::new(false),
         addr: accepted.addr,
-        last_host: RefCell::new(None),
+        last_host: Rc::default(),
         counted: Cell::new(0),
     };
     serve::http1::serve(cx, (local, listener)).await;

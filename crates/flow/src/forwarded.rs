@@ -6,7 +6,7 @@ use bifrons_http::cx::hex;
 use bifrons_http::headers::list_members;
 use bifrons_http::name::Key;
 use bifrons_http::vars::host_of;
-use bifrons_http::{FieldName, Headers, Name, ReqCx, RequestHead};
+use bifrons_http::{FieldName, Headers, Name, ReqCx, RequestHead, Version};
 use bifrons_model::ForwardedField;
 use bifrons_route::IpSet;
 use smallvec::SmallVec;
@@ -126,10 +126,17 @@ pub fn check_loop(listener: &ListenerPlan, head: &RequestHead) -> Result<()> {
     Ok(())
 }
 
-/// Appends our mark to `Via`.
+/// Appends our mark to `Via`, with the version the request came by.
 pub fn mark_via(listener: &ListenerPlan, head: &mut RequestHead) {
     if let Some(via) = &listener.via {
-        append_member(&mut head.headers, Name::Via, &via.value);
+        let mut mark: SmallVec<[u8; 64]> = SmallVec::new();
+        mark.extend_from_slice(match head.version {
+            Version::Http10 => b"1.0 ",
+            Version::Http11 => b"1.1 ",
+            Version::Http20 => b"2.0 ",
+        });
+        mark.extend_from_slice(via.name.as_bytes());
+        append_member(&mut head.headers, Name::Via, &mark);
     }
 }
 

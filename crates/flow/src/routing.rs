@@ -56,7 +56,14 @@ impl<'a> Task<'a> {
         let framing = framing::request(&req.head)?;
         if let Some(exchange) = &self.conn.exchange {
             // The stream's body is there already; its end is the stream's.
-            exchange.set_expecting(!req.body.is_empty() && expects_continue(&req.head));
+            if let Body::H2(body) = &mut req.body {
+                if let Some(bytes) = body.take_whole() {
+                    req.body = Body::Full(bytes);
+                } else {
+                    // A client that has begun to send waits for nothing.
+                    exchange.set_expecting(!body.has_begun() && expects_continue(&req.head));
+                }
+            }
             return Ok(());
         }
         if framing == Framing::None {

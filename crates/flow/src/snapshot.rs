@@ -78,7 +78,7 @@ pub struct ListenerPlan {
     pub client: ClientRules,
     /// The `Server` field.
     pub server: ServerPlan,
-    /// Our name in `Via`, and the whole value we append; `None`: no `Via`.
+    /// Our name in `Via`; `None`: no `Via`.
     pub via: Option<Via>,
     /// Whether every request is redirected to `https://`.
     pub redirect_https: bool,
@@ -114,8 +114,6 @@ pub struct Http2Plan {
 pub struct Via {
     /// The pseudonym, unique to process and listener.
     pub name: String,
-    /// `1.1 name`.
-    pub value: Vec<u8>,
 }
 
 /// What becomes of the `Server` field.

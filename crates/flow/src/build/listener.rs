@@ -123,7 +123,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
             ServerField::Off => ServerPlan::Off,
             ServerField::Set(name) => ServerPlan::Set(name.clone()),
         },
-        via: listener.via.then(|| Via { value: format!("1.1 {instance}").into_bytes(), name: instance }),
+        via: listener.via.then_some(Via { name: instance }),
         redirect_https: listener.redirect.is_some(),
         body_max: listener.limits.body.0,
         hosts: host::table(cx, name, listener),

@@ -76,6 +76,8 @@ async fn relay(task: &mut Task<'_>, body: &mut Body, exchange: &Exchange) -> Res
         });
         let Some(mut piece) = piece.await? else { break };
         count_body(task, piece.len() as u64);
+        // Where the length was known, so is the end: one frame less.
+        let is_last = body.is_empty();
         while !piece.is_empty() {
             let room = poll_fn(|cx| {
                 let room = exchange.poll_room(cx, piece.len(), limit);
@@ -86,7 +88,11 @@ async fn relay(task: &mut Task<'_>, body: &mut Body, exchange: &Exchange) -> Res
                 room
             });
             let part = piece.split_to(room.await?.min(piece.len()));
-            exchange.data(part, false)?;
+            exchange.data(part, is_last && piece.is_empty())?;
+        }
+        if is_last {
+            endpoint_done(task);
+            return Ok(());
         }
     }
     endpoint_done(task);

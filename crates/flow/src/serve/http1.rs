@@ -114,7 +114,7 @@ async fn close(conn: &Conn, limit: Duration) {
 
 /// Reads over what the client sends for a while after our direction has ended (RFC 9112 9.6): time bounds it
 /// and not bytes, since many clients send a whole upload before they look at the answer.
-async fn linger(conn: &Conn, limit: Duration) {
+pub(super) async fn linger(conn: &Conn, limit: Duration) {
     conn.stream().shutdown_write();
     let deadline = Instant::now() + limit;
     let read =

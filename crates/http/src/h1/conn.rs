@@ -19,7 +19,7 @@ mod incoming;
 mod outgoing;
 
 use incoming::Incoming;
-use outgoing::Outgoing;
+pub(crate) use outgoing::Outgoing;
 
 /// 128 KiB: beyond it a bigger read saves nothing measurable, and slow clients would hold more memory.
 const ROOM_MAX: usize = 128 * 1024;
@@ -65,10 +65,21 @@ pub struct Conn {
     sending: Cell<bool>,
     write_ended: Cell<bool>,
     expecting: Cell<bool>,
-    /// Who is to be woken when the connection is to end; the waker that does nothing once it was asked to.
-    ending: Cell<Option<Waker>>,
+    ending: Cell<Ending>,
     born: Instant,
     messages: Cell<u32>,
+}
+
+/// Whether the connection is to end in its protocol's own way.
+#[derive(Default)]
+enum Ending {
+    /// Nobody would know how.
+    #[default]
+    Unheard,
+    /// Whom to wake when it is.
+    Heard(Waker),
+    /// It is.
+    Asked,
 }
 
 /// What of a head was looked at while the rest of it comes.
@@ -136,7 +147,7 @@ impl Conn {
             sending: Cell::new(false),
             write_ended: Cell::new(false),
             expecting: Cell::new(false),
-            ending: Cell::new(None),
+            ending: Cell::new(Ending::Unheard),
             born: clock::recent(),
             messages: Cell::new(0),
         }
@@ -239,32 +250,30 @@ impl Conn {
 
     /// Asks whoever serves it to bring it to an end in its protocol's own way; false where nobody listens.
     pub fn ask_end(&self) -> bool {
-        match self.ending.take() {
-            Some(waker) => {
-                waker.wake_by_ref();
-                self.ending.set(Some(Waker::noop().clone()));
+        match self.ending.replace(Ending::Asked) {
+            Ending::Unheard => {
+                self.ending.set(Ending::Unheard);
+                false
+            }
+            Ending::Heard(waker) => {
+                waker.wake();
                 true
             }
-            None => false,
+            Ending::Asked => true,
         }
     }
 
-    /// Listens for such a request: whoever waits is woken by it. True once it was asked.
+    /// Listens for such a request: whoever waits is woken by it. Ready once it was asked.
     pub fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self.ending.take() {
-            Some(waker) if waker.will_wake(Waker::noop()) => {
-                self.ending.set(Some(waker));
-                Poll::Ready(())
+            Ending::Asked => {
+                self.ending.set(Ending::Asked);
+                return Poll::Ready(());
             }
-            Some(waker) if waker.will_wake(cx.waker()) => {
-                self.ending.set(Some(waker));
-                Poll::Pending
-            }
-            _ => {
-                self.ending.set(Some(cx.waker().clone()));
-                Poll::Pending
-            }
+            Ending::Heard(waker) if waker.will_wake(cx.waker()) => self.ending.set(Ending::Heard(waker)),
+            _ => self.ending.set(Ending::Heard(cx.waker().clone())),
         }
+        Poll::Pending
     }
 
     /// Reads more bytes behind those in the buffer; 0 is the end of the stream.

@@ -4,12 +4,13 @@ use super::exchange::Exchange;
 use super::{error, head};
 use crate::h1::Pace;
 use crate::headers::Headers;
-use bifrons_core::{Error, Kind, Result, Side};
+use bifrons_core::{Error, Kind, Limits, Result, Side};
 use bifrons_net::{Timer, clock};
 use bytes::Bytes;
 use h2::RecvStream;
+use std::collections::VecDeque;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,12 +19,15 @@ use tokio::time::Instant;
 pub struct H2Body {
     stream: RecvStream,
     exchange: Rc<Exchange>,
+    /// Pieces that were looked at before the body was wanted.
+    ahead: VecDeque<Bytes>,
     /// Bytes of the last piece, which is passed on when the next one is asked for.
     held: usize,
     /// Bytes still to come, where that was announced; the `h2` crate holds the client to it.
     left: Option<u64>,
     seen: u64,
     pace: Pace,
+    limits: Limits,
     began: Option<Instant>,
     timer: Timer,
     trailers: Option<Headers>,
@@ -31,15 +35,22 @@ pub struct H2Body {
 }
 
 impl H2Body {
-    /// Of that stream; `len` bytes are announced.
-    pub fn new(stream: RecvStream, exchange: Rc<Exchange>, len: Option<u64>, pace: Pace) -> Self {
+    /// Of that stream; `len` bytes are announced, trailers keep to `limits`.
+    pub fn new(
+        stream: RecvStream,
+        exchange: Rc<Exchange>,
+        len: Option<u64>,
+        (pace, limits): (Pace, Limits),
+    ) -> Self {
         Self {
             stream,
             exchange,
+            ahead: VecDeque::new(),
             held: 0,
             left: len,
             seen: 0,
             pace,
+            limits,
             began: None,
             timer: Timer::new(),
             trailers: None,
@@ -52,6 +63,40 @@ impl H2Body {
         if self.is_ended { Some(0) } else { self.left }
     }
 
+    /// Whether some of it has come.
+    pub fn has_begun(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
+    /// The whole body, if it has come with its head and is small: then it can be sent again.
+    pub fn take_whole(&mut self) -> Option<Bytes> {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut whole = None;
+        // Bounded: a second piece is none of a small body's.
+        while !self.stream.is_end_stream() {
+            match self.stream.poll_data(&mut cx) {
+                Poll::Ready(Some(Ok(piece))) if piece.is_empty() => {}
+                Poll::Ready(Some(Ok(piece))) if whole.is_none() => whole = Some(piece),
+                Poll::Ready(Some(Ok(piece))) => {
+                    self.ahead.extend([whole.take().unwrap_or_default(), piece]);
+                    return None;
+                }
+                // What is wrong shows again when the body is read.
+                _ => break,
+            }
+        }
+        if !self.stream.is_end_stream() {
+            self.ahead.extend(whole);
+            return None;
+        }
+        let whole = whole.unwrap_or_default();
+        self.is_ended = true;
+        self.exchange.count_received(whole.len());
+        self.held = whole.len();
+        self.release();
+        Some(whole)
+    }
+
     /// The next piece, never empty; `None` at the end.
     ///
     /// # Errors
@@ -62,6 +107,9 @@ impl H2Body {
         }
         self.exchange.go_on()?;
         self.release();
+        if let Some(piece) = self.ahead.pop_front() {
+            return Poll::Ready(self.take(piece).map(Some));
+        }
         // Bounded: every turn takes a frame, and the `h2` crate bounds empty ones.
         loop {
             match self.stream.poll_data(cx) {
@@ -73,7 +121,7 @@ impl H2Body {
             }
         }
         let trailers = ready!(self.stream.poll_trailers(cx)).map_err(|err| error(Side::Downstream, &err))?;
-        self.trailers = trailers.map(|trailers| head::trailers(&trailers));
+        self.trailers = trailers.map(|trailers| head::trailers(&trailers, &self.limits)).transpose()?;
         self.is_ended = true;
         Poll::Ready(Ok(None))
     }
@@ -89,7 +137,7 @@ impl H2Body {
             return Err(Error::downstream(Kind::BodyTooLarge, "the body is larger than body_bytes"));
         }
         // The end often comes with the last piece, and then the length of the rest is known.
-        if self.stream.is_end_stream() {
+        if self.ahead.is_empty() && self.stream.is_end_stream() {
             self.is_ended = true;
         }
         Ok(piece)
@@ -130,6 +178,7 @@ impl H2Body {
 
 impl Drop for H2Body {
     fn drop(&mut self) {
+        self.held += self.ahead.iter().map(Bytes::len).sum::<usize>();
         self.release();
     }
 }

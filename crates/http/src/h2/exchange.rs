@@ -1,6 +1,9 @@
 //! Our half of one stream of a client's connection: the answer, and what is known about the stream.
 
 use super::error;
+use super::meter::Meter;
+use crate::h1::Pace;
+use crate::h1::conn::Outgoing;
 use bifrons_core::{Error, Kind, Result, Side};
 use bifrons_net::Timer;
 use bytes::Bytes;
@@ -8,8 +11,8 @@ use h2::server::SendResponse;
 use h2::{Reason, SendStream};
 use http::{HeaderMap, Response};
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
-use std::task::{Context, Poll, ready};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 /// One request's stream, and its answer.
@@ -17,22 +20,29 @@ pub struct Exchange {
     respond: RefCell<SendResponse<Bytes>>,
     stream: RefCell<Option<SendStream<Bytes>>>,
     timer: RefCell<Timer>,
+    outgoing: RefCell<Outgoing>,
+    meter: Rc<Meter>,
     expecting: Cell<bool>,
     reset: Cell<bool>,
+    aborted: Cell<bool>,
     body_max: Cell<u64>,
     received: Cell<u64>,
     sent: Cell<u64>,
 }
 
 impl Exchange {
-    /// Of a stream whose request has come; `head_bytes` of it.
-    pub fn new(respond: SendResponse<Bytes>, head_bytes: u64) -> Self {
+    /// Of a stream whose request has come, `head_bytes` of it; the client must take the answer at that pace.
+    pub fn new(respond: SendResponse<Bytes>, head_bytes: u64, pace: Pace, meter: Rc<Meter>) -> Self {
+        meter.earn_stream();
         Self {
             respond: RefCell::new(respond),
             stream: RefCell::new(None),
             timer: RefCell::new(Timer::new()),
+            outgoing: RefCell::new(Outgoing::begin(pace, 0)),
+            meter,
             expecting: Cell::new(false),
             reset: Cell::new(false),
+            aborted: Cell::new(false),
             body_max: Cell::new(u64::MAX),
             received: Cell::new(head_bytes),
             sent: Cell::new(0),
@@ -82,8 +92,12 @@ impl Exchange {
         self.sent.get()
     }
 
-    /// Whether the client has given the stream up.
+    /// Whether the client has given the stream up, or made us give it up by what it sent.
     pub fn was_reset(&self) -> bool {
+        if !self.aborted.get() && !self.reset.get() {
+            // Ready or not, what came of it is noted.
+            let _ = self.poll_reset(&mut Context::from_waker(Waker::noop()));
+        }
         self.reset.get()
     }
 
@@ -121,29 +135,16 @@ impl Exchange {
         Ok(())
     }
 
-    /// Sends all of a piece, as fast as the client makes room for it.
-    ///
-    /// # Errors
-    /// `Closed` when the stream is gone, `Timeout` when the client makes no room for `limit`.
-    pub async fn piece(&self, mut piece: Bytes, limit: Duration) -> Result<()> {
-        while !piece.is_empty() {
-            let room = poll_fn(|cx| self.poll_room(cx, piece.len(), limit)).await?;
-            let part = piece.split_to(room.min(piece.len()));
-            self.data(part, false)?;
-        }
-        Ok(())
-    }
-
     /// Room for some of `want` bytes.
     ///
     /// # Errors
-    /// As [`Exchange::piece`].
+    /// `Closed` when the stream is gone, `Timeout` when the client makes no room for `limit`, or makes it
+    /// slower than its pace.
     pub fn poll_room(&self, cx: &mut Context<'_>, want: usize, limit: Duration) -> Poll<Result<usize>> {
         let mut stream = self.stream.borrow_mut();
         let Some(stream) = &mut *stream else { return Poll::Ready(Err(gone())) };
-        if stream.capacity() == 0 {
-            stream.reserve_capacity(want);
-        }
+        // No more than that: what one stream holds of the connection's window, others lack.
+        stream.reserve_capacity(want);
         // Bounded: capacity that was taken away again is waited for.
         while stream.capacity() == 0 {
             match stream.poll_capacity(cx) {
@@ -151,13 +152,18 @@ impl Exchange {
                 Poll::Ready(Some(Err(err))) => return Poll::Ready(Err(error(Side::Downstream, &err))),
                 Poll::Ready(None) => return Poll::Ready(Err(gone())),
                 Poll::Pending => {
-                    ready!(self.timer.borrow_mut().poll(cx, limit));
+                    let Some(wait) = self.outgoing.borrow_mut().wait(self.sent.get(), limit) else {
+                        let reason = "the client takes bytes slower than their least rate";
+                        return Poll::Ready(Err(Error::downstream(Kind::Timeout, reason)));
+                    };
+                    ready!(self.timer.borrow_mut().poll(cx, wait));
                     let err = Error::downstream(Kind::Timeout, "the client takes no bytes");
                     return Poll::Ready(Err(err));
                 }
             }
         }
         self.timer.borrow_mut().clear();
+        self.outgoing.borrow_mut().over();
         Poll::Ready(Ok(stream.capacity()))
     }
 
@@ -167,6 +173,7 @@ impl Exchange {
     /// `Closed` when the stream is gone.
     pub fn data(&self, bytes: Bytes, is_last: bool) -> Result<()> {
         let len = bytes.len() as u64;
+        self.meter.earn_data(bytes.len());
         let mut stream = self.stream.borrow_mut();
         let Some(stream) = &mut *stream else { return Err(gone()) };
         stream.send_data(bytes, is_last).map_err(|err| error(Side::Downstream, &err))?;
@@ -191,6 +198,10 @@ impl Exchange {
 
     /// Gives the stream up: the client must not take what it has for a whole answer.
     pub fn abort(&self) {
+        if self.was_reset() {
+            return;
+        }
+        self.aborted.set(true);
         match &mut *self.stream.borrow_mut() {
             Some(stream) => stream.send_reset(Reason::INTERNAL_ERROR),
             None => self.respond.borrow_mut().send_reset(Reason::INTERNAL_ERROR),

@@ -4,12 +4,13 @@
 //! refused here, and nothing that both could read differently gets through.
 
 use crate::date;
+use crate::h1::chunked::is_forbidden_trailer;
 use crate::h1::parse::{self, Parsed};
 use crate::h1::write::Server;
 use crate::head::{Method, RequestHead, ResponseHead, Version};
 use crate::headers::Headers;
 use crate::name::Name;
-use bifrons_core::{Error, Kind, Limits, Result};
+use bifrons_core::{Error, Kind, Limits, Result, Side};
 use http::header::{COOKIE, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -137,13 +138,24 @@ pub fn trailers_to(trailers: &Headers) -> HeaderMap {
     fields
 }
 
-/// Trailer fields of a client.
-pub(super) fn trailers(fields: &HeaderMap) -> Headers {
-    let mut trailers = Headers::new();
+/// Trailer fields of a client, read by the parser of HTTP/1 as its heads are.
+///
+/// # Errors
+/// What that parser refuses.
+pub(super) fn trailers(fields: &HeaderMap, limits: &Limits) -> Result<Headers> {
+    let mut text = Vec::with_capacity(256);
     for (name, value) in fields {
-        trailers.append_as(name.as_str(), value.as_bytes());
+        field(&mut text, name.as_str().as_bytes(), value.as_bytes());
     }
-    trailers
+    text.extend_from_slice(b"\r\n");
+    let strict = Limits { lone_lf: false, ..*limits };
+    match parse::trailers(&text, &strict, Side::Downstream)? {
+        Parsed::Head(mut trailers, len) if len == text.len() => {
+            trailers.remove_where(|name, _| is_forbidden_trailer(name));
+            Ok(trailers)
+        }
+        _ => Err(malformed("trailers that are none of HTTP/1")),
+    }
 }
 
 /// A field that HTTP/2 can carry; every name and value of ours is one, for they were parsed.

@@ -1,5 +1,6 @@
 //! A connection as the `h2` crate reads and writes it.
 
+use super::meter::Meter;
 use crate::buffers;
 use crate::h1::Conn;
 use bytes::{Buf, Bytes};
@@ -17,12 +18,13 @@ pub struct Io {
     rest: Bytes,
     /// How long the peer may take no bytes.
     send_timeout: Duration,
+    meter: Rc<Meter>,
 }
 
 impl Io {
     /// Over that connection, behind what was read ahead.
-    pub fn new(conn: Rc<Conn>, send_timeout: Duration) -> Self {
-        Self { conn, rest: Bytes::new(), send_timeout }
+    pub fn new(conn: Rc<Conn>, send_timeout: Duration, meter: Rc<Meter>) -> Self {
+        Self { conn, rest: Bytes::new(), send_timeout, meter }
     }
 }
 
@@ -32,12 +34,18 @@ impl AsyncRead for Io {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.meter.offence().is_some() {
+            // Whoever polls looks at the meter next, and ends the connection.
+            return Poll::Pending;
+        }
         if self.rest.is_empty() {
             // How long the peer may be silent is for the connection's owner to say.
             self.rest = ready!(self.conn.poll_raw(cx, Duration::MAX)).map_err(io::Error::other)?;
         }
         let len = self.rest.len().min(buf.remaining());
-        buf.put_slice(self.rest.get(..len).unwrap_or_default());
+        let taken = self.rest.get(..len).unwrap_or_default();
+        self.meter.feed(taken);
+        buf.put_slice(taken);
         self.rest.advance(len);
         if self.rest.is_empty() {
             buffers::give_bytes(std::mem::take(&mut self.rest));

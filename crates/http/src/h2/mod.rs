@@ -5,10 +5,12 @@ pub mod body;
 pub mod exchange;
 pub mod head;
 pub mod io;
+pub mod meter;
 
 pub use body::H2Body;
 pub use exchange::Exchange;
 pub use io::Io;
+pub use meter::{Meter, Offence};
 
 use bifrons_core::{Error, Kind, Side};
 
