@@ -23,6 +23,7 @@ mod http1 {
 mod http2 {
     mod abuse;
     mod client;
+    mod encrypted;
     mod endings;
     mod hoarding;
     mod programs;
@@ -58,6 +59,12 @@ mod headers {
     mod edits;
     mod forwarded;
 }
+mod nginx_proxy {
+    mod answers;
+    mod clients;
+    mod targets;
+    mod upstreams;
+}
 mod clusters {
     mod health;
     mod policies;
@@ -72,6 +79,12 @@ mod operations {
     mod service;
     mod stop;
     mod upgrade;
+}
+mod tls {
+    mod clients;
+    mod listeners;
+    pub(crate) mod support;
+    mod upstream;
 }
 mod vars {
     mod access;

@@ -272,7 +272,6 @@ impl Frames {
     #[track_caller]
     pub fn assert_alive(&mut self) {
         self.send(kind::PING, 0, 0, b"are you?");
-        let pong = self.find_where(|frame| frame.kind == kind::PING && frame.flags & flag::ACK != 0);
-        assert_eq!(pong.payload, b"are you?");
+        self.find_where(|frame| frame.kind == kind::PING && frame.payload == b"are you?");
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod addr;
 pub mod binary;
+pub mod certs;
 pub mod frames;
 pub mod message;
 pub mod namespace;
@@ -18,6 +19,7 @@ pub mod wait;
 pub mod wire;
 
 pub use addr::free_addr;
+pub use certs::{Authority, KeyKind, Pair};
 pub use frames::{Frame, Frames};
 pub use message::Message;
 pub use origin::Origin;

@@ -11,7 +11,8 @@ const MEMORY_MAX: u64 = 16 << 20;
 /// An endpoint that answers `/` and is silent on everything else.
 fn origin() -> Origin {
     Origin::script(|wire| {
-        while let Some(request) = wire.read_request() {
+        // What is reset on its way ends in the middle.
+        while let Ok(request) = wire.try_read(None) {
             match request.target() {
                 "/" => wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
                 _ => return drop(wire.read_to_end()),

@@ -54,7 +54,8 @@ fn opens(more: &[(&str, &str)]) -> Vec<u8> {
 #[track_caller]
 fn check(rows: impl IntoIterator<Item = (&'static str, (Vec<u8>, Fate))>) {
     let origin = Origin::script(|wire| {
-        while let Some(request) = wire.read_request() {
+        // What is reset on its way ends in the middle.
+        while let Ok(request) = wire.try_read(None) {
             if request.target() == "/slow" {
                 return drop(wire.read_to_end());
             }

@@ -12,7 +12,7 @@ use crate::shared::Shared;
 use crate::snapshot::{ClusterPlan, Snapshot};
 use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Place, Problem, Problems};
-use bifrons_model::Config;
+use bifrons_model::{Config, Listener};
 use bifrons_observe::CompiledFormat;
 use bifrons_variables::VariableSet;
 use std::collections::{HashMap, HashSet};
@@ -63,8 +63,12 @@ pub fn build(config: Arc<Config>, shared: &Shared, options: &Options) -> Result<
     let variables = cx.variables();
     let listeners = listener::build(&mut cx);
     let (clusters, problems) = (cx.plans, cx.problems);
+    let lower = |plan: &Arc<ClusterPlan>| plan.name.to_ascii_lowercase().into();
+    // Backwards, so that of two names that differ in case the first stays.
+    let by_name = clusters.iter().enumerate().rev().map(|(at, plan)| (lower(plan), at)).collect();
     let hash = fingerprint(&config);
-    problems.into_result(Snapshot { config, hash, listeners, clusters, variables })
+    let tls = shared.tls.clone();
+    problems.into_result(Snapshot { config, hash, listeners, clusters, by_name, variables, tls })
 }
 
 impl<'a> Cx<'a> {
@@ -84,6 +88,21 @@ impl<'a> Cx<'a> {
                 None
             }
         }
+    }
+
+    /// What TLS is built with.
+    fn tls(&self) -> bifrons_tls::Cx<'a> {
+        bifrons_tls::Cx { store: &self.shared.tls, base: &self.options.base, http2: false }
+    }
+
+    /// The same for a listener, or a host of its.
+    fn tls_of(&self, listener: &Listener) -> bifrons_tls::Cx<'a> {
+        bifrons_tls::Cx { http2: listener.http2.enabled, ..self.tls() }
+    }
+
+    /// Notes what is wrong with TLS.
+    fn wrong(&mut self, wrong: &bifrons_tls::Wrong) {
+        self.problem_text(&wrong.place, &wrong.message);
     }
 
     fn problem(&mut self, place: &Option<Place>, message: impl Into<String>, help: Option<String>) {

@@ -1,7 +1,7 @@
 //! The same over a stream of HTTP/2: frames in place of our own framing, and a window for each stream in
 //! place of the socket's back-pressure.
 
-use super::{client_abort, count_body, endpoint_done, server_of};
+use super::{client_abort, count_body, endpoint_done, server_of, server_plan};
 use crate::attempt::client_left;
 use crate::bodies;
 use crate::request::{After, Task};
@@ -47,7 +47,7 @@ async fn send(task: &mut Task<'_>, req: &RequestHead, res: &mut Response, exchan
     let len = len.filter(|_| !has_no_length);
     let keeps_length = announced && (is_bodiless || res.body.length().is_some()) && res.head.status != 204;
     let is_last = is_bodiless || res.body.is_empty();
-    let head = h2::head::response(&res.head, server_of(task, &res.head), len, keeps_length);
+    let head = h2::head::response(&res.head, server_of(server_plan(task), &res.head), len, keeps_length);
     if is_bodiless {
         res.body = Body::Empty;
     }

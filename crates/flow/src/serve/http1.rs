@@ -40,7 +40,10 @@ pub async fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) {
         is_first = false;
         let head = match cx.http.read_request(&listener.limits, pace).await {
             Ok(Some(head)) => head,
-            Ok(None) => return,
+            Ok(None) => {
+                cx.http.close_notify();
+                return;
+            }
             Err(err) if cx.http.messages() == 0 && is_preface(&cx, &plans, &err) => {
                 // Prior knowledge (RFC 9113 3.3).
                 return Box::pin(super::http2::serve(cx, plans)).await;
@@ -76,6 +79,8 @@ pub async fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) {
 /// Whether the client speaks HTTP/2 where that is allowed without encryption.
 fn is_preface(cx: &ConnCx, plans: &(Rc<Local>, Arc<ListenerPlan>), err: &Error) -> bool {
     err.kind() == Kind::Version
+        && cx.facts.tls.is_none()
+        && !cx.is_misplaced
         && plans.1.http2.as_ref().is_some_and(|http2| http2.plain)
         && cx.http.starts_with(PREFACE_LINE)
 }
@@ -106,6 +111,7 @@ async fn discard(conn: &Conn, limit: Duration) -> bool {
 /// Closes so that the answer arrives: at once, or later where unread bytes, there or still to come, would make
 /// the close a reset.
 async fn close(conn: &Conn, limit: Duration) {
+    conn.close_notify();
     let is_unread = || conn.body_open() || conn.has_buffered() || conn.stream().has_unread();
     if conn.sent() > AT_ONCE_BYTES || is_unread() {
         linger(conn, limit).await;
@@ -115,6 +121,7 @@ async fn close(conn: &Conn, limit: Duration) {
 /// Reads over what the client sends for a while after our direction has ended (RFC 9112 9.6): time bounds it
 /// and not bytes, since many clients send a whole upload before they look at the answer.
 pub(super) async fn linger(conn: &Conn, limit: Duration) {
+    conn.close_notify();
     conn.stream().shutdown_write();
     let deadline = Instant::now() + limit;
     let read =

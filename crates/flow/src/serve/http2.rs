@@ -139,7 +139,10 @@ impl Session<'_> {
         let requests = self.cx.facts.requests.get() + 1;
         self.cx.facts.requests.set(requests);
         self.cx.http.count_message();
-        if self.phase == Phase::Open && (lease == Lease::Last || requests >= plans.1.requests_max) {
+        let age = clock::recent().saturating_duration_since(self.cx.facts.accepted);
+        let is_old = plans.1.age_max.is_some_and(|max| age >= max);
+        let is_last = lease == Lease::Last || is_old || requests >= plans.1.requests_max;
+        if self.phase == Phase::Open && is_last {
             self.end();
         }
         self.begin(plans, request, respond);
