@@ -21,6 +21,16 @@ mod http1 {
     mod leaving;
     mod upgrade;
 }
+mod http2 {
+    mod abuse;
+    mod client;
+    mod encrypted;
+    mod endings;
+    mod hoarding;
+    mod programs;
+    mod requests;
+    mod rfc;
+}
 mod buffering {
     mod answers;
     mod rates;
@@ -75,7 +85,7 @@ mod tls {
     mod clients;
     mod listeners;
     mod nginx;
-    mod support;
+    pub(crate) mod support;
     mod upstream;
     mod watch;
 }

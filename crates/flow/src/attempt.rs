@@ -4,6 +4,7 @@ mod said;
 
 use crate::bodies;
 use crate::complaint;
+use crate::conn::ConnCx;
 use crate::forward;
 use crate::pin;
 use crate::queue::Queue;
@@ -22,6 +23,7 @@ use bifrons_http::h1::conn::Progress;
 use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::h1::write::{self, Persist, ToUpstream};
 use bifrons_http::h1::{Conn, H1Body, Pace};
+use bifrons_http::h2;
 use bifrons_http::pool::{EndpointKey, Home};
 use bifrons_http::{Attempt, Body, Method, Name, Request, RequestHead, Response, ResponseHead, Version};
 use bifrons_model::ClientAbort;
@@ -246,7 +248,7 @@ async fn connect(
     let bind = plan.bind.as_ref().and_then(|bind| said::address(bind, task, head)).or(cluster.bind);
     let mut dialled = Box::pin(dial::dial(&addr, bind, plan.connect_timeout));
     let stream = poll_fn(|cx| match dialled.as_mut().poll(cx) {
-        Poll::Pending => match client_left(cx, plan.client_abort, &task.conn.http) {
+        Poll::Pending => match client_left(cx, plan.client_abort, task.conn) {
             Some(err) => Poll::Ready(Err(err)),
             None => Poll::Pending,
         },
@@ -263,7 +265,7 @@ async fn connect(
             let secured = secure::upstream(cluster, stream, name, plan.connect_timeout);
             let mut secured = Box::pin(secured);
             let secured = poll_fn(|cx| match secured.as_mut().poll(cx) {
-                Poll::Pending => match client_left(cx, plan.client_abort, &task.conn.http) {
+                Poll::Pending => match client_left(cx, plan.client_abort, task.conn) {
                     Some(err) => Poll::Ready(Err(err)),
                     None => Poll::Pending,
                 },
@@ -295,7 +297,7 @@ async fn send(
         persist: match (said, upgrade, keeps, plan.version) {
             (Some(said), ..) => said.persist(upgrade),
             (None, true, ..) => Persist::Upgrade,
-            (None, _, true, Version::Http11) => Persist::Implied,
+            (None, _, true, Version::Http11 | Version::Http20) => Persist::Implied,
             (None, _, true, Version::Http10) => Persist::KeepAlive,
             (None, _, false, _) => Persist::Close,
         },
@@ -303,7 +305,7 @@ async fn send(
     };
     if plan.passes_expect && req.head.headers.has(Name::Expect) {
         // The endpoint says whether the body may come.
-        task.conn.http.set_expecting(false);
+        task.conn.set_expecting(false);
     }
     let mut out = Scratch::new();
     write::request(&mut out, &req.head, &to);
@@ -361,17 +363,17 @@ async fn wait_for_head(
             let limit = if pump.is_some() { Duration::MAX } else { plan.read_timeout };
             // The client's timer, since it is always this task that waits on it: one of the endpoint's
             // connection would have to learn of another task with every request.
-            let timer = task.conn.http.write_timer();
+            let timer = task.conn.wait_timer();
             let polled = line.conn.poll_response(cx, &plan.bodies.limits, (timer, limit), &mut progress);
             if polled.is_pending()
-                && let Some(err) = client_left(cx, plan.client_abort, &task.conn.http)
+                && let Some(err) = client_left(cx, plan.client_abort, task.conn)
             {
                 return Poll::Ready(Err(err));
             }
             polled
         })
         .await;
-        task.conn.http.clear_write_timer();
+        task.conn.clear_wait_timer();
         let head = match head {
             Ok(Some(head)) => head,
             Ok(None) => {
@@ -406,7 +408,12 @@ fn poll_pump(cx: &mut Context<'_>, pump: &mut Option<Pump>) -> Poll<Result<()>> 
 }
 
 /// An error once the client is gone in the sense of the policy.
-pub(crate) fn client_left(cx: &mut Context<'_>, policy: ClientAbort, http: &Conn) -> Option<Error> {
+pub(crate) fn client_left(cx: &mut Context<'_>, policy: ClientAbort, client: &ConnCx) -> Option<Error> {
+    if let Some(exchange) = &client.exchange {
+        let is_gone = policy != ClientAbort::Ignore && exchange.poll_reset(cx).is_ready();
+        return is_gone.then(|| Error::downstream(Kind::Closed, "the client gave the stream up"));
+    }
+    let http = &client.http;
     let stream = http.stream();
     // Registers for news of the client.
     if policy == ClientAbort::Ignore || stream.poll_readable(cx).is_pending() {
@@ -431,6 +438,9 @@ pub(crate) fn client_left(cx: &mut Context<'_>, policy: ClientAbort, http: &Conn
 async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) -> Result<()> {
     if req.version == Version::Http10 {
         return Ok(());
+    }
+    if let Some(exchange) = &task.conn.exchange {
+        return exchange.interim(Ok(h2::head::response(head, write::Server::Pass, None, false)));
     }
     let mut out = Vec::new();
     write::interim(&mut out, head, relay::server_of(&task.route, task.listener));

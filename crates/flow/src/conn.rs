@@ -10,7 +10,8 @@ use crate::worker::{Local, Worker};
 use bifrons_core::Side;
 use bifrons_http::ConnFacts;
 use bifrons_http::h1::Conn;
-use bifrons_net::{Addr, Stream};
+use bifrons_http::h2::Exchange;
+use bifrons_net::{Addr, Stream, Timer};
 use bifrons_tls::TlsPlan;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
@@ -40,11 +41,13 @@ pub struct ConnCx {
     pub facts: Rc<ConnFacts>,
     /// The connection.
     pub http: Rc<Conn>,
+    /// The request's stream, where the connection has several (HTTP/2).
+    pub exchange: Option<Rc<Exchange>>,
     /// Whether the head at hand came before the answer to the request before it was over.
     pub pipelined: Cell<bool>,
     addr: Addr,
     /// The host of the last request, so that the next one for the same need not be looked up.
-    pub(crate) last_host: RefCell<Option<LastHost>>,
+    pub(crate) last_host: Rc<RefCell<Option<LastHost>>>,
     /// A connection to an endpoint that no other client may use.
     pub(crate) pinned: Pinned,
     /// What the connection was secured by; `None` where it is plain.
@@ -53,8 +56,8 @@ pub struct ConnCx {
     pub(crate) is_misplaced: bool,
     /// What earlier requests have consumed.
     counted: Cell<u64>,
-    _admitted: Admitted,
-    _active: Share,
+    /// It counts as open as long as these live; none where it is another's stream.
+    counts: Option<(Admitted, Share)>,
 }
 
 /// What a `Host` field led to.
@@ -81,8 +84,51 @@ impl ConnCx {
 }
 
 impl ConnCx {
+    /// One stream of it, which has a request of its own.
+    pub fn stream(&self, exchange: Rc<Exchange>) -> Self {
+        Self {
+            worker: self.worker.clone(),
+            facts: self.facts.clone(),
+            http: self.http.clone(),
+            exchange: Some(exchange),
+            pipelined: Cell::new(false),
+            addr: self.addr.clone(),
+            last_host: self.last_host.clone(),
+            // Whoever authenticates connections (NTLM) does not do so over HTTP/2.
+            pinned: Pinned::default(),
+            secured: self.secured.clone(),
+            is_misplaced: self.is_misplaced,
+            counted: Cell::new(0),
+            counts: None,
+        }
+    }
+
+    /// Says whether the client waits for 100 before it sends the body.
+    pub fn set_expecting(&self, expecting: bool) {
+        match &self.exchange {
+            Some(exchange) => exchange.set_expecting(expecting),
+            None => self.http.set_expecting(expecting),
+        }
+    }
+
+    /// The timer of waits in which nothing is read from the client.
+    pub fn wait_timer(&self) -> &RefCell<Timer> {
+        self.exchange.as_ref().map_or_else(|| self.http.write_timer(), |exchange| exchange.timer())
+    }
+
+    /// Ends such a wait.
+    pub fn clear_wait_timer(&self) {
+        match &self.exchange {
+            Some(exchange) => exchange.timer().borrow_mut().clear(),
+            None => self.http.clear_write_timer(),
+        }
+    }
+
     /// Bytes consumed since this was asked last: those of the request that ends now.
     pub fn take_consumed(&self) -> u64 {
+        if let Some(exchange) = &self.exchange {
+            return exchange.received();
+        }
         let consumed = self.http.consumed();
         consumed - self.counted.replace(consumed)
     }
@@ -99,7 +145,9 @@ pub enum Lease {
 
 impl Drop for ConnCx {
     fn drop(&mut self) {
-        self.worker.unregister(self.facts.serial);
+        if self.counts.is_some() {
+            self.worker.unregister(self.facts.serial);
+        }
     }
 }
 
@@ -145,19 +193,22 @@ pub async fn serve(
     };
     worker.register(accepted.serial, &http);
     let cx = ConnCx {
-        _active: Share::of(&worker, listener.stats.active),
+        counts: Some((accepted.admitted, Share::of(&worker, listener.stats.active))),
         worker,
         facts: Rc::new(facts),
         http,
+        exchange: None,
         pipelined: Cell::new(false),
         addr: accepted.addr,
-        last_host: RefCell::new(None),
+        last_host: Rc::default(),
         pinned: Pinned::default(),
         secured: line.secured,
         is_misplaced: line.is_misplaced,
         counted: Cell::new(0),
-        _admitted: accepted.admitted,
     };
     // What ALPN has chosen leads to its file here.
-    serve::http1::serve(cx, (local, listener)).await;
+    match cx.facts.tls.as_ref().and_then(|tls| tls.alpn.as_deref()) {
+        Some(b"h2") => Box::pin(serve::http2::serve(cx, (local, listener))).await,
+        _ => serve::http1::serve(cx, (local, listener)).await,
+    }
 }

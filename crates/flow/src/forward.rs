@@ -225,8 +225,8 @@ impl<'a> Tries<'a> {
                     return picked;
                 }
             }
-            let (http, abort) = (&task.conn.http, self.plan.client_abort);
-            let left = poll_fn(|cx| match attempt::client_left(cx, abort, http) {
+            let (conn, abort) = (task.conn, self.plan.client_abort);
+            let left = poll_fn(|cx| match attempt::client_left(cx, abort, conn) {
                 Some(err) => Poll::Ready(err),
                 None => Poll::Pending,
             });

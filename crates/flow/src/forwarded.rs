@@ -126,10 +126,14 @@ pub fn check_loop(listener: &ListenerPlan, head: &RequestHead) -> Result<()> {
     Ok(())
 }
 
-/// Appends our mark to `Via`.
+/// Appends our mark to `Via`, with the version the request came by.
 pub fn mark_via(listener: &ListenerPlan, head: &mut RequestHead) {
     if let Some(via) = &listener.via {
-        let value = if head.version == Version::Http10 { &via.value_http10 } else { &via.value };
+        let value = match head.version {
+            Version::Http10 => &via.value_http10,
+            Version::Http11 => &via.value_http11,
+            Version::Http20 => &via.value_http20,
+        };
         append_member(&mut head.headers, Name::Via, value);
     }
 }

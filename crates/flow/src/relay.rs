@@ -12,7 +12,7 @@ use bifrons_http::buffers::{self, Scratch};
 use bifrons_http::h1::chunked;
 use bifrons_http::h1::framing;
 use bifrons_http::h1::write::{self, Delimit, Persist, Server, ToDownstream};
-use bifrons_http::{Body, FileBody, Method, Name, RequestHead, Response, Version};
+use bifrons_http::{Body, FileBody, Method, Name, RequestHead, Response, ResponseHead, Version};
 use bifrons_model::ClientAbort;
 use bifrons_net::clock;
 use bytes::Bytes;
@@ -22,6 +22,7 @@ use std::task::Poll;
 
 mod hold;
 mod splice;
+mod stream;
 mod tunnel;
 
 /// 16 KiB: small pieces of a chunked body are gathered up to here before they are written.
@@ -29,6 +30,9 @@ const GATHER_BYTES: usize = 16 * 1024;
 
 /// Sends the answer and says what becomes of the connection.
 pub async fn answer(task: &mut Task<'_>, req: &RequestHead, mut res: Response, lease: Lease) -> After {
+    if let Some(exchange) = task.conn.exchange.clone() {
+        return Box::pin(stream::answer(task, req, res, &exchange)).await;
+    }
     let sent_before = task.conn.http.sent();
     task.cx.status = res.head.status;
     // Whoever has not been told to send a body until now won't be.
@@ -81,7 +85,7 @@ fn persistence<'a>(task: &Task<'a>, req: &RequestHead, lease: Lease) -> (Persist
     let listener: &'a ListenerPlan = task.listener;
     match (req.version, &listener.keep_alive_field) {
         (_, Some(told)) => (Persist::KeepAliveFor(told), After::KeepAlive),
-        (Version::Http11, None) => (Persist::Implied, After::KeepAlive),
+        (Version::Http11 | Version::Http20, None) => (Persist::Implied, After::KeepAlive),
         (Version::Http10, None) => (Persist::KeepAlive, After::KeepAlive),
     }
 }
@@ -106,11 +110,7 @@ async fn send(
     res: &mut Response,
     (delimit, persist): (Delimit, Persist<'_>),
 ) -> Result<()> {
-    let server = match server_of(&task.route, task.listener) {
-        Server::Pass if !res.head.headers.has(Name::Server) => Server::Set("bifrons"),
-        server => server,
-    };
-    let to = ToDownstream { delimit, persist, server };
+    let to = ToDownstream { delimit, persist, server: server_for(task, &res.head) };
     let mut out = Scratch::new();
     write::response(&mut out, &res.head, &to);
     let frame = if delimit == Delimit::Chunked { Frame::Chunked } else { Frame::Plain };
@@ -136,6 +136,14 @@ async fn send(
     }
 }
 
+/// What becomes of the `Server` field of an answer, which may be our own.
+fn server_for<'a>(task: &'a Task<'_>, head: &ResponseHead) -> Server<'a> {
+    match server_of(&task.route, task.listener) {
+        Server::Pass if !head.headers.has(Name::Server) => Server::Set("bifrons"),
+        server => server,
+    }
+}
+
 /// What becomes of the `Server` field of an endpoint's answer.
 pub(crate) fn server_of<'a>(route: &'a RoutePlan, listener: &'a ListenerPlan) -> Server<'a> {
     match route.server.as_ref().unwrap_or(&listener.server) {
@@ -155,14 +163,13 @@ enum Frame {
 /// Writes pieces as they come: what is small and there already is gathered, what is big goes as it is,
 /// and what is big and plain on both sides goes through the kernel.
 async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Scratch, frame: Frame) -> Result<()> {
-    let http = task.conn.http.clone();
     let mut keeper = hold::Keeper::of(task);
     let abort = client_abort(task);
     loop {
         let piece = poll_fn(|cx| match body.poll_next(cx) {
             // Nothing there yet: what is gathered must not wait for it.
             Poll::Pending if !out.is_empty() => Poll::Ready(Ok(Next::Later)),
-            Poll::Pending => match client_left(cx, abort, &http) {
+            Poll::Pending => match client_left(cx, abort, task.conn) {
                 Some(err) => Poll::Ready(Err(err)),
                 None => Poll::Pending,
             },

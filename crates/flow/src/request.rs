@@ -65,10 +65,9 @@ pub async fn handle(
     conn: &ConnCx,
     plans: &(Rc<Local>, Arc<ListenerPlan>),
     lease: Lease,
-    head: RequestHead,
+    mut req: Request,
 ) -> After {
     let mut task = Task::new(conn, plans);
-    let mut req = Request { head, body: Body::Empty };
     let begun = task.begin(&mut req);
     let res = match task.run(&mut req, begun).await {
         Ok(res) => res,
@@ -80,18 +79,16 @@ pub async fn handle(
 }
 
 /// Answers what could not be read as a request; the connection closes behind it.
-pub async fn refuse(conn: &ConnCx, plans: &(Rc<Local>, Arc<ListenerPlan>), err: Error) {
+pub async fn refuse(conn: &ConnCx, plans: &(Rc<Local>, Arc<ListenerPlan>), err: Error) -> After {
     let mut task = Task::new(conn, plans);
     let mut req = Request { head: RequestHead::new("-", b"-", b""), body: Body::Empty };
     let res = match task.run(&mut req, Err(err)).await {
         Ok(res) => res,
-        Err(silent) => {
-            leave(task, &req.head, silent);
-            return;
-        }
+        Err(silent) => return leave(task, &req.head, silent),
     };
-    relay::answer(&mut task, &req.head, res, Lease::Last).await;
+    let after = relay::answer(&mut task, &req.head, res, Lease::Last).await;
     record::finish(&mut task, &req.head);
+    after
 }
 
 /// Ends a request to which nobody gets an answer.

@@ -55,6 +55,18 @@ impl<'a> Task<'a> {
     /// Settles where the body ends; a small one that has come with its head is taken at once.
     pub(crate) fn begin_body(&mut self, req: &mut Request) -> Result<()> {
         let framing = framing::request(&req.head)?;
+        if let Some(exchange) = &self.conn.exchange {
+            // The stream's body is there already; its end is the stream's.
+            if let Body::H2(body) = &mut req.body {
+                if let Some(bytes) = body.take_whole() {
+                    req.body = Body::Full(bytes);
+                } else {
+                    // A client that has begun to send waits for nothing.
+                    exchange.set_expecting(!body.has_begun() && expects_continue(&req.head));
+                }
+            }
+            return Ok(());
+        }
         if framing == Framing::None {
             return Ok(());
         }
@@ -75,7 +87,7 @@ impl<'a> Task<'a> {
 
 /// Whether the client waits to be told before it sends the body (RFC 9110 10.1.1), which none of HTTP/1.0 does.
 fn expects_continue(head: &RequestHead) -> bool {
-    head.version == Version::Http11
+    head.version != Version::Http10
         && head.headers.get(Name::Expect).is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
 }
 
@@ -304,8 +316,10 @@ fn limit_body(task: &Task<'_>, body: &Body) -> Result<()> {
     }
     let max = task.route.body_max;
     let http = &task.conn.http;
-    if http.body_open() {
-        http.set_body_max(max);
+    match &task.conn.exchange {
+        Some(exchange) => exchange.set_body_max(max),
+        None if http.body_open() => http.set_body_max(max),
+        None => {}
     }
     // A body that came with its head is in hand already, and no shorter for that.
     if body.length().is_some_and(|len| len > max) {

@@ -79,6 +79,8 @@ pub struct ListenerPlan {
     pub handshake_rate: u32,
     /// Bounds of a head.
     pub limits: Limits,
+    /// How HTTP/2 is spoken; `None`: not at all.
+    pub http2: Option<Http2Plan>,
     /// How long a head may take.
     pub head_pace: HeadPace,
     /// How long a body may take.
@@ -107,7 +109,7 @@ pub struct ListenerPlan {
     pub client: ClientRules,
     /// The `Server` field.
     pub server: ServerPlan,
-    /// Our name in `Via`, and the whole value we append; `None`: no `Via`.
+    /// Our name in `Via`; `None`: no `Via`.
     pub via: Option<Via>,
     /// Whether every request is redirected to `https://`.
     pub redirect_https: bool,
@@ -123,15 +125,32 @@ pub struct ListenerPlan {
     pub stats: ListenerStats,
 }
 
+/// How HTTP/2 is spoken.
+#[derive(Clone, Copy, Debug)]
+pub struct Http2Plan {
+    /// Whether also without encryption, by prior knowledge.
+    pub plain: bool,
+    /// Streams at once.
+    pub streams_max: u32,
+    /// Bytes a client may send ahead of what is read of a stream.
+    pub stream_window: u32,
+    /// The same of all streams of a connection together.
+    pub connection_window: u32,
+    /// Bytes of an answer that lie ready for a client.
+    pub send_buffer: usize,
+}
+
 /// Our mark in `Via` (RFC 9110 7.6.3).
 #[derive(Clone, Debug)]
 pub struct Via {
     /// The pseudonym, unique to process and listener.
     pub name: String,
-    /// `1.1 name`.
-    pub value: Vec<u8>,
     /// `1.0 name`, for requests that came by that version.
     pub value_http10: Vec<u8>,
+    /// `1.1 name`.
+    pub value_http11: Vec<u8>,
+    /// `2.0 name`.
+    pub value_http20: Vec<u8>,
 }
 
 /// What becomes of the `Server` field.

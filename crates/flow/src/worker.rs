@@ -271,6 +271,9 @@ impl Worker {
     fn end_idle(&self) {
         for (conn, seen) in self.conns.borrow().values() {
             let Some(conn) = conn.upgrade() else { continue };
+            if conn.ask_end() {
+                continue;
+            }
             let marked = if conn.is_idle() { conn.messages() } else { u32::MAX };
             if conn.is_idle() && seen.replace(marked) == marked {
                 conn.close_notify();

@@ -3,13 +3,15 @@
 use crate::headers::Headers;
 use std::ops::Range;
 
-/// The version of HTTP/1 a message came with.
+/// The version of HTTP a message came with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// HTTP/1.0
     Http10,
     /// HTTP/1.1
     Http11,
+    /// HTTP/2
+    Http20,
 }
 
 impl Version {
@@ -18,6 +20,7 @@ impl Version {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
+            Self::Http20 => "HTTP/2.0",
         }
     }
 }

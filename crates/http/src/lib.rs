@@ -7,6 +7,7 @@ pub mod cx;
 pub mod date;
 pub mod document;
 pub mod h1;
+pub mod h2;
 pub mod head;
 pub mod headers;
 pub mod message;

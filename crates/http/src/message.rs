@@ -1,6 +1,7 @@
 //! Requests and responses: a head and a body.
 
 use crate::h1::{Conn, H1Body};
+use crate::h2::H2Body;
 use crate::head::{RequestHead, ResponseHead};
 use crate::headers::Headers;
 use crate::name::Name;
@@ -53,6 +54,8 @@ pub enum Body {
     Full(Bytes),
     /// From an HTTP/1 connection.
     H1(Box<H1Body>),
+    /// From a stream of an HTTP/2 connection.
+    H2(Box<H2Body>),
     /// A range of an open file.
     File(FileBody),
     /// Bytes and ranges of files, one after the other (`multipart/byteranges`).
@@ -118,6 +121,7 @@ impl Body {
             Self::Empty | Self::Spent | Self::Tunnel(_) => Some(0),
             Self::Full(bytes) => Some(bytes.len() as u64),
             Self::H1(body) => body.left(),
+            Self::H2(body) => body.left(),
             Self::File(file) => Some(file.len),
             Self::Parts(parts) => {
                 parts.iter().try_fold(0u64, |sum, part| Some(sum.saturating_add(part.length()?)))
@@ -144,6 +148,7 @@ impl Body {
                 Poll::Ready(Ok((!bytes.is_empty()).then_some(bytes)))
             }
             Self::H1(body) => body.poll_next(cx),
+            Self::H2(body) => body.poll_next(cx),
             Self::File(file) => Poll::Ready(file.next()),
             Self::Parts(parts) => poll_parts(parts, cx),
             Self::Changed(changed) => changed.poll_next(cx),
@@ -158,7 +163,7 @@ impl Body {
             Self::Changed(changed) => changed.inner.is_pumping(),
             Self::Paced(paced) => paced.inner.is_pumping(),
             Self::Parts(parts) => parts.iter().any(Self::is_pumping),
-            Self::Empty | Self::Full(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => false,
+            Self::Empty | Self::Full(_) | Self::H2(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => false,
         }
     }
 
@@ -172,7 +177,7 @@ impl Body {
             Self::Changed(changed) => changed.inner.poll_pump(cx),
             Self::Paced(paced) => paced.inner.poll_pump(cx),
             Self::Parts(parts) => parts.iter_mut().try_for_each(|part| part.poll_pump(cx)),
-            Self::Empty | Self::Full(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => Ok(()),
+            Self::Empty | Self::Full(_) | Self::H2(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => Ok(()),
         }
     }
 
@@ -188,6 +193,7 @@ impl Body {
     pub fn take_trailers(&mut self) -> Option<Headers> {
         match self {
             Self::H1(body) => body.take_trailers(),
+            Self::H2(body) => body.take_trailers(),
             Self::Changed(changed) => changed.take_trailers(),
             Self::Paced(paced) => paced.inner.take_trailers(),
             _ => None,

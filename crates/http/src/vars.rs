@@ -2,7 +2,7 @@
 
 use crate::cx::{Attempt, ReqCx};
 use crate::date;
-use crate::head::{RequestHead, ResponseHead};
+use crate::head::{RequestHead, ResponseHead, Version};
 use crate::headers::Headers;
 use crate::name::{Key, Name};
 use bifrons_config::{Lookup, Var};
@@ -115,6 +115,10 @@ impl Scope<'_> {
             Var::Pipe => out.push(if cx.is_pipelined { b'p' } else { b'.' }),
             Var::Request => req.line(out),
             Var::ServerProtocol => out.extend_from_slice(req.version.text().as_bytes()),
+            Var::Http2 if req.version == Version::Http20 => {
+                out.extend_from_slice(if cx.conn.tls.is_some() { b"h2" } else { b"h2c" });
+            }
+            Var::Http2 => return false,
             Var::ServerName => return some(cx.server_name.as_deref().map(str::as_bytes), out),
             Var::ContentLength => return some(req.headers.originals(Name::ContentLength).next(), out),
             Var::ContentType => return some(req.headers.originals(Name::ContentType).next(), out),

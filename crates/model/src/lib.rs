@@ -27,7 +27,7 @@ pub use health_check::{Expect, ExpectField, HealthCheck, StatusRule};
 pub use host::Host;
 pub use internal::{ErrorPage, MediaTypes, OwnRedirects, PageStatus, TryFiles};
 pub use listener::{
-    Allowance, ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, NameRule, ServerField,
+    Allowance, ClientAddress, ConnectionLimits, Http2, Listener, LoneLf, MessageLimits, NameRule, ServerField,
     Timeouts,
 };
 pub use route::{

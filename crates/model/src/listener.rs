@@ -43,6 +43,8 @@ pub struct Listener {
     pub server: ServerField,
     /// Whether requests are marked with `Via` (RFC 9110 7.6.3), by which loops are found and broken.
     pub via: bool,
+    /// HTTP/2.
+    pub http2: Http2,
     /// Bounds of one message.
     pub limits: MessageLimits,
     /// Bounds of connections.
@@ -67,9 +69,41 @@ impl Default for Listener {
             client: ClientAddress::default(),
             server: ServerField::default(),
             via: true,
+            http2: Http2::default(),
             limits: MessageLimits::default(),
             connections: ConnectionLimits::default(),
             timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// How HTTP/2 (RFC 9113) is spoken with clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http2 {
+    /// Whether it is spoken at all: offered by ALPN where the listener has TLS.
+    pub enabled: bool,
+    /// Whether it is spoken without TLS too, with clients that begin with it (prior knowledge).
+    pub plain: bool,
+    /// Streams of a connection at once (nginx's `http2_max_concurrent_streams`).
+    pub streams: u32,
+    /// Bytes a client may send ahead of what is read of one stream, 64 KiB at the least.
+    pub stream_window: Size,
+    /// The same of all streams of a connection together.
+    pub connection_window: Size,
+    /// Bytes of an answer that may wait for a slow client, for each stream.
+    pub send_buffer: Size,
+}
+
+impl Default for Http2 {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            plain: true,
+            streams: 128,
+            stream_window: Size::kib(256),
+            connection_window: Size::mib(1),
+            send_buffer: Size::kib(128),
         }
     }
 }

@@ -9,6 +9,7 @@
 pub mod addr;
 pub mod binary;
 pub mod certs;
+pub mod frames;
 pub mod message;
 pub mod namespace;
 pub mod origin;
@@ -19,6 +20,7 @@ pub mod wire;
 
 pub use addr::free_addr;
 pub use certs::{Authority, KeyKind, Pair};
+pub use frames::{Frame, Frames};
 pub use message::Message;
 pub use origin::Origin;
 pub use proxy::Proxy;

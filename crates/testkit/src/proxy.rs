@@ -193,6 +193,14 @@ impl Proxy {
         self.child.id()
     }
 
+    /// Memory it holds, in bytes (`VmRSS`).
+    #[track_caller]
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// Its directory.
     pub fn dir(&self) -> &TempDir {
         &self.dir

@@ -186,6 +186,20 @@ impl Wire {
         self.ahead.drain(..len).collect()
     }
 
+    /// Exactly that many bytes.
+    ///
+    /// # Errors
+    /// How the connection ended, where it did before.
+    #[track_caller]
+    pub fn try_read_exact(&mut self, len: usize) -> Result<Vec<u8>, End> {
+        while self.ahead.len() < len {
+            if let Some(end) = self.fill() {
+                return Err(end);
+            }
+        }
+        Ok(self.ahead.drain(..len).collect())
+    }
+
     /// Up to and including `needle`.
     #[track_caller]
     pub fn read_to(&mut self, needle: &[u8]) -> Vec<u8> {

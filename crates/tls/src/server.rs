@@ -40,8 +40,9 @@ impl Wrong {
     }
 }
 
-/// Protocols that are offered, ours first.
-const ALPN: &[&[u8]] = &[b"http/1.1", b"http/1.0"];
+/// Protocols that are offered, ours first; `h2` where HTTP/2 is on. Of TLS 1.2's suites none is here that
+/// RFC 9113 9.2.2 forbids: rustls has only such with ephemeral keys and AEAD.
+const ALPN: &[&[u8]] = &[b"h2", b"http/1.1", b"http/1.0"];
 
 /// TLS of a listener, or of the names of a host: ready to serve.
 pub struct TlsPlan {
@@ -83,6 +84,8 @@ pub struct Cx<'a> {
     pub store: &'a Store,
     /// Where relative paths begin.
     pub base: &'a Path,
+    /// Whether HTTP/2 is spoken there.
+    pub http2: bool,
 }
 
 impl ServerTls {
@@ -162,7 +165,8 @@ impl ServerTls {
         }
         .with_cert_resolver(resolver.clone());
         config.ignore_client_order = self.cipher_order.unwrap_or_default() == CipherOrder::Server;
-        config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
+        let alpn = ALPN.iter().filter(|name| cx.http2 || **name != b"h2");
+        config.alpn_protocols = alpn.map(|name| name.to_vec()).collect();
         // The library counts the record's header as well.
         config.max_fragment_size = (record < 16 * 1024).then_some(record as usize + 5);
         config.session_storage = match sessions.cache {

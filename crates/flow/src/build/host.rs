@@ -92,7 +92,7 @@ fn plan(cx: &mut Cx<'_>, listener_name: &str, listener: &Listener, host: &Host) 
         named.insert(route_name.as_str().into(), Arc::new(plan));
     }
     let tls = host.tls.as_ref().zip(listener.tls.as_ref()).and_then(|(own, listeners)| {
-        match own.over(listeners).build(cx.tls()) {
+        match own.over(listeners).build(cx.tls_of(listener)) {
             Ok(plan) => Some(Arc::new(plan)),
             Err(wrong) => {
                 wrong.iter().for_each(|wrong| cx.wrong(wrong));

@@ -2,9 +2,10 @@
 
 use super::{Cx, host};
 use crate::forwarded::ClientRules;
-use crate::snapshot::{ListenerPlan, RoutePlan, ServerPlan, Via};
+use crate::snapshot::{Http2Plan, ListenerPlan, RoutePlan, ServerPlan, Via};
 use bifrons_config::At;
 use bifrons_config::problem::HELP_MARK;
+use bifrons_config::units::Size;
 use bifrons_core::{Limits, NameRule, NameRules};
 use bifrons_http::FieldName;
 use bifrons_http::h1::Pace;
@@ -81,7 +82,7 @@ fn read_bind(text: &str) -> Result<Addr, String> {
 fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> ListenerPlan {
     let timeouts = &listener.timeouts;
     let instance = format!("{}-{name}", cx.shared.instance);
-    let tls = listener.tls.as_ref().and_then(|tls| match tls.build(cx.tls()) {
+    let tls = listener.tls.as_ref().and_then(|tls| match tls.build(cx.tls_of(listener)) {
         Ok(plan) => Some(Arc::new(plan)),
         Err(wrong) => {
             wrong.iter().for_each(|wrong| cx.wrong(wrong));
@@ -101,6 +102,13 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
             ipv6_only: listener.ipv6_only,
         },
         limits: limits(cx, name, listener),
+        http2: listener.http2.enabled.then(|| Http2Plan {
+            plain: listener.http2.plain,
+            streams_max: listener.http2.streams.max(1),
+            stream_window: window(listener.http2.stream_window),
+            connection_window: window(listener.http2.connection_window),
+            send_buffer: usize::try_from(listener.http2.send_buffer.0).unwrap_or(usize::MAX).max(16 * 1024),
+        }),
         head_pace: HeadPace { idle: timeouts.keep_alive.0, head: timeouts.head.0 },
         body_pace: Pace {
             timeout: timeouts.body.0,
@@ -130,8 +138,9 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
         client: client_rules(cx, &listener.client),
         server: server(&listener.server),
         via: listener.via.then(|| Via {
-            value: format!("1.1 {instance}").into_bytes(),
             value_http10: format!("1.0 {instance}").into_bytes(),
+            value_http11: format!("1.1 {instance}").into_bytes(),
+            value_http20: format!("2.0 {instance}").into_bytes(),
             name: instance,
         }),
         redirect_https: listener.redirect.is_some(),
@@ -163,6 +172,11 @@ pub(super) fn fallback(
     let logs: Vec<_> = logs.iter().copied().chain([config.access_log.as_ref()]).collect();
     let record = super::route::record(cx, (listener, host, "", ""), &logs);
     Arc::new(RoutePlan::of_record(record, body_max))
+}
+
+/// What HTTP/2 takes for a window: its own first size at the least, 2^31-1 at the most (RFC 9113 6.9.1).
+fn window(size: Size) -> u32 {
+    u32::try_from(size.0.clamp(65_535, (1 << 31) - 1)).unwrap_or(65_535)
 }
 
 fn limits(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> Limits {

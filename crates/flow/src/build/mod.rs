@@ -12,7 +12,7 @@ use crate::shared::Shared;
 use crate::snapshot::{ClusterPlan, Snapshot};
 use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Place, Problem, Problems};
-use bifrons_model::Config;
+use bifrons_model::{Config, Listener};
 use bifrons_observe::CompiledFormat;
 use bifrons_variables::VariableSet;
 use std::collections::{HashMap, HashSet};
@@ -92,7 +92,12 @@ impl<'a> Cx<'a> {
 
     /// What TLS is built with.
     fn tls(&self) -> bifrons_tls::Cx<'a> {
-        bifrons_tls::Cx { store: &self.shared.tls, base: &self.options.base }
+        bifrons_tls::Cx { store: &self.shared.tls, base: &self.options.base, http2: false }
+    }
+
+    /// The same for a listener, or a host of its.
+    fn tls_of(&self, listener: &Listener) -> bifrons_tls::Cx<'a> {
+        bifrons_tls::Cx { http2: listener.http2.enabled, ..self.tls() }
     }
 
     /// Notes what is wrong with TLS.

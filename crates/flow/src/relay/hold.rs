@@ -199,7 +199,7 @@ impl<'p> Hold<'p> {
                     return Poll::Ready(Ok(()));
                 }
                 if matches!((read, written), (Turn::Waits, Turn::Waits)) {
-                    return match self.client_left(cx, task, &http) {
+                    return match self.client_left(cx, task) {
                         Some(err) => Poll::Ready(Err(err)),
                         None => Poll::Pending,
                     };
@@ -315,13 +315,13 @@ impl<'p> Hold<'p> {
     }
 
     /// While nothing is on its way to the client, only this shows that it is gone.
-    fn client_left(&self, cx: &mut Context<'_>, task: &Task<'_>, http: &Conn) -> Option<Error> {
+    fn client_left(&self, cx: &mut Context<'_>, task: &Task<'_>) -> Option<Error> {
         let policy = match &task.route.action {
             // With nothing left to give up upstream, what is here is the client's for as long as it takes it.
             Action::Proxy(plan) if !self.ended => plan.client_abort,
             _ => ClientAbort::Ignore,
         };
-        client_left(cx, policy, http)
+        client_left(cx, policy, task.conn)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::endpoint_done;
 use super::hold::Keeper;
 use crate::attempt::client_left;
+use crate::conn::ConnCx;
 use crate::request::Task;
 use bifrons_core::{Error, Kind, Result, Side};
 use bifrons_http::Body;
@@ -64,7 +65,7 @@ async fn run(
     let mut left = body.length().unwrap_or(0);
     while left > 0 {
         let want = usize::try_from(left).unwrap_or(usize::MAX).min(TURN_BYTES);
-        let len = fill(from, pipe, want, (&to, abort)).await?;
+        let len = fill(from, pipe, want, (task.conn, abort)).await?;
         if len == 0 {
             return Err(Error::upstream(Kind::Closed, "closed in the middle of a body"));
         }
@@ -92,11 +93,16 @@ async fn run(
     Ok(())
 }
 
-async fn fill(from: &Conn, pipe: &mut Pipe, want: usize, (to, abort): (&Conn, ClientAbort)) -> Result<usize> {
+async fn fill(
+    from: &Conn,
+    pipe: &mut Pipe,
+    want: usize,
+    (client, abort): (&ConnCx, ClientAbort),
+) -> Result<usize> {
     let len = poll_fn(|cx| match pipe.poll_fill(cx, from.stream(), want) {
         Poll::Ready(Ok(len)) => Poll::Ready(Ok(len)),
         Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(Side::Upstream, &err))),
-        Poll::Pending => match client_left(cx, abort, to) {
+        Poll::Pending => match client_left(cx, abort, client) {
             Some(err) => Poll::Ready(Err(err)),
             None => from.poll_body_timer(cx).map(Err),
         },

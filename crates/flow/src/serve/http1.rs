@@ -5,8 +5,11 @@ use crate::request::{self, After};
 use crate::respond;
 use crate::snapshot::ListenerPlan;
 use crate::worker::Local;
+use bifrons_core::{Error, Kind};
 use bifrons_http::h1::Conn;
 use bifrons_http::h1::conn::HeadPace;
+use bifrons_http::h2::PREFACE_LINE;
+use bifrons_http::{Body, Request};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -41,6 +44,10 @@ pub async fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) {
                 cx.http.close_notify();
                 return;
             }
+            Err(err) if cx.http.messages() == 0 && is_preface(&cx, &plans, &err) => {
+                // Prior knowledge (RFC 9113 3.3).
+                return Box::pin(super::http2::serve(cx, plans)).await;
+            }
             Err(err) => {
                 let is_silent = respond::is_silent(&err);
                 // Boxed: an idle connection must not hold room for what it may never need.
@@ -55,7 +62,8 @@ pub async fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) {
         let requests = cx.facts.requests.get() + 1;
         cx.facts.requests.set(requests);
         let lease = if requests >= plans.1.requests_max { Lease::Last } else { lease };
-        match Box::pin(request::handle(&cx, &plans, lease, head)).await {
+        let req = Request { head, body: Body::Empty };
+        match Box::pin(request::handle(&cx, &plans, lease, req)).await {
             After::KeepAlive if cx.http.body_open() => {
                 if !discard(&cx.http, plans.1.linger).await {
                     return;
@@ -66,6 +74,15 @@ pub async fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) {
             After::Abort => return,
         }
     }
+}
+
+/// Whether the client speaks HTTP/2 where that is allowed without encryption.
+fn is_preface(cx: &ConnCx, plans: &(Rc<Local>, Arc<ListenerPlan>), err: &Error) -> bool {
+    err.kind() == Kind::Version
+        && cx.facts.tls.is_none()
+        && !cx.is_misplaced
+        && plans.1.http2.as_ref().is_some_and(|http2| http2.plain)
+        && cx.http.starts_with(PREFACE_LINE)
 }
 
 /// Whether what is left of the body is little enough to be read over.
@@ -103,7 +120,7 @@ async fn close(conn: &Conn, limit: Duration) {
 
 /// Reads over what the client sends for a while after our direction has ended (RFC 9112 9.6): time bounds it
 /// and not bytes, since many clients send a whole upload before they look at the answer.
-async fn linger(conn: &Conn, limit: Duration) {
+pub(super) async fn linger(conn: &Conn, limit: Duration) {
     conn.close_notify();
     conn.stream().shutdown_write();
     let deadline = Instant::now() + limit;

@@ -217,7 +217,7 @@ fn skip_quoted(text: &[u8]) -> Option<&[u8]> {
 
 /// Fields that must not come as trailers, since they frame, route, authenticate or describe the content
 /// (RFC 9110 6.5.1). They are dropped, which 6.5.1 lets a recipient do.
-fn is_forbidden_trailer(name: Name) -> bool {
+pub(crate) fn is_forbidden_trailer(name: Name) -> bool {
     use Name as N;
     name.is_hop_by_hop()
         || matches!(

@@ -275,7 +275,7 @@ pub fn response_keeps_alive(head: &ResponseHead) -> bool {
 
 fn keeps_alive(version: Version, headers: &crate::headers::Headers) -> bool {
     match version {
-        Version::Http11 => !headers.lists(Name::Connection, "close"),
+        Version::Http11 | Version::Http20 => !headers.lists(Name::Connection, "close"),
         Version::Http10 => {
             headers.lists(Name::Connection, "keep-alive") && !headers.lists(Name::Connection, "close")
         }

@@ -229,7 +229,7 @@ pub fn response_delimit(head: &ResponseHead, method: Method, len: Option<u64>, c
     match (len, client) {
         (Some(_), _) if announced.is_some() => Delimit::AsIs,
         (Some(len), _) => Delimit::Length(len),
-        (None, Version::Http11) => Delimit::Chunked,
+        (None, Version::Http11 | Version::Http20) => Delimit::Chunked,
         (None, Version::Http10) => Delimit::Close,
     }
 }

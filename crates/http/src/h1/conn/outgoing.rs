@@ -25,9 +25,9 @@ thread_local! {
 
 /// How fast the peer takes the message that is being sent.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(crate) struct Outgoing {
     pace: Pace,
-    /// What the connection had sent before the message.
+    /// What had been sent before the message.
     before: u64,
     /// For how long it had to wait so far; time in which there was nothing to send doesn't count.
     waited: Duration,
@@ -37,8 +37,33 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     /// No demand.
-    pub(super) fn new() -> Self {
-        Self { pace: Pace::timeout(Duration::MAX), before: 0, waited: Duration::ZERO, since: None }
+    pub(crate) fn new() -> Self {
+        Self::begin(Pace::timeout(Duration::MAX), 0)
+    }
+
+    /// A message that must be taken at this pace's rate, after so many bytes of others.
+    pub(crate) fn begin(pace: Pace, before: u64) -> Self {
+        Self { pace, before, waited: Duration::ZERO, since: None }
+    }
+
+    /// How long the next wait may last by `limit` and the least rate; `None` where the peer is too slow.
+    pub(crate) fn wait(&mut self, sent: u64, limit: Duration) -> Option<Duration> {
+        let Pace { rate_min, grace, .. } = self.pace;
+        if rate_min == 0 {
+            return Some(limit);
+        }
+        self.since.get_or_insert_with(clock::recent);
+        let taken = sent - self.before;
+        let earned = grace + Duration::from_secs_f64(taken as f64 / rate_min as f64);
+        let left = earned.saturating_sub(self.waited);
+        (!left.is_zero()).then(|| left.min(limit))
+    }
+
+    /// Ends a wait.
+    pub(crate) fn over(&mut self) {
+        if let Some(since) = self.since.take() {
+            self.waited += clock::recent() - since;
+        }
     }
 }
 
@@ -49,8 +74,7 @@ impl Conn {
         if self.body.borrow_mut().forget_rate() {
             self.clear_read_timer();
         }
-        let mut outgoing = self.outgoing.borrow_mut();
-        *outgoing = Outgoing { pace, before: self.sent(), ..Outgoing::new() };
+        *self.outgoing.borrow_mut() = Outgoing::begin(pace, self.sent());
     }
 
     /// Says whether the peer waits for `100 Continue` before it sends the body: whoever reads it first then
@@ -84,19 +108,8 @@ impl Conn {
 
     /// How long the next wait may last by `limit` and the least rate.
     fn write_wait(&self, limit: Duration) -> Result<Duration> {
-        let mut outgoing = self.outgoing.borrow_mut();
-        let Pace { rate_min, grace, .. } = outgoing.pace;
-        if rate_min == 0 {
-            return Ok(limit);
-        }
-        outgoing.since.get_or_insert_with(clock::recent);
-        let taken = self.sent() - outgoing.before;
-        let earned = grace + Duration::from_secs_f64(taken as f64 / rate_min as f64);
-        let left = earned.saturating_sub(outgoing.waited);
-        if left.is_zero() {
-            return Err(self.timed_out("the peer takes bytes slower than their least rate"));
-        }
-        Ok(left.min(limit))
+        let wait = self.outgoing.borrow_mut().wait(self.sent(), limit);
+        wait.ok_or_else(|| self.timed_out("the peer takes bytes slower than their least rate"))
     }
 
     /// Runs a wait for the peer to take bytes around something that writes the socket itself.
@@ -112,10 +125,7 @@ impl Conn {
     /// Ends such a wait.
     pub fn clear_write_timer(&self) {
         self.write_timer.borrow_mut().clear();
-        let mut outgoing = self.outgoing.borrow_mut();
-        if let Some(since) = outgoing.since.take() {
-            outgoing.waited += clock::recent() - since;
-        }
+        self.outgoing.borrow_mut().over();
     }
 
     /// Writes all of `parts`, in as few calls as the socket allows.
@@ -145,7 +155,10 @@ impl Conn {
     }
 
     /// Sends what is encrypted already.
-    fn poll_flush(&self, cx: &mut Context<'_>, limit: Duration) -> Poll<Result<()>> {
+    ///
+    /// # Errors
+    /// As [`Conn::write`].
+    pub fn poll_flush(&self, cx: &mut Context<'_>, limit: Duration) -> Poll<Result<()>> {
         let Some(tls) = &self.tls else { return Poll::Ready(Ok(())) };
         match tls.poll_flush(&self.stream, cx) {
             Poll::Ready(Ok(())) => {

@@ -1,0 +1,163 @@
+//! How much a client makes us work beside its requests.
+//!
+//! Frames that carry nothing (PING, SETTINGS, WINDOW_UPDATE, RST_STREAM, PRIORITY, unknown ones, empty DATA)
+//! cost both sides about the same, so that a client could keep us busy with them for ever. They are counted
+//! against an allowance, which time and work that we do for the client earn.
+
+use bifrons_net::clock;
+use std::cell::RefCell;
+use tokio::time::Instant;
+
+/// 1,000 frames beside each other: far more than any client has reason for (nghttp2 allows as many resets).
+const BURST: u32 = 1000;
+/// 100 a second more: keep-alive pings and priorities come some a minute.
+const PER_SECOND: u32 = 100;
+/// 4 for each request: a reset, a priority, windows.
+const PER_STREAM: u32 = 4;
+/// 2 for each frame of ours: a client may open both windows for every one, or measure the path by a PING.
+const PER_FRAME: u32 = 2;
+/// 16 KiB: the largest frame that clients take unless they say otherwise (RFC 9113 4.2).
+const FRAME_BYTES: usize = 16 * 1024;
+
+/// The preface has 24 bytes (RFC 9113 3.4).
+const PREFACE_BYTES: usize = 24;
+/// SETTINGS without ACK (RFC 9113 6.5).
+const SETTINGS: (u8, u8) = (4, 0);
+/// A frame's header has 9 (RFC 9113 4.1).
+const HEADER_BYTES: usize = 9;
+
+/// What a client must not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offence {
+    /// It has used up what it has.
+    Idling,
+    /// Its first frame is not SETTINGS (RFC 9113 3.4).
+    NoSettings,
+}
+
+/// One connection's allowance.
+pub struct Meter(RefCell<State>);
+
+struct State {
+    frames: Frames,
+    left: u32,
+    since: Instant,
+    offence: Option<Offence>,
+}
+
+impl Meter {
+    /// Of a connection whose preface is still to be read.
+    pub fn new() -> Self {
+        Self(RefCell::new(State {
+            frames: Frames { skip: PREFACE_BYTES, header: [0; HEADER_BYTES], have: 0, first: None },
+            left: BURST,
+            since: clock::recent(),
+            offence: None,
+        }))
+    }
+
+    /// Counts what was read.
+    pub(super) fn feed(&self, bytes: &[u8]) {
+        let mut state = self.0.borrow_mut();
+        let cost = state.frames.count_idle(bytes);
+        if cost > state.left {
+            state.refill(clock::recent());
+        }
+        if cost > state.left {
+            state.offence = Some(Offence::Idling);
+        }
+        if state.frames.first.is_some_and(|first| first != SETTINGS) {
+            state.offence = Some(Offence::NoSettings);
+        }
+        state.left = state.left.saturating_sub(cost);
+    }
+
+    /// A request came.
+    pub(super) fn earn_stream(&self) {
+        self.0.borrow_mut().earn(PER_STREAM);
+    }
+
+    /// So many bytes were sent in one piece.
+    pub(super) fn earn_data(&self, len: usize) {
+        let frames = u32::try_from(len / FRAME_BYTES).unwrap_or(BURST).saturating_add(1);
+        self.0.borrow_mut().earn(frames.saturating_mul(PER_FRAME));
+    }
+
+    /// What the client does that it must not; nothing more is read from it then.
+    pub fn offence(&self) -> Option<Offence> {
+        self.0.borrow().offence
+    }
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl State {
+    fn earn(&mut self, more: u32) {
+        self.left = self.left.saturating_add(more).min(BURST);
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let seconds = now.saturating_duration_since(self.since).as_secs_f64();
+        // Whole ones only, so that no part of a second is lost.
+        let more = (seconds * f64::from(PER_SECOND)) as u32;
+        if more > 0 {
+            self.since = now;
+            self.earn(more);
+        }
+    }
+}
+
+/// Finds the headers of frames in what is read, however it comes.
+struct Frames {
+    /// Bytes of a payload still to come.
+    skip: usize,
+    header: [u8; HEADER_BYTES],
+    have: usize,
+    /// Kind and flags of the first one.
+    first: Option<(u8, u8)>,
+}
+
+impl Frames {
+    /// How many frames of these bytes carry nothing.
+    fn count_idle(&mut self, mut bytes: &[u8]) -> u32 {
+        let mut idle = 0;
+        while !bytes.is_empty() {
+            let skipped = self.skip.min(bytes.len());
+            self.skip -= skipped;
+            bytes = bytes.get(skipped..).unwrap_or_default();
+            let taken = bytes.len().min(HEADER_BYTES - self.have);
+            if let (Some(into), Some(from)) =
+                (self.header.get_mut(self.have..self.have + taken), bytes.get(..taken))
+            {
+                into.copy_from_slice(from);
+            }
+            self.have += taken;
+            bytes = bytes.get(taken..).unwrap_or_default();
+            if self.have == HEADER_BYTES {
+                self.have = 0;
+                idle += u32::from(self.take_header());
+            }
+        }
+        idle
+    }
+
+    fn take_header(&mut self) -> bool {
+        let [a, b, c, kind, flags, ..] = self.header;
+        self.first.get_or_insert((kind, flags));
+        self.skip = u32::from_be_bytes([0, a, b, c]) as usize;
+        match kind {
+            // DATA, unless it is empty without ending anything.
+            0 => self.skip == 0 && flags & 1 == 0,
+            // HEADERS and CONTINUATION are bounded by what they open.
+            1 | 9 => false,
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

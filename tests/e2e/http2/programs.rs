@@ -1,0 +1,53 @@
+//! Programs that others wrote: curl, nghttp, h2load.
+
+use crate::clients::run;
+use crate::support::{front, pattern, routes_to};
+use bifrons_testkit::{Origin, TempDir};
+
+#[test]
+fn curl() {
+    let origin = Origin::serve(|request| {
+        let mut bytes =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", request.body.len()).into_bytes();
+        bytes.extend_from_slice(&request.body);
+        bytes
+    });
+    let proxy = front(&origin);
+    let (dir, body) = (TempDir::new(), pattern(2_000_000));
+    let upload = dir.write("body", &body);
+    let echo = dir.path().join("echo");
+    let url = format!("http://{}/", proxy.addr("web"));
+    let data = format!("@{}", upload.display());
+    let args = ["-sS", "--http2-prior-knowledge", "-w", "%{http_version} %{response_code}", "--data-binary"];
+    let echo_text = echo.display().to_string();
+    let Some(told) = run("curl", &[&args[..], &[&data, "-o", &echo_text, &url]].concat()) else { return };
+    assert_eq!(told, "2 200");
+    assert!(std::fs::read(echo).unwrap() == body);
+}
+
+#[test]
+fn nghttp() {
+    let origin = Origin::saying("hello");
+    let proxy = front(&origin);
+    let url = format!("http://{}/", proxy.addr("web"));
+    // With PRIORITY frames, padding, and trailers of its own.
+    let Some(told) = run(
+        "nghttp",
+        &["-v", "-p", "20", "-H", "x-a: b", "--trailer", "x-t: u", "-d", "/etc/hostname", &url],
+    ) else {
+        return;
+    };
+    assert!(told.contains(":status: 200") && told.contains("hello"), "{told}");
+}
+
+#[test]
+fn h2load() {
+    let origin = Origin::saying("hello");
+    let proxy = routes_to(&origin, "- path: /file\n  respond: { body: file }\n- path: /*\n  proxy: app\n");
+    let base = format!("http://{}", proxy.addr("web"));
+    for path in ["/", "/file"] {
+        let url = format!("{base}{path}");
+        let Some(told) = run("h2load", &["-n", "20000", "-c", "8", "-m", "16", &url]) else { return };
+        assert!(told.contains("20000 succeeded, 0 failed, 0 errored"), "{told}");
+    }
+}
