@@ -75,6 +75,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, cluster: &Cluster) -> ClusterPlan {
             names: None,
         },
         bind,
+        proxy_protocol: cluster.proxy_protocol,
         resolver: Arc::new(cluster.resolver.clone()),
         measures: cluster.balance.measures(),
         sticky: cluster.sticky.as_ref().map(|sticky| {

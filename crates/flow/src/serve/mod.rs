@@ -1,3 +1,4 @@
 //! Step 3. One file per downstream protocol.
 
 pub mod http1;
+pub mod tcp;
