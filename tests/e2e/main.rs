@@ -5,6 +5,7 @@
 
 mod clients;
 mod config;
+mod layer4;
 mod load;
 mod nginx;
 mod nginx_rows;
@@ -73,7 +74,7 @@ mod operations {
 mod tls {
     mod clients;
     mod listeners;
-    mod support;
+    pub(crate) mod support;
     mod upstream;
 }
 mod vars {

@@ -90,6 +90,41 @@ pub struct TcpRoute {
     /// Access log; the process's where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_log: Option<AccessLogs>,
+    /// Refused: bytes have no path. Hosts with routes do, behind `http: true`.
+    #[serde(skip_serializing)]
+    pub path: OfRequests,
+    /// Refused, as `path`.
+    #[serde(skip_serializing)]
+    pub method: OfRequests,
+    /// Refused, as `path`.
+    #[serde(skip_serializing)]
+    pub header: OfRequests,
+    /// Refused, as `path`.
+    #[serde(skip_serializing)]
+    pub query: OfRequests,
+}
+
+/// What only requests have; to ask a connection of layer 4 for it is a mistake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OfRequests;
+
+impl<'de> Deserialize<'de> for OfRequests {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom(
+            "a connection that goes on byte for byte has no path, method, header or query: write `http: true` \
+             here and ask for them in a route of a host",
+        ))
+    }
+}
+
+impl JsonSchema for OfRequests {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "OfRequests".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "not": {} })
+    }
 }
 
 fn is_none<T>(list: &OneOrMany<T>) -> bool {
