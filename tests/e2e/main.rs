@@ -5,6 +5,7 @@
 
 mod clients;
 mod config;
+mod layer4;
 mod load;
 mod nginx;
 mod nginx_rows;

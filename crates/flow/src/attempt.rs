@@ -122,12 +122,16 @@ async fn exchange(
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.connect_us = line.connect_us;
     }
+    if plan.is_raw {
+        note_connected(task);
+        return Ok(Response { head: ResponseHead::new(200), body: Body::Tunnel(line.conn) });
+    }
     let (sent_before, received_before) = (line.conn.sent(), line.conn.consumed());
     let said = plan.connection.as_ref().map(|fields| Box::new(Said::render(fields, task, &req.head)));
     let asked = || plan.version == Version::Http11 && framing::asks_upgrade(&req.head);
     let upgrade = said.as_deref().map_or(plan.upgrade, Said::upgrades) && asked();
     // A connection from an address of its own serves no other request.
-    let kept = plan.keep_alive && cluster.keep.idle_max > 0 && plan.bind.is_none();
+    let kept = may_keep(plan, cluster);
     let keeps = kept && said.as_deref().is_none_or(Said::keeps);
     let pump = send(plan, task, req, &line, (endpoint, said.as_deref(), upgrade, keeps)).await?;
     let outcome = wait_for_head(plan, task, req, (&line, pump)).await;
@@ -152,6 +156,19 @@ async fn exchange(
         note_body(task, bytes.len() as u64);
     }
     Ok(Response { head, body })
+}
+
+/// Whether connections may serve other requests: not those from an address of their own, nor those that say who
+/// the client is.
+fn may_keep(plan: &ProxyPlan, cluster: &ClusterPlan) -> bool {
+    plan.keep_alive && cluster.keep.idle_max > 0 && plan.bind.is_none() && cluster.proxy_protocol.is_none()
+}
+
+/// A connection that is no request's has come about.
+fn note_connected(task: &mut Task<'_>) {
+    if let Some(attempt) = task.cx.attempts.last_mut() {
+        attempt.status = 200;
+    }
 }
 
 fn note_head(task: &mut Task<'_>, cluster: &ClusterPlan, head: &ResponseHead, endpoint: &Endpoint) {
@@ -218,7 +235,7 @@ async fn connect(
 ) -> Result<Line> {
     let worker = &task.conn.worker;
     // From an address of its own it is always a new one.
-    if plan.keep_alive && freshness == Freshness::Any && plan.bind.is_none() {
+    if may_keep(plan, cluster) && freshness == Freshness::Any {
         if let Some(conn) = task.conn.pinned.take(key)
             && (is_repeatable || conn.is_alive())
         {
@@ -259,6 +276,14 @@ async fn connect(
         let kind = if err.kind() == std::io::ErrorKind::TimedOut { Kind::Timeout } else { Kind::Connect };
         Error::upstream(kind, format!("connecting to {}: {err}", endpoint.spec().name)).retry(Retry::Safe)
     })?;
+    if let Some(version) = cluster.proxy_protocol {
+        let header = crate::proxy_header::write(version, task);
+        // A new connection has room for it.
+        if stream.try_write(&header).ok() != Some(header.len()) {
+            let err = Error::upstream(Kind::Reset, "no room for the header of the PROXY protocol");
+            return Err(err.retry(Retry::Safe));
+        }
+    }
     let conn = match name {
         None => Conn::new(stream, Side::Upstream),
         Some(name) => {

@@ -1,16 +1,18 @@
 //! Step 2. One connection: which protocol it speaks, and what is known about it.
 
+use crate::first::{self, First};
 use crate::pin::Pinned;
 use crate::record::Share;
 use crate::secure::{self, Line};
 use crate::serve;
 use crate::shared::Admitted;
-use crate::snapshot::{HostPlan, ListenerPlan};
+use crate::snapshot::{HostPlan, ListenerPlan, TcpAction};
 use crate::worker::{Local, Worker};
 use bifrons_core::Side;
 use bifrons_http::ConnFacts;
 use bifrons_http::h1::Conn;
 use bifrons_http::h2::Exchange;
+use bifrons_model::ProxyHeaderIn;
 use bifrons_net::{Addr, Stream, Timer};
 use bifrons_tls::TlsPlan;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -165,16 +167,34 @@ pub async fn serve(
     accepted: Accepted,
 ) {
     worker.shard.inc(listener.stats.accepted);
+    let mut first = First::default();
+    if listener.tcp.is_some() || listener.proxy_protocol != ProxyHeaderIn::Off {
+        // Boxed: most connections need none of it.
+        match Box::pin(first::read(&listener, &stream, accepted.peer)).await {
+            Ok(read) => first = read,
+            Err(why) => {
+                tracing::debug!(listener = &*listener.name, peer = ?accepted.peer, why, "connection closed");
+                return;
+            }
+        }
+    }
+    let peer = first.told.map(|(source, _)| source).or(accepted.peer);
+    let is_secured = match &first.action {
+        Some(TcpAction::Proxy { terminate, .. }) => *terminate,
+        Some(TcpAction::Http) | None => listener.tls.is_some(),
+    };
     let local_addr = match &accepted.addr {
+        _ if first.told.is_some() => OnceCell::from(first.told.map(|(_, destination)| destination)),
         Addr::Inet(addr) if !addr.ip().is_unspecified() => OnceCell::from(Some(*addr)),
         Addr::Unix(_) => OnceCell::from(None),
         // A wildcard listener: the kernel knows, and is asked when somebody wants it.
         Addr::Inet(_) => OnceCell::new(),
     };
-    let line = match &listener.tls {
-        None => Line::plain(Conn::new(stream, Side::Downstream)),
+    let line = match is_secured {
+        false if first.ahead.is_empty() => Line::plain(Conn::new(stream, Side::Downstream)),
+        false => Line::plain(Conn::with_read_ahead(stream, Side::Downstream, first.ahead)),
         // Boxed: a connection must not hold room for its handshake for as long as it lasts.
-        Some(_) => match Box::pin(secure::accept(&worker, &listener, stream)).await {
+        true => match Box::pin(secure::accept(&worker, &listener, (stream, first.ahead))).await {
             Some(line) => line,
             None => return,
         },
@@ -182,10 +202,11 @@ pub async fn serve(
     let http = Rc::new(line.conn);
     let facts = ConnFacts {
         listener: listener.name.clone(),
-        peer: accepted.peer,
-        peer_text: peer_text(accepted.peer),
+        peer,
+        peer_text: peer_text(peer),
         local: local_addr,
         socket: Rc::downgrade(&http),
+        asked_name: first.asked_name,
         tls: line.facts,
         serial: accepted.serial,
         accepted: accepted.at,
@@ -206,6 +227,9 @@ pub async fn serve(
         is_misplaced: line.is_misplaced,
         counted: Cell::new(0),
     };
+    if let Some(TcpAction::Proxy { route, .. }) = first.action {
+        return Box::pin(serve::tcp::serve(cx, (local, listener), route)).await;
+    }
     // What ALPN has chosen leads to its file here.
     match cx.facts.tls.as_ref().and_then(|tls| tls.alpn.as_deref()) {
         Some(b"h2") => Box::pin(serve::http2::serve(cx, (local, listener))).await,

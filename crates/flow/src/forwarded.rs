@@ -48,6 +48,11 @@ impl ClientRules {
         }
     }
 
+    /// Whether what this peer says about clients is believed.
+    pub fn trusts(&self, peer: Option<SocketAddr>) -> bool {
+        !self.trusts_nobody() && self.trusts_peer(peer)
+    }
+
     /// Settles `cx.client` and `cx.is_trusted`.
     pub fn identify(&self, cx: &mut ReqCx, head: &RequestHead) {
         if self.trusts_nobody() || !self.trusts_peer(cx.conn.peer) {

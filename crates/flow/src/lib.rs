@@ -1,7 +1,7 @@
 //! THE WAY of a request, one file per step. Read them in this order:
 //!
 //! 1. [`listen`]: one listener on one worker: accept, connection limits, drain.
-//! 2. [`conn`]: one connection: which protocol it speaks.
+//! 2. [`conn`]: one connection: which protocol it speaks. [`first`]: where its first bytes decide that.
 //!    [`secure`]: its TLS: the name the client gives, the handshake.
 //! 3. [`serve`]: one file per downstream protocol.
 //! 4. [`request`]: one request on one screen: route, filters, action, filters.
@@ -28,12 +28,14 @@ pub mod build;
 pub mod complaint;
 pub mod conn;
 pub mod destination;
+pub mod first;
 pub mod forward;
 pub mod forwarded;
 pub mod listen;
 pub mod lookup;
 pub mod outcome;
 mod pin;
+pub mod proxy_header;
 pub mod queue;
 pub mod record;
 pub mod relay;

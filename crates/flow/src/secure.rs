@@ -56,14 +56,18 @@ impl Line {
 }
 
 /// Carries out the handshake; `None` where it came to nothing.
-pub async fn accept(worker: &Rc<Worker>, listener: &Arc<ListenerPlan>, stream: Stream) -> Option<Line> {
+pub async fn accept(
+    worker: &Rc<Worker>,
+    listener: &Arc<ListenerPlan>,
+    (stream, ahead): (Stream, BytesMut),
+) -> Option<Line> {
     let stats = &listener.stats;
     let Some(_share) = listener.state.begin_handshake(listener.handshakes_max, listener.handshake_rate)
     else {
         stats.refuse(&worker.shard, Refusal::Handshakes);
         return None;
     };
-    let outcome = tokio::time::timeout(listener.handshake_timeout, secure(listener, stream)).await;
+    let outcome = tokio::time::timeout(listener.handshake_timeout, secure(listener, stream, ahead)).await;
     let outcome = match outcome {
         Ok(Ok(line)) => {
             let result = match &line.facts {
@@ -88,8 +92,12 @@ struct Failure {
     why: String,
 }
 
-async fn secure(listener: &Arc<ListenerPlan>, stream: Stream) -> std::result::Result<Line, Failure> {
-    let (first, bytes) = first_message(&stream).await?;
+async fn secure(
+    listener: &Arc<ListenerPlan>,
+    stream: Stream,
+    ahead: BytesMut,
+) -> std::result::Result<Line, Failure> {
+    let (first, bytes) = first_message(&stream, ahead).await?;
     let hello = match first {
         First::Hello(hello) => hello,
         _ if looks_like_http(&bytes) => {
@@ -113,10 +121,18 @@ async fn secure(listener: &Arc<ListenerPlan>, stream: Stream) -> std::result::Re
 }
 
 /// Reads until the client's first message is whole, or is none of TLS.
-async fn first_message(stream: &Stream) -> std::result::Result<(First, BytesMut), Failure> {
-    let mut bytes = BytesMut::with_capacity(FIRST_BYTES);
-    // It has mostly come with the connection.
-    let mut read = stream.try_read(&mut bytes);
+async fn first_message(
+    stream: &Stream,
+    mut bytes: BytesMut,
+) -> std::result::Result<(First, BytesMut), Failure> {
+    // It has mostly come with the connection, if it was not read already.
+    let mut read = match bytes.is_empty() {
+        true => {
+            bytes.reserve(FIRST_BYTES);
+            stream.try_read(&mut bytes)
+        }
+        false => Ok(bytes.len()),
+    };
     // Bounded: every turn reads bytes, and of a message that does not end only so many are looked at.
     loop {
         match read {

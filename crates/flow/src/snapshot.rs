@@ -20,8 +20,10 @@ use bifrons_http::{DocumentRoot, FieldName, Version};
 use bifrons_model::{
     Builtin, ClientAbort, Config, ConnectionFields, ErrorPage, ForwardedField, OwnRedirects, Resolver,
 };
+use bifrons_model::{ProxyHeaderIn, ProxyHeaderOut, TcpProtocol};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
+use bifrons_route::IpSet;
 use bifrons_route::{HostTable, PathRules, RouteTable};
 use bifrons_tls::{Store, TlsPlan, UpstreamPlan};
 use bifrons_variables::VariableSet;
@@ -105,6 +107,10 @@ pub struct ListenerPlan {
     pub connections_max: u32,
     /// Connections from one address at once; 0: any.
     pub per_address_max: u32,
+    /// What becomes of connections on layer 4; `None`: all have requests.
+    pub tcp: Option<TcpPlan>,
+    /// Whether a header of the PROXY protocol comes first.
+    pub proxy_protocol: ProxyHeaderIn,
     /// How the client's address is found.
     pub client: ClientRules,
     /// The `Server` field.
@@ -138,6 +144,44 @@ pub struct Http2Plan {
     pub connection_window: u32,
     /// Bytes of an answer that lie ready for a client.
     pub send_buffer: usize,
+}
+
+/// Routes of layer 4.
+pub struct TcpPlan {
+    /// In order.
+    pub routes: Vec<TcpRoutePlan>,
+    /// Whether any of them asks for first bytes.
+    pub asks_bytes: bool,
+    /// How long those may take.
+    pub first_bytes: Duration,
+}
+
+/// Which connections go where.
+pub struct TcpRoutePlan {
+    /// Names in lower case; those that begin with `.` are ends of names.
+    pub sni: Vec<String>,
+    /// Protocols in TLS.
+    pub alpn: Vec<Vec<u8>>,
+    /// Networks.
+    pub source: Option<IpSet>,
+    /// Protocols by first bytes.
+    pub protocol: Vec<TcpProtocol>,
+    /// What becomes of them.
+    pub action: TcpAction,
+}
+
+/// What becomes of a connection.
+#[derive(Clone)]
+pub enum TcpAction {
+    /// It has requests.
+    Http,
+    /// It goes to the cluster of the route.
+    Proxy {
+        /// With the action `proxy`.
+        route: Arc<RoutePlan>,
+        /// Whether its TLS ends here.
+        terminate: bool,
+    },
 }
 
 /// Our mark in `Via` (RFC 9110 7.6.3).
@@ -361,6 +405,8 @@ pub struct ProxyPlan {
     pub retry: RetryPlan,
     /// How bodies go.
     pub bodies: BodyPlan,
+    /// Whether it is no request that is sent on, but a whole connection, byte for byte.
+    pub is_raw: bool,
 }
 
 /// The `Host` that is sent upstream.
@@ -416,6 +462,8 @@ pub struct ClusterPlan {
     pub limits: Limits,
     /// Where connections come from.
     pub bind: Option<SocketAddr>,
+    /// The header of the PROXY protocol that they begin with.
+    pub proxy_protocol: Option<ProxyHeaderOut>,
     /// Who resolves names that requests bring.
     pub resolver: Arc<Resolver>,
     /// What of answers its policy wants measured.

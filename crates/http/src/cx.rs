@@ -28,6 +28,8 @@ pub struct ConnFacts {
     pub local: OnceCell<Option<SocketAddr>>,
     /// The connection itself; none in tests.
     pub socket: Weak<Conn>,
+    /// The name that the client asks for in TLS that goes on as it is.
+    pub asked_name: Option<Box<str>>,
     /// What is known about its TLS; `None` where it is plain.
     pub tls: Option<Box<TlsFacts>>,
     /// Serial number in the process.

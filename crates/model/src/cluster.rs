@@ -2,6 +2,7 @@
 
 use crate::health_check::HealthCheck;
 use crate::sticky::Sticky;
+use crate::tcp::ProxyHeaderOut;
 use bifrons_balance::{Balance, EndpointConfig};
 use bifrons_config::At;
 use bifrons_config::units::{Dur, Size};
@@ -22,6 +23,10 @@ pub struct Cluster {
     /// system's authorities. Plain text where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<UpstreamTls>,
+    /// The header of the PROXY protocol that every connection to an endpoint begins with: it tells who the
+    /// client is. Such a connection serves one client only, and is not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_protocol: Option<ProxyHeaderOut>,
     /// Connections kept for further requests.
     pub keep_alive: KeepAlive,
     /// How long an endpoint may take.
@@ -63,6 +68,7 @@ impl Default for Cluster {
             balance: Balance::default(),
             endpoints: Vec::new(),
             tls: None,
+            proxy_protocol: None,
             keep_alive: KeepAlive::default(),
             timeouts: UpstreamTimeouts::default(),
             retry: Retry::default(),

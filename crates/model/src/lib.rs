@@ -13,6 +13,7 @@ pub mod route;
 mod schema;
 mod shorthand;
 pub mod sticky;
+pub mod tcp;
 
 pub use buffering::{
     AccelField, Bandwidth, BodyFiles, RequestBuffering, ResponseBuffering, SentRequest, Switch,
@@ -35,6 +36,7 @@ pub use route::{
 };
 pub use schema::schema;
 pub use sticky::{Sticky, StickyCookie, StickyLearn};
+pub use tcp::{ProxyHeaderIn, ProxyHeaderOut, Tcp, TcpProtocol, TcpRoute};
 
 use bifrons_config::At;
 use bifrons_config::units::Dur;

@@ -1,5 +1,6 @@
 //! Listeners: where connections come in, and what one of them may cost.
 
+use crate::tcp::{ProxyHeaderIn, Tcp};
 use bifrons_config::units::{Dur, Size};
 use bifrons_config::{At, OneOrMany};
 use bifrons_tls::ServerTls;
@@ -37,6 +38,12 @@ pub struct Listener {
     /// What becomes of fields whose name has other bytes than letters, digits, `-` and `_`. A name that is no
     /// token (RFC 9110 5.6.2) is refused unless it is dropped; nginx drops all of them.
     pub irregular_headers: NameRule,
+    /// Layer 4: connections that go to a cluster byte for byte, by name (SNI), address or first bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<Tcp>,
+    /// Whether a header of the PROXY protocol (v1 or v2) comes first; it then says who the client is.
+    #[serde(skip_serializing_if = "is_off")]
+    pub proxy_protocol: ProxyHeaderIn,
     /// How the client's real address is found.
     pub client: ClientAddress,
     /// The `Server` field of answers.
@@ -66,6 +73,8 @@ impl Default for Listener {
             empty_host: Allowance::Accept,
             underscores_in_headers: NameRule::Allow,
             irregular_headers: NameRule::Allow,
+            tcp: None,
+            proxy_protocol: ProxyHeaderIn::Off,
             client: ClientAddress::default(),
             server: ServerField::default(),
             via: true,
@@ -106,6 +115,10 @@ impl Default for Http2 {
             send_buffer: Size::kib(128),
         }
     }
+}
+
+fn is_off(header: &ProxyHeaderIn) -> bool {
+    *header == ProxyHeaderIn::Off
 }
 
 /// Where a listener's blanket redirect leads.

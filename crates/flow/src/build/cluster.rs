@@ -76,6 +76,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, cluster: &Cluster) -> ClusterPlan {
             ..Limits::default()
         },
         bind,
+        proxy_protocol: cluster.proxy_protocol,
         resolver: Arc::new(cluster.resolver.clone()),
         measures: cluster.balance.measures(),
         sticky: cluster.sticky.as_ref().map(|sticky| {

@@ -10,7 +10,7 @@ use bifrons_core::{Limits, NameRule, NameRules};
 use bifrons_http::FieldName;
 use bifrons_http::h1::Pace;
 use bifrons_http::h1::conn::HeadPace;
-use bifrons_model::{Allowance, ClientAddress, Listener, LoneLf, ServerField};
+use bifrons_model::{Allowance, ClientAddress, Listener, LoneLf, ProxyHeaderIn, ServerField};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::config::AccessLogs;
 use bifrons_observe::metrics::ListenerStats;
@@ -135,6 +135,8 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
         head_status: listener.limits.head_status,
         connections_max: listener.connections.total,
         per_address_max: listener.connections.per_address,
+        tcp: listener.tcp.as_ref().map(|tcp| super::tcp::plan(cx, name, listener, tcp)),
+        proxy_protocol: proxy_protocol(cx, name, listener),
         client: client_rules(cx, &listener.client),
         server: server(&listener.server),
         via: listener.via.then(|| Via {
@@ -177,6 +179,17 @@ pub(super) fn fallback(
 /// What HTTP/2 takes for a window: its own first size at the least, 2^31-1 at the most (RFC 9113 6.9.1).
 fn window(size: Size) -> u32 {
     u32::try_from(size.0.clamp(65_535, (1 << 31) - 1)).unwrap_or(65_535)
+}
+
+fn proxy_protocol(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> ProxyHeaderIn {
+    if listener.proxy_protocol == ProxyHeaderIn::Trusted && listener.client.trusted.is_empty() {
+        let message =
+            format!("listener \"{name}\": `proxy_protocol: trusted`, but `client.trusted` names nobody");
+        let help =
+            "name the proxies there, or write `proxy_protocol: required` where only proxies can connect";
+        cx.problem(&None, message, Some(help.to_owned()));
+    }
+    listener.proxy_protocol
 }
 
 fn limits(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> Limits {

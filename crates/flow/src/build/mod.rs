@@ -7,6 +7,7 @@ mod host;
 mod internal;
 mod listener;
 mod route;
+mod tcp;
 
 use crate::shared::Shared;
 use crate::snapshot::{ClusterPlan, Snapshot};

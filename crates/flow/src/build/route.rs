@@ -195,6 +195,7 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
         tunnel_timeout: timeouts.tunnel.0,
         retry: retry(proxy.retry.as_ref().unwrap_or(&cluster.retry)),
         bodies: super::bodies::plan(cx, proxy, &place, limits),
+        is_raw: false,
     }))
 }
 

@@ -2,11 +2,13 @@
 
 use crate::request::{After, Task};
 use crate::snapshot::Action;
+use crate::worker::Worker;
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::h1::write::{self, Delimit, Persist, ToDownstream};
 use bifrons_http::h1::{Conn, Pace};
 use bifrons_http::{Body, RequestHead, Response};
 use bifrons_net::Timer;
+use bifrons_net::splice::Pipe;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -17,14 +19,22 @@ use std::time::Duration;
 /// For how long nothing may move at the most when one direction has ended: who means to say more does it soon.
 const HALF_CLOSED: Duration = Duration::from_secs(60);
 
+/// 16 KiB: who sends that much at once has more, and from there on the kernel moves it more cheaply than a copy
+/// does.
+const BULK_BYTES: usize = 16 * 1024;
+/// 256 KiB: what one call moves.
+const TURN_BYTES: usize = 256 * 1024;
+
 /// Sends the head of the 101 and then relays until both directions have ended.
 pub(super) async fn run(task: &mut Task<'_>, _req: &RequestHead, res: &mut Response) -> After {
     let Body::Tunnel(upstream) = &res.body else { return After::Abort };
     let upstream = upstream.clone();
-    let mut out = Vec::with_capacity(512);
-    let server = super::server_of(&task.route, task.listener);
-    let to = ToDownstream { delimit: Delimit::AsIs, persist: Persist::Upgrade, server };
-    write::response(&mut out, &res.head, &to);
+    let mut out = Vec::new();
+    if !matches!(&task.route.action, Action::Proxy(plan) if plan.is_raw) {
+        let server = super::server_of(&task.route, task.listener);
+        let to = ToDownstream { delimit: Delimit::AsIs, persist: Persist::Upgrade, server };
+        write::response(&mut out, &res.head, &to);
+    }
     let http = task.conn.http.clone();
     http.begin_send(Pace::timeout(task.listener.send_timeout));
     let limits = match &task.route.action {
@@ -34,7 +44,7 @@ pub(super) async fn run(task: &mut Task<'_>, _req: &RequestHead, res: &mut Respo
         _ => return After::Abort,
     };
     let outcome = match http.write([&out, b"", b""], limits.down).await {
-        Ok(()) => both_ways(&http, &upstream, &limits).await,
+        Ok(()) => both_ways(&task.conn.worker, (&http, &upstream), &limits).await,
         Err(err) => Err(err),
     };
     if let Some(attempt) = task.cx.attempts.last_mut() {
@@ -59,10 +69,10 @@ struct Limits {
 }
 
 /// Relays until both directions have ended, or one fails, or nothing has moved for too long.
-async fn both_ways(down: &Rc<Conn>, up: &Rc<Conn>, limits: &Limits) -> Result<()> {
+async fn both_ways(worker: &Worker, (down, up): (&Rc<Conn>, &Rc<Conn>), limits: &Limits) -> Result<()> {
     let moved = Cell::new(false);
-    let mut there = pin!(one_way(down, up, limits.up, &moved));
-    let mut back = pin!(one_way(up, down, limits.down, &moved));
+    let mut there = pin!(one_way(worker, (down, up), limits.up, &moved));
+    let mut back = pin!(one_way(worker, (up, down), limits.down, &moved));
     let (mut is_there_done, mut is_back_done) = (false, false);
     let mut idle = Timer::new();
     poll_fn(|cx| {
@@ -90,20 +100,70 @@ async fn both_ways(down: &Rc<Conn>, up: &Rc<Conn>, limits: &Limits) -> Result<()
 }
 
 /// Relays one direction to its end and passes the end on.
-async fn one_way(from: &Rc<Conn>, to: &Rc<Conn>, send_timeout: Duration, moved: &Cell<bool>) -> Result<()> {
+async fn one_way(
+    worker: &Worker,
+    (from, to): (&Rc<Conn>, &Rc<Conn>),
+    send_timeout: Duration,
+    moved: &Cell<bool>,
+) -> Result<()> {
+    let is_plain = !from.is_tls() && !to.is_tls();
+    let mut is_bulk = false;
     loop {
+        if is_bulk && let Ok(mut pipe) = worker.take_pipe() {
+            let is_over = Box::pin(spliced((from, to), &mut pipe, send_timeout, moved)).await?;
+            worker.put_pipe(pipe);
+            if is_over {
+                return Ok(());
+            }
+        }
         let bytes = poll_fn(|cx| from.poll_raw(cx, Duration::MAX)).await?;
         moved.set(true);
         if bytes.is_empty() {
             to.end_write();
             return Ok(());
         }
-        to.write([&bytes, b"", b""], send_timeout).await.map_err(|err| {
-            if err.kind() == Kind::Reset {
-                Error::of(err.side(), Kind::Closed, "the other end has gone")
-            } else {
-                err
-            }
-        })?;
+        is_bulk = is_plain && bytes.len() >= BULK_BYTES && !from.has_buffered();
+        to.write([&bytes, b"", b""], send_timeout).await.map_err(as_left)?;
+    }
+}
+
+fn as_left(err: Error) -> Error {
+    match err.kind() {
+        Kind::Reset => Error::of(err.side(), Kind::Closed, "the other end has gone"),
+        _ => err,
+    }
+}
+
+/// Moves bytes through the kernel for as long as there are any; true at the end of the stream.
+async fn spliced(
+    (from, to): (&Rc<Conn>, &Rc<Conn>),
+    pipe: &mut Pipe,
+    send_timeout: Duration,
+    moved: &Cell<bool>,
+) -> Result<bool> {
+    loop {
+        let filled = poll_fn(|cx| match pipe.poll_fill(cx, from.stream(), TURN_BYTES) {
+            // Nothing there: whoever waits holds no pipe.
+            Poll::Pending => Poll::Ready(None),
+            Poll::Ready(filled) => Poll::Ready(Some(filled)),
+        });
+        let Some(filled) = filled.await else { return Ok(false) };
+        let len = filled.map_err(|err| Error::io(from.side(), &err))?;
+        moved.set(true);
+        if len == 0 {
+            to.end_write();
+            return Ok(true);
+        }
+        from.pass_body(len as u64);
+        while !pipe.is_empty() {
+            let len = poll_fn(|cx| match pipe.poll_drain(cx, to.stream(), false) {
+                Poll::Ready(Ok(len)) => Poll::Ready(Ok(len)),
+                Poll::Ready(Err(err)) => Poll::Ready(Err(as_left(Error::io(to.side(), &err)))),
+                Poll::Pending => to.poll_write_timer(cx, send_timeout).map(Err),
+            });
+            let len = len.await?;
+            to.clear_write_timer();
+            to.count_sent(len as u64);
+        }
     }
 }

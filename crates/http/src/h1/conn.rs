@@ -161,6 +161,11 @@ impl Conn {
         }
     }
 
+    /// Which side the peer is on.
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
     /// The socket underneath.
     pub fn stream(&self) -> &Stream {
         &self.stream
