@@ -192,7 +192,10 @@ http {
 /// As nginx 1.22 does, compared with it byte for byte.
 #[test]
 fn raw_bytes_of_a_target_are_passed_on_and_an_empty_host_is_refused() {
-    let origin = Origin::echo();
+    let origin = Origin::script(|wire: &mut Wire| {
+        wire.read_to(b"\r\n\r\n");
+        wire.send(bifrons_testkit::origin::ok("ok"));
+    });
     let conf = "http { server { listen @web@; location / { proxy_pass http://@app@; } } }";
     let proxy = Proxy::nginx(conf).with("app", origin.addr()).start();
     let status = |target: &[u8], host: &str| {

@@ -88,7 +88,7 @@ fn endless_heads_become_502() {
     let many_bytes = format!("HTTP/1.1 200 OK\r\nX-Long: {}\r\n\r\n", "x".repeat(70_000));
     let many_fields = format!("HTTP/1.1 200 OK\r\n{}Content-Length: 0\r\n\r\n", field.repeat(600));
     let long_line = format!("HTTP/1.1 200 {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(70_000));
-    let many_hints = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(40);
+    let many_hints = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1_001);
     for bytes in [many_bytes, many_fields, long_line, many_hints] {
         let origin = Origin::answering(&bytes);
         let proxy = front(&origin);

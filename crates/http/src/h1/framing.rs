@@ -145,8 +145,8 @@ pub(crate) fn settle_target(head: &mut RequestHead, limits: &Limits) -> Result<(
         return Err(bad(side, "an empty Host"));
     }
     let target = head.target();
-    let is_ascii = target.iter().all(|&b| is_target_byte(b));
-    if !is_ascii && !(limits.raw_targets && target.iter().all(|&b| is_target_byte(b) || b >= 0x80)) {
+    let is_raw = || limits.raw_targets && target.iter().all(|&b| is_target_byte(b) || b >= 0x80);
+    if !target.iter().all(|&b| is_target_byte(b)) && !is_raw() {
         return Err(bad(side, "a byte in the target that no URI has"));
     }
     match target {
