@@ -50,6 +50,12 @@ mod headers {
     mod edits;
     mod forwarded;
 }
+mod nginx_proxy {
+    mod answers;
+    mod clients;
+    mod targets;
+    mod upstreams;
+}
 mod clusters {
     mod health;
     mod policies;
@@ -64,6 +70,12 @@ mod operations {
     mod service;
     mod stop;
     mod upgrade;
+}
+mod tls {
+    mod clients;
+    mod listeners;
+    mod support;
+    mod upstream;
 }
 mod vars {
     mod access;

@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["core"],
     &["config", "net"],
     &["http", "route", "balance", "observe"],
-    &["filters", "files", "variables"],
+    &["filters", "files", "variables", "tls"],
     &["model"],
     &["flow", "nginx"],
     &["control"],

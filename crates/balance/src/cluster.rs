@@ -89,7 +89,7 @@ pub struct Picked {
 pub enum NoEndpoint {
     /// The cluster has none (its names have not resolved).
     Empty,
-    /// All are `down` or out by their failures.
+    /// All are `down` or out by their failures or by checks.
     AllDown,
     /// Of those that are not out, one at least has its `max_conns` under way.
     AllBusy,
@@ -126,6 +126,9 @@ impl Cluster {
     /// The reason why there is none.
     pub fn pick(&self, cx: &PickCx<'_>) -> Result<Picked, NoEndpoint> {
         let view = self.view();
+        if let Some(picked) = cx.preferred.and_then(|id| take_preferred(&view, id, cx)) {
+            return Ok(picked);
+        }
         let primary = take(&view.set, Rank::Primary, &*view.primary, cx);
         let picked = primary.or_else(|| take(&view.set, Rank::Backup, &*view.backup, cx));
         picked.ok_or_else(|| reason(&view.set, cx))
@@ -164,17 +167,58 @@ fn take(set: &EndpointSet, rank: Rank, policy: &dyn Policy, cx: &PickCx<'_>) -> 
     if group.is_empty() {
         return None;
     }
-    let total = policy.wants_total().then(|| set.active());
+    let mut cold = None;
     for _ in 0..LOST_MAX {
-        let index = policy.pick(&group, cx)?;
-        let Some(active) = Active::begin(group.endpoint(index), total) else { continue };
-        if !group.claim(index, cx.now_ms) {
+        let index = match &cold {
+            None => policy.pick(&group, cx)?,
+            // Where only those are left that warm up, one of them takes it.
+            Some(tried) => match policy.pick(&group, &PickCx { tried, ..*cx }) {
+                Some(index) => index,
+                None => policy.pick(&group, cx)?,
+            },
+        };
+        if cold.is_none() && group.is_cold(index, cx) {
+            let mut tried = cx.tried.clone();
+            tried.insert(set.generation(), group.set_index(index));
+            cold = Some(tried);
             continue;
         }
-        active.count();
-        return Some(Picked { active, index: group.set_index(index), generation: set.generation() });
+        if let Some(picked) = take_at(set, &group, index, (policy, cx.now_ms)) {
+            return Some(picked);
+        }
     }
     None
+}
+
+/// The endpoint that the request should go to, if it serves; also one that drains.
+fn take_preferred(view: &View, id: &[u8], cx: &PickCx<'_>) -> Option<Picked> {
+    let (rank, index) = view.set.by_id(id)?;
+    let policy = match rank {
+        Rank::Primary => &*view.primary,
+        Rank::Backup => &*view.backup,
+    };
+    let group = view.set.group(rank);
+    let serves = group.serves(index, cx.now_ms) && !group.is_full(index) && !group.is_tried(index, cx);
+    serves.then(|| take_at(&view.set, &group, index, (policy, cx.now_ms))).flatten()
+}
+
+/// Takes an endpoint; `None` where another worker was first.
+fn take_at(
+    set: &EndpointSet,
+    group: &Group<'_>,
+    index: usize,
+    (policy, now_ms): (&dyn Policy, u64),
+) -> Option<Picked> {
+    let total = policy.wants_total().then(|| set.active());
+    let mut active = Active::begin(group.endpoint(index), total)?;
+    if !group.claim(index, now_ms) {
+        return None;
+    }
+    if policy.wants_starts() {
+        active.start_at(now_ms);
+    }
+    active.count();
+    Some(Picked { active, index: group.set_index(index), generation: set.generation() })
 }
 
 /// Why nobody takes it. O(n), on the way to an error.

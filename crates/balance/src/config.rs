@@ -9,6 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// An endpoint of a cluster: `10.0.1.10:3000`, or `{ address: "10.0.1.10:3000", weight: 2 }`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -39,6 +40,18 @@ pub struct EndpointConfig {
     /// How long failures count, and how long it is out before one request may try again.
     #[serde(default = "fail_timeout", skip_serializing_if = "is_fail_timeout")]
     pub fail_timeout: Dur,
+    /// Takes only requests of sessions that belong to it (`sticky`); for taking it out of service in peace.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub drain: bool,
+    /// How long it gets less than its share after it was out: from nothing to all of it. 0: at once.
+    #[serde(default, skip_serializing_if = "Dur::is_zero")]
+    pub slow_start: Dur,
+    /// What the policy `ketama` knows it by; the address where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash_name: Option<String>,
+    /// What sticky sessions know it by, in cookies and elsewhere; a hash of its address where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
 }
 
 impl EndpointConfig {
@@ -52,6 +65,10 @@ impl EndpointConfig {
             max_conns: 0,
             max_fails: max_fails(),
             fail_timeout: fail_timeout(),
+            drain: false,
+            slow_start: Dur(Duration::ZERO),
+            hash_name: None,
+            route: None,
         }
     }
 
@@ -67,6 +84,10 @@ impl EndpointConfig {
             max_conns: self.max_conns,
             max_fails: self.max_fails,
             fail_timeout: self.fail_timeout.0,
+            drain: self.drain,
+            slow_start: self.slow_start.0,
+            hash_name: self.hash_name.as_deref().map(Into::into),
+            route: self.route.as_deref().map(Into::into),
         };
         let Some((_, port)) = self.address.to_resolve() else {
             return self.address.endpoint().map(spec).into_iter().collect();

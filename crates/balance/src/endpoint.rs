@@ -2,9 +2,12 @@
 
 use crate::address::EndpointAddr;
 use crate::health::{Change, Health, HealthRule, Outcome};
+use crate::times::Times;
+use md5::{Digest, Md5};
 use std::ops::Deref;
-use std::sync::Arc;
+
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What is configured of an endpoint, its name resolved.
@@ -27,6 +30,14 @@ pub struct EndpointSpec {
     pub max_fails: u32,
     /// How long failures count, and how long it is out.
     pub fail_timeout: Duration,
+    /// Takes only requests that belong to it (sticky sessions).
+    pub drain: bool,
+    /// How long it gets less than its share after it came back; zero: not at all.
+    pub slow_start: Duration,
+    /// What the policy `ketama` knows it by, where that is not `name`.
+    pub hash_name: Option<Box<str>>,
+    /// What sticky sessions know it by; a hash of the address where nothing is said.
+    pub route: Option<Box<str>>,
 }
 
 impl EndpointSpec {
@@ -46,6 +57,10 @@ impl EndpointSpec {
             max_conns: 0,
             max_fails: Self::MAX_FAILS,
             fail_timeout: Self::FAIL_TIMEOUT,
+            drain: false,
+            slow_start: Duration::ZERO,
+            hash_name: None,
+            route: None,
         }
     }
 
@@ -61,6 +76,7 @@ impl EndpointSpec {
 pub struct Endpoint {
     spec: EndpointSpec,
     label: Arc<str>,
+    sticky_id: OnceLock<Box<str>>,
     /// Counters, which outlive this endpoint when a reload changes its settings.
     state: Arc<EndpointState>,
 }
@@ -68,7 +84,8 @@ pub struct Endpoint {
 impl Endpoint {
     /// An endpoint that counts in `state`.
     pub(crate) fn new(spec: EndpointSpec, state: Arc<EndpointState>) -> Arc<Self> {
-        Arc::new(Self { label: spec.address.to_string().into(), spec, state })
+        let label = spec.address.to_string().into();
+        Arc::new(Self { label, sticky_id: OnceLock::new(), spec, state })
     }
 
     /// What is configured.
@@ -79,6 +96,22 @@ impl Endpoint {
     /// Its address as logs name it, shared so that a record costs no copy.
     pub fn label(&self) -> &Arc<str> {
         &self.label
+    }
+
+    /// What sticky sessions know it by: `route`, else as nginx the MD5 of the address in hexadecimal.
+    pub fn sticky_id(&self) -> &str {
+        self.sticky_id.get_or_init(|| match &self.spec.route {
+            Some(route) => route.clone(),
+            None => {
+                let digest = Md5::digest(self.label.as_bytes());
+                digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+            }
+        })
+    }
+
+    /// What the policy `ketama` knows it by.
+    pub fn hash_name(&self) -> &str {
+        self.spec.hash_name.as_deref().unwrap_or(&self.spec.name)
     }
 
     /// What is counted.
@@ -120,12 +153,18 @@ pub struct EndpointState {
     /// Read on every pick, written on failures only: apart from the counters that every request writes.
     pub(crate) health: Line<Health>,
     pub(crate) load: Line<Load>,
+    times: Line<Times>,
 }
 
 impl Default for EndpointState {
     fn default() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self { id: NEXT.fetch_add(1, Relaxed), health: Line::default(), load: Line::default() }
+        Self {
+            id: NEXT.fetch_add(1, Relaxed),
+            health: Line::default(),
+            load: Line::default(),
+            times: Line::default(),
+        }
     }
 }
 
@@ -140,6 +179,9 @@ pub(crate) struct Load {
     active: AtomicU32,
     requests: AtomicU64,
     failures: AtomicU64,
+    /// Sum of the times at which what is under way began, in ms, and how much of it noted one.
+    starts_ms: AtomicU64,
+    started: AtomicU32,
 }
 
 impl EndpointState {
@@ -165,7 +207,20 @@ impl EndpointState {
         self.load.0.failures.load(Relaxed)
     }
 
-    /// Health by traffic.
+    /// How long its answers take; noted where [`crate::Balance::measures`] says so.
+    pub fn times(&self) -> &Times {
+        &self.times.0
+    }
+
+    /// How long what is under way has taken so far on average, in µs; `None` where nothing is, or where the
+    /// policy does not want to know ([`crate::Policy::wants_starts`]).
+    pub fn under_way_us(&self, now_ms: u64) -> Option<u64> {
+        let began =
+            self.load.0.starts_ms.load(Relaxed).checked_div(u64::from(self.load.0.started.load(Relaxed)))?;
+        Some(now_ms.saturating_sub(began).saturating_mul(1_000))
+    }
+
+    /// Health by traffic and by checks.
     pub fn health(&self) -> &Health {
         &self.health.0
     }
@@ -177,6 +232,8 @@ pub struct Active {
     endpoint: Arc<Endpoint>,
     /// The cluster's count too, where its policy looks at that.
     total: Option<Arc<AtomicU32>>,
+    /// When it began, where the policy looks at that.
+    started_ms: Option<u64>,
 }
 
 impl Active {
@@ -193,12 +250,19 @@ impl Active {
         if let Some(total) = total {
             total.fetch_add(1, Relaxed);
         }
-        Some(Self { endpoint: endpoint.clone(), total: total.cloned() })
+        Some(Self { endpoint: endpoint.clone(), total: total.cloned(), started_ms: None })
     }
 
     /// Where it goes.
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
+    }
+
+    /// Notes when it began, for [`EndpointState::under_way_us`].
+    pub(crate) fn start_at(&mut self, now_ms: u64) {
+        self.endpoint.state.load.0.starts_ms.fetch_add(now_ms, Relaxed);
+        self.endpoint.state.load.0.started.fetch_add(1, Relaxed);
+        self.started_ms = Some(now_ms);
     }
 
     /// Counts a request of the endpoint's total.
@@ -209,7 +273,12 @@ impl Active {
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.endpoint.state.load.0.active.fetch_sub(1, Relaxed);
+        let load = &self.endpoint.state.load.0;
+        load.active.fetch_sub(1, Relaxed);
+        if let Some(started) = self.started_ms {
+            load.starts_ms.fetch_sub(started, Relaxed);
+            load.started.fetch_sub(1, Relaxed);
+        }
         if let Some(total) = &self.total {
             total.fetch_sub(1, Relaxed);
         }

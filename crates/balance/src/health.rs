@@ -17,7 +17,7 @@
 //! Not taken over: nginx also lowers a failing peer's weight for some picks (`effective_weight`).
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 /// How an attempt ended, as far as the endpoint's health is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,12 @@ pub struct Health {
     checked_ms: AtomicU64,
     /// How often it was taken out.
     ejections: AtomicU64,
+    /// Whether active checks have found it out of order. Side by side with `fails`, which is read with it.
+    unfit: AtomicBool,
+    /// When it came back last; 0: it never was away.
+    back_ms: AtomicU64,
+    /// Active checks so far.
+    checks: AtomicU64,
 }
 
 impl Health {
@@ -94,7 +100,7 @@ impl Health {
     pub fn report(&self, rule: HealthRule, outcome: Outcome, now_ms: u64) -> Change {
         match outcome {
             Outcome::Failure => self.fail(rule, now_ms),
-            Outcome::Success => self.succeed(rule),
+            Outcome::Success => self.succeed(rule, now_ms),
         }
     }
 
@@ -112,13 +118,52 @@ impl Health {
         Change::Ejected
     }
 
-    fn succeed(&self, rule: HealthRule) -> Change {
+    fn succeed(&self, rule: HealthRule, now_ms: u64) -> Change {
         let fails = self.fails.load(Relaxed);
         if fails == 0 || self.accessed_ms.load(Relaxed) >= self.checked_ms.load(Relaxed) {
             return Change::None;
         }
         self.fails.store(0, Relaxed);
-        if ejects(rule, fails) { Change::Restored } else { Change::None }
+        if !ejects(rule, fails) {
+            return Change::None;
+        }
+        self.back_ms.store(now_ms, Relaxed);
+        Change::Restored
+    }
+
+    /// Whether active checks let it serve. One that is never checked does.
+    #[inline]
+    pub fn is_fit(&self) -> bool {
+        !self.unfit.load(Relaxed)
+    }
+
+    /// Notes what active checks have found; `true` where that is news. One that is fit again has its
+    /// failures forgiven.
+    pub fn set_fit(&self, fit: bool, now_ms: u64) -> bool {
+        let is_news = self.unfit.swap(!fit, Relaxed) == fit;
+        if is_news && fit {
+            self.forgive();
+            self.back_ms.store(now_ms, Relaxed);
+        }
+        is_news
+    }
+
+    /// Counts an active check.
+    pub fn note_check(&self) {
+        self.checks.fetch_add(1, Relaxed);
+    }
+
+    /// Active checks so far.
+    pub fn checks(&self) -> u64 {
+        self.checks.load(Relaxed)
+    }
+
+    /// How long it has been back for; `None` where it never was away.
+    pub fn back_for_ms(&self, now_ms: u64) -> Option<u64> {
+        match self.back_ms.load(Relaxed) {
+            0 => None,
+            back => Some(now_ms.saturating_sub(back)),
+        }
     }
 
     /// Forgets the failures: the endpoint is the only one.

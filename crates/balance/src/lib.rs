@@ -12,6 +12,7 @@
 pub mod address;
 pub mod cluster;
 pub mod config;
+mod crc;
 pub mod endpoint;
 pub mod health;
 pub mod policies;
@@ -20,6 +21,7 @@ mod ring;
 pub mod set;
 #[cfg(test)]
 mod testing;
+pub mod times;
 mod weights;
 
 pub use address::{Address, AddressError, EndpointAddr};

@@ -5,7 +5,10 @@
 
 pub mod hash;
 pub mod ip_hash;
+pub mod ketama;
 pub mod least_request;
+pub mod least_time;
+pub mod modulo;
 pub mod random;
 pub mod round_robin;
 
@@ -78,6 +81,12 @@ policies! {
     IpHash(ip_hash),
     /// By a key, on a consistent-hash ring.
     Hash(hash),
+    /// By a key, on nginx's consistent-hash ring.
+    Ketama(ketama),
+    /// By a key, modulo the weights, as nginx does.
+    Modulo(modulo),
+    /// Whoever answers soonest.
+    LeastTime(least_time),
 }
 
 impl Default for Balance {
@@ -91,6 +100,16 @@ impl Balance {
     pub fn key(&self) -> Option<&bifrons_config::Template> {
         match self {
             Self::Hash(config) => Some(&config.key),
+            Self::Ketama(config) => Some(&config.key),
+            Self::Modulo(config) => Some(&config.key),
+            _ => None,
+        }
+    }
+
+    /// What of answers must be measured and noted in [`crate::EndpointState::times`].
+    pub fn measures(&self) -> Option<least_time::Measure> {
+        match self {
+            Self::LeastTime(config) => Some(config.measure),
             _ => None,
         }
     }

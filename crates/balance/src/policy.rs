@@ -10,9 +10,13 @@ use std::cell::Cell;
 use std::net::IpAddr;
 
 /// What a policy may look at besides the endpoints.
+#[derive(Clone, Copy)]
 pub struct PickCx<'a> {
-    /// Hash of the key that `hash` balances by, see [`crate::policies::hash::key_of`]; `None` for others.
-    pub key: Option<u64>,
+    /// The key that the policy balances by, see [`crate::Balance::key`]; `None` for others.
+    pub key: Option<&'a [u8]>,
+    /// The endpoint the request should go to, by its [`crate::Endpoint::sticky_id`]; the policy is asked
+    /// where there is no such or it cannot.
+    pub preferred: Option<&'a [u8]>,
     /// The client; [`std::net::Ipv4Addr::UNSPECIFIED`] where it came by a Unix socket.
     pub client: IpAddr,
     /// Where this request has been.
@@ -35,6 +39,11 @@ pub trait Policy {
     /// Whether [`Group::active_total`] must be counted, which costs two writes to memory that all workers
     /// share per request.
     fn wants_total(&self) -> bool {
+        false
+    }
+
+    /// Whether [`crate::EndpointState::under_way_us`] must be known, which costs as much.
+    fn wants_starts(&self) -> bool {
         false
     }
 }

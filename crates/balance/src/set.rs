@@ -3,6 +3,7 @@
 use crate::address::EndpointAddr;
 use crate::endpoint::{Endpoint, EndpointSpec, EndpointState};
 use crate::health::HealthRule;
+use crate::policies::ketama::Circle;
 use crate::policy::PickCx;
 use crate::ring::Ring;
 use std::collections::HashMap;
@@ -32,6 +33,10 @@ pub struct EndpointSet {
     active: Arc<AtomicU32>,
     /// Hash rings of primaries and backups, built by the first worker that needs one.
     rings: [OnceLock<Ring>; 2],
+    /// The same of nginx's kind.
+    circles: [OnceLock<Circle>; 2],
+    /// Where endpoints are by their sticky ids, made by the first request that names one.
+    by_id: OnceLock<HashMap<Box<[u8]>, usize>>,
 }
 
 #[derive(Debug)]
@@ -41,6 +46,8 @@ struct Slot {
     weight: u32,
     max_conns: u32,
     down: bool,
+    drain: bool,
+    slow_start_ms: u64,
 }
 
 /// Endpoints of the set before, by what makes them the same.
@@ -80,7 +87,16 @@ impl EndpointSet {
             })
             .collect();
         let slots = endpoints.iter().map(Slot::of).collect();
-        Self { endpoints, slots, primaries: primary_count, generation, active, rings: Default::default() }
+        Self {
+            endpoints,
+            slots,
+            primaries: primary_count,
+            generation,
+            active,
+            rings: Default::default(),
+            circles: Default::default(),
+            by_id: OnceLock::new(),
+        }
     }
 
     /// All endpoints, primaries first.
@@ -119,11 +135,25 @@ impl EndpointSet {
         &self.active
     }
 
+    /// The endpoint of that sticky id: its rank, and its place in the group.
+    pub(crate) fn by_id(&self, id: &[u8]) -> Option<(Rank, usize)> {
+        let by_id = self.by_id.get_or_init(|| {
+            let id = |endpoint: &Arc<Endpoint>| endpoint.sticky_id().as_bytes().into();
+            // Backwards, so that of several with one id the first stays.
+            self.endpoints.iter().enumerate().rev().map(|(at, endpoint)| (id(endpoint), at)).collect()
+        });
+        let index = *by_id.get(id)?;
+        Some(match index.checked_sub(self.primaries) {
+            None => (Rank::Primary, index),
+            Some(backup) => (Rank::Backup, backup),
+        })
+    }
+
     /// The endpoints of that rank.
     pub fn group(&self, rank: Rank) -> Group<'_> {
-        let (start, end, ring) = match rank {
-            Rank::Primary => (0, self.primaries, &self.rings[0]),
-            Rank::Backup => (self.primaries, self.endpoints.len(), &self.rings[1]),
+        let (start, end, (ring, circle)) = match rank {
+            Rank::Primary => (0, self.primaries, (&self.rings[0], &self.circles[0])),
+            Rank::Backup => (self.primaries, self.endpoints.len(), (&self.rings[1], &self.circles[1])),
         };
         Group {
             set: self,
@@ -131,6 +161,7 @@ impl EndpointSet {
             endpoints: &self.endpoints[start..end],
             slots: &self.slots[start..end],
             ring,
+            circle,
         }
     }
 }
@@ -143,6 +174,8 @@ impl Slot {
             weight: endpoint.weight.max(1),
             max_conns: endpoint.max_conns,
             down: endpoint.down,
+            drain: endpoint.drain,
+            slow_start_ms: u64::try_from(endpoint.slow_start.as_millis()).unwrap_or(u64::MAX),
         }
     }
 }
@@ -155,6 +188,7 @@ pub struct Group<'a> {
     endpoints: &'a [Arc<Endpoint>],
     slots: &'a [Slot],
     ring: &'a OnceLock<Ring>,
+    circle: &'a OnceLock<Circle>,
 }
 
 impl<'a> Group<'a> {
@@ -202,6 +236,11 @@ impl<'a> Group<'a> {
         self.ring.get_or_init(|| Ring::build(self))
     }
 
+    /// nginx's ring, which is built once for all workers too.
+    pub(crate) fn circle(&self) -> &'a Circle {
+        self.circle.get_or_init(|| Circle::build(self))
+    }
+
     /// Whether the endpoint at `index` may take this request: not `down`, not out, not full, and not yet
     /// tried. Every policy picks only such.
     #[inline]
@@ -209,11 +248,28 @@ impl<'a> Group<'a> {
         self.is_open(index, cx.now_ms) && !self.is_full(index) && !self.is_tried(index, cx)
     }
 
-    /// Whether it is neither `down` nor out by its failures.
+    /// Whether it takes requests of anybody: neither `down` nor draining nor out by failures or checks.
     #[inline]
     pub fn is_open(&self, index: usize, now_ms: u64) -> bool {
+        !self.slots[index].drain && self.serves(index, now_ms)
+    }
+
+    /// Whether it takes requests that belong to it: neither `down` nor out by failures or checks.
+    #[inline]
+    pub fn serves(&self, index: usize, now_ms: u64) -> bool {
         let slot = &self.slots[index];
-        !slot.down && (slot.state.health.0.is_live(slot.rule, now_ms) || self.set.is_sole())
+        let health = &slot.state.health.0;
+        !slot.down && health.is_fit() && (health.is_live(slot.rule, now_ms) || self.set.is_sole())
+    }
+
+    /// Whether it has come back so lately that this request, drawn by lot, is not yet for it.
+    pub(crate) fn is_cold(&self, index: usize, cx: &PickCx<'_>) -> bool {
+        let slot = &self.slots[index];
+        if slot.slow_start_ms == 0 {
+            return false;
+        }
+        let back_for = slot.state.health.0.back_for_ms(cx.now_ms).filter(|time| *time < slot.slow_start_ms);
+        back_for.is_some_and(|time| cx.rng.below(slot.slow_start_ms) >= time)
     }
 
     /// Whether it has `max_conns` under way.

@@ -30,7 +30,7 @@ pub(crate) struct Table {
     pub(crate) policy: Box<dyn Policy>,
     pub(crate) tried: TriedSet,
     pub(crate) rng: Rng,
-    pub(crate) key: Option<u64>,
+    pub(crate) key: Option<Vec<u8>>,
     pub(crate) client: IpAddr,
     pub(crate) now_ms: u64,
 }
@@ -54,8 +54,15 @@ impl Table {
     }
 
     pub(crate) fn cx(&self) -> PickCx<'_> {
-        let Self { key, client, now_ms, .. } = *self;
-        PickCx { key, client, tried: &self.tried, now_ms, rng: &self.rng }
+        let Self { client, now_ms, .. } = *self;
+        PickCx {
+            key: self.key.as_deref(),
+            preferred: None,
+            client,
+            tried: &self.tried,
+            now_ms,
+            rng: &self.rng,
+        }
     }
 
     pub(crate) fn pick(&self) -> Option<usize> {

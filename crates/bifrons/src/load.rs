@@ -196,7 +196,7 @@ pub fn admin_addr(config: &Config) -> Option<Addr> {
 pub fn dry_run(loaded: &Loaded) -> Result<Snapshot, Problems> {
     let access =
         AccessLogger::start().map_err(|error| Problem::nowhere(format!("cannot start a thread: {error}")))?;
-    let shared = Shared::new(Registry::new(SystemTime::now()), access.clone());
+    let shared = Shared::new(Registry::new(SystemTime::now()), access.clone(), Arc::default());
     let options = loaded.options(true);
     let built = build::build(Arc::new(loaded.config.clone()), &shared, &options);
     // Ends its thread: privileges are given up while there is one thread only.

@@ -20,12 +20,14 @@ use crate::cli::ProcessArgs;
 use crate::command::Failure;
 use crate::load::{self, Loaded, Origin};
 use bifrons_control::admin::Phase;
+use bifrons_control::health::Checks;
 use bifrons_control::resolve::{self, Names};
 use bifrons_flow::{Shared, build};
 use bifrons_model::{Config, Workers};
 use bifrons_net::handover::Inherited;
 use bifrons_observe::Registry;
 use bifrons_observe::access::AccessLogger;
+use bifrons_tls::Store;
 use control::Control;
 use pid::PidFile;
 pub use privileges::{is_root, judge_user};
@@ -78,6 +80,8 @@ struct Prepared {
     /// Where the process before us waits.
     ready: Option<std::os::fd::OwnedFd>,
     program: PathBuf,
+    /// What TLS needs, read while privileges were there.
+    tls: Arc<Store>,
 }
 
 /// Serves until a signal ends it.
@@ -137,7 +141,7 @@ fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
             nginx_pid_file(config)?
         }
     };
-    Ok(Prepared { loaded, sockets, pid, seat, log, ready: inherited.ready, program })
+    Ok(Prepared { loaded, sockets, pid, seat, log, ready: inherited.ready, program, tls: plan.tls })
 }
 
 /// What root does for the user who will serve, at the start and, where root stays, at each reload.
@@ -176,7 +180,7 @@ fn give_up_root(
 
 /// The rest of the start, and all that follows.
 async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
-    let Prepared { loaded, sockets, pid, seat, log, ready, program } = prepared;
+    let Prepared { loaded, sockets, pid, seat, log, ready, program, tls } = prepared;
     let signals = signals::Signals::new().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let access = AccessLogger::start().map_err(|error| format!("cannot start a thread: {error}"))?;
     let registry = Registry::new(SystemTime::now());
@@ -185,11 +189,13 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
         move |out| access.expose(out)
     });
     count_panics(&registry);
-    let shared = Shared::new(registry, access);
+    let shared = Shared::new(registry, access, tls);
     let options = loaded.options(false);
     let config = Arc::new(loaded.config);
     let snapshot = Arc::new(build::build(config.clone(), &shared, &options)?);
+    bifrons_control::lookup::start(&shared);
     let names = Names::start(&snapshot, resolve::START_LIMIT).await;
+    let checks = Checks::start(&snapshot, &shared);
     let hash = control::hash_text(&snapshot);
     shared.publish(snapshot);
 
@@ -208,6 +214,7 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
         sockets,
         workers,
         names,
+        checks,
         log,
         pid,
         program,

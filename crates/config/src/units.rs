@@ -54,6 +54,11 @@ const SIZE_UNITS: [(&[&str], u64); 5] = [
 const SIZE_HELP: &str = "write bytes with k, m, g or t, such as 64k, 10m or 1g";
 
 impl Size {
+    /// Whether it is none.
+    pub fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+
     /// `count` KiB.
     pub const fn kib(count: u64) -> Self {
         Self(count << 10)
@@ -114,6 +119,11 @@ const DUR_UNITS: [(&str, u128); 10] = [
 const DUR_HELP: &str = "write a number with ms, s, m, h, d or w, such as 500ms, 60s or 1m30s";
 
 impl Dur {
+    /// Whether it is none.
+    pub fn is_zero(&self) -> bool {
+        self.0.is_zero()
+    }
+
     /// `count` seconds.
     pub const fn secs(count: u64) -> Self {
         Self(Duration::from_secs(count))

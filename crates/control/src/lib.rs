@@ -2,8 +2,12 @@
 //!
 //! - [`resolve`]: clusters whose endpoints are names.
 //! - [`admin`]: health, metrics, the running configuration, over HTTP.
+//! - [`lookup`]: names that requests bring.
+//! - [`health`]: active checks of endpoints.
 //! - [`dump`]: a configuration as text.
 
 pub mod admin;
 pub mod dump;
+pub mod health;
+pub mod lookup;
 pub mod resolve;

@@ -1,14 +1,19 @@
 //! Clusters whose endpoints are names: resolved at the start and again by their TTL.
 //!
-//! Each of a name's addresses is an endpoint. IPv4 addresses are taken where there are any, else IPv6.
+//! Each of a name's addresses is an endpoint. IPv4 addresses are taken where there are any, else IPv6; of
+//! name servers of one's own both, unless one kind is switched off.
 //! `/etc/hosts` and `/etc/resolv.conf` are read at the start and at every reload. A name that cannot be
 //! resolved any more keeps its addresses.
 
 use bifrons_balance::{EndpointAddr, EndpointConfig, EndpointSet, EndpointSpec, SharedEndpoints};
 use bifrons_flow::Snapshot;
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{LookupIpStrategy, ResolverConfig};
+use bifrons_model::{NameServers, Resolver};
+use hickory_resolver::config::{
+    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig,
+};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +21,8 @@ use tokio::task::JoinSet;
 
 /// How long the start waits for names; those that take longer follow while the proxy serves.
 pub const START_LIMIT: Duration = Duration::from_secs(3);
+/// 30 s: how long a name may take where nothing is said.
+const SYSTEM_LIMIT: Duration = Duration::from_secs(30);
 /// 1 s: a TTL of 0 means "do not cache", not "ask all the time".
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// 30 s: the longest pause between tries to resolve a name that fails.
@@ -40,13 +47,14 @@ struct Job {
     /// `host:port`, as endpoints of it are named.
     name: Box<str>,
     interval_max: Duration,
+    resolver: Arc<Resolver>,
 }
 
 /// The addresses of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Answer {
-    addrs: Vec<IpAddr>,
-    valid_until: Instant,
+pub(crate) struct Answer {
+    pub(crate) addrs: Vec<IpAddr>,
+    pub(crate) valid_until: Instant,
 }
 
 impl Names {
@@ -58,16 +66,18 @@ impl Names {
         if jobs.is_empty() {
             return names;
         }
-        let resolver = match resolver() {
-            Ok(resolver) => resolver,
-            Err(error) => {
-                tracing::error!(%error, "names of endpoints cannot be resolved");
-                return names;
-            }
-        };
+        let mut resolvers = HashMap::new();
         let mut first = JoinSet::new();
         for job in jobs {
-            let (resolver, known) = (resolver.clone(), is_known(&job.shared.load(), &job.name));
+            let made = resolvers.entry(job.resolver.clone()).or_insert_with(|| resolver(&job.resolver));
+            let resolver = match made {
+                Ok(resolver) => resolver.clone(),
+                Err(error) => {
+                    tracing::error!(cluster = &*job.cluster, error, "names of endpoints cannot be resolved");
+                    continue;
+                }
+            };
+            let known = is_known(&job.shared.load(), &job.name);
             let (started, begun) = tokio::sync::oneshot::channel();
             names.tasks.spawn(watch(job, resolver, started));
             if !known {
@@ -104,23 +114,74 @@ fn jobs(snapshot: &Snapshot) -> Vec<Job> {
                 host: host.into(),
                 name,
                 interval_max: cluster.resolve_interval.0.max(INTERVAL_MIN),
+                resolver: plan.resolver.clone(),
             });
         }
     }
     jobs
 }
 
-fn resolver() -> Result<TokioResolver, String> {
-    let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
-        tracing::warn!(%error, "no name servers: only /etc/hosts names are known");
-        let none = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
-        TokioResolver::builder_with_config(none, TokioRuntimeProvider::default())
-    });
+/// What asks the name servers that the configuration says.
+pub(crate) fn resolver(config: &Resolver) -> Result<TokioResolver, String> {
+    let mut builder = match config {
+        Resolver::System | Resolver::None => system(),
+        Resolver::Servers(servers) => own(servers)?,
+    };
     let options = builder.options_mut();
-    options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
+    options.ip_strategy = match config {
+        Resolver::Servers(NameServers { ipv4: true, ipv6: true, .. }) => LookupIpStrategy::Ipv4AndIpv6,
+        Resolver::Servers(NameServers { ipv4: false, .. }) => LookupIpStrategy::Ipv6Only,
+        Resolver::Servers(_) => LookupIpStrategy::Ipv4Only,
+        _ => LookupIpStrategy::Ipv4thenIpv6,
+    };
     // We ask when the TTL is over or our own interval is, whichever comes first.
     options.cache_size = 0;
     builder.build().map_err(|error| error.to_string())
+}
+
+/// As the machine does it.
+fn system() -> ResolverBuilder<TokioRuntimeProvider> {
+    TokioResolver::builder_tokio().unwrap_or_else(|error| {
+        tracing::warn!(%error, "no name servers: only /etc/hosts names are known");
+        let none = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
+        TokioResolver::builder_with_config(none, TokioRuntimeProvider::default())
+    })
+}
+
+/// Name servers of one's own, and nothing else: no `/etc/hosts`, no search list.
+fn own(config: &NameServers) -> Result<ResolverBuilder<TokioRuntimeProvider>, String> {
+    let mut servers = Vec::new();
+    for text in &config.servers {
+        for addr in server_addrs(text)? {
+            let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
+            connections.iter_mut().for_each(|connection| connection.port = addr.port());
+            servers.push(NameServerConfig::new(addr.ip(), true, connections));
+        }
+    }
+    let parts = ResolverConfig::from_parts(None, Vec::new(), servers);
+    let mut builder = TokioResolver::builder_with_config(parts, TokioRuntimeProvider::default());
+    let options = builder.options_mut();
+    options.use_hosts_file = ResolveHosts::Never;
+    // A lost question is asked again before the whole time is over.
+    options.timeout = (config.timeout.0 / 3).clamp(Duration::from_millis(100), Duration::from_secs(5));
+    options.attempts = 3;
+    Ok(builder)
+}
+
+/// The addresses of a name server: one that is written, or those of a name.
+fn server_addrs(text: &str) -> Result<Vec<SocketAddr>, String> {
+    const PORT: u16 = 53;
+    if let Ok(addr) = text.parse::<SocketAddr>() {
+        return Ok(vec![addr]);
+    }
+    if let Ok(ip) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, PORT)]);
+    }
+    let with_port = if text.contains(':') { text.to_owned() } else { format!("{text}:{PORT}") };
+    // Once, when a configuration is put to work, and on the control side.
+    let addrs = std::net::ToSocketAddrs::to_socket_addrs(&with_port)
+        .map_err(|error| format!("name server \"{text}\": {error}"))?;
+    Ok(addrs.collect())
 }
 
 /// Resolves one name for good. `done` is dropped after the first try.
@@ -128,7 +189,7 @@ async fn watch(job: Job, resolver: TokioResolver, done: tokio::sync::oneshot::Se
     let mut done = Some(done);
     let mut failures = Failures::default();
     loop {
-        let pause = match lookup(&resolver, &job.host).await {
+        let pause = match lookup(&resolver, &job.resolver, &job.host).await {
             Ok(answer) => {
                 failures.end(&job);
                 take(&job, &answer);
@@ -141,14 +202,27 @@ async fn watch(job: Job, resolver: TokioResolver, done: tokio::sync::oneshot::Se
     }
 }
 
-async fn lookup(resolver: &TokioResolver, host: &str) -> Result<Answer, String> {
+/// Asks for a name's addresses.
+pub(crate) async fn lookup(
+    resolver: &TokioResolver,
+    config: &Resolver,
+    host: &str,
+) -> Result<Answer, String> {
+    let servers = match config {
+        Resolver::None => return Err("no resolver defined".into()),
+        Resolver::System => None,
+        Resolver::Servers(servers) => Some(servers),
+    };
+    let limit = servers.map_or(SYSTEM_LIMIT, |servers| servers.timeout.0);
     // As every program does it: `ndots` and the search list of resolv.conf apply (Kubernetes' short names).
-    let found = resolver.lookup_ip(host).await.map_err(|error| error.to_string())?;
+    let found = tokio::time::timeout(limit, resolver.lookup_ip(host)).await;
+    let found = found.map_err(|_| "timed out".to_owned())?.map_err(|error| error.to_string())?;
     let addrs: Vec<IpAddr> = found.iter().collect();
     if addrs.is_empty() {
         return Err("the name has no addresses".into());
     }
-    Ok(Answer { addrs, valid_until: found.valid_until() })
+    let valid = servers.and_then(|servers| servers.valid);
+    Ok(Answer { addrs, valid_until: valid.map_or(found.valid_until(), |valid| Instant::now() + valid.0) })
 }
 
 /// Puts the addresses to use.

@@ -48,6 +48,12 @@ pub enum Kind {
     Dropped,
     /// Nothing has moved in a tunnel for as long as one may rest.
     TunnelIdle,
+    /// Plain text where TLS was expected: 400 (nginx's 497).
+    PlainText,
+    /// The client has no certificate, or not a good one, where one is demanded: 400 (nginx's 495 and 496).
+    ClientCertificate,
+    /// The request is for another host than the connection's handshake: 421 (RFC 9110 15.5.20).
+    Misdirected,
     /// Our own disk, configuration or code failed: 500.
     Internal,
 }

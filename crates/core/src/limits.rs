@@ -7,6 +7,8 @@
 pub struct Limits {
     /// Bytes of the request line or status line, without its line end.
     pub line_bytes: usize,
+    /// Bytes of one field's line, without its line end.
+    pub field_bytes: usize,
     /// Fields in one head or trailer section.
     pub fields: usize,
     /// Bytes of the whole head, line ends included.
@@ -52,6 +54,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             line_bytes: Self::LINE_BYTES,
+            field_bytes: usize::MAX,
             fields: Self::FIELDS,
             head_bytes: Self::HEAD_BYTES,
             lone_lf: false,

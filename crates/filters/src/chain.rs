@@ -20,17 +20,24 @@ pub enum Passed {
 #[derive(Clone, Default)]
 pub struct Chain {
     filters: Box<[Arc<dyn Filter>]>,
+    takes_requests: bool,
 }
 
 impl Chain {
     /// These filters, in this order.
     pub fn new(filters: Vec<Arc<dyn Filter>>) -> Self {
-        Self { filters: filters.into() }
+        let takes_requests = filters.iter().any(|filter| filter.takes_requests());
+        Self { filters: filters.into(), takes_requests }
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.filters.is_empty()
+    }
+
+    /// Whether any of them looks at requests.
+    pub fn takes_requests(&self) -> bool {
+        self.takes_requests
     }
 
     /// Runs the request side in order.

@@ -68,6 +68,10 @@ struct Charset {
 }
 
 impl Filter for Charset {
+    fn takes_requests(&self) -> bool {
+        false
+    }
+
     fn response(&self, cx: &mut ReqCx, req: &RequestHead, res: &mut ResponseHead) -> FlowResult<()> {
         let Some(value) = res.headers.get(Name::ContentType) else { return Ok(()) };
         let mut parts = value.split(|&b| b == b';').map(<[u8]>::trim_ascii);

@@ -121,6 +121,10 @@ fn seconds(text: &str) -> Option<i64> {
 }
 
 impl Filter for Running {
+    fn takes_requests(&self) -> bool {
+        false
+    }
+
     fn response(&self, cx: &mut ReqCx, req: &RequestHead, res: &mut ResponseHead) -> FlowResult<()> {
         if !response_headers::Config::NGINX_STATUSES.contains(&res.status) {
             return Ok(());

@@ -33,6 +33,11 @@ pub type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Option<Response>>> + '
 
 /// A running filter: immutable, shared by all workers. Each method has a default that does nothing.
 pub trait Filter: Send + Sync {
+    /// Whether it looks at requests at all: a chain of filters that only change answers is not run for them.
+    fn takes_requests(&self) -> bool {
+        true
+    }
+
     /// Runs when a route has been found, in the order of the configuration.
     fn request<'a>(&'a self, _cx: &'a mut ReqCx, _req: &'a mut Request) -> Step<'a> {
         Step::Next

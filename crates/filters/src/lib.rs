@@ -11,15 +11,19 @@ pub mod edits;
 pub mod expires;
 pub mod fault;
 pub mod filter;
+pub mod hide_fields;
 pub mod replace_body;
 pub mod request_headers;
 pub mod response_headers;
 pub mod response_trailers;
 pub mod rewrite;
+pub mod rewrite_cookies;
+pub mod rewrite_location;
 pub mod satisfy_any;
 pub mod spec;
 #[cfg(test)]
 mod testing;
+pub mod value_rule;
 
 pub use chain::{Chain, Passed};
 pub use filter::{Filter, Step, Turn, Waiting};
@@ -49,6 +53,12 @@ spec::filters! {
     BasicAuth(basic_auth::Config),
     /// Lets a request pass when one of several filters does.
     SatisfyAny(satisfy_any::Config),
+    /// Hides fields of responses.
+    HideFields(hide_fields::Config),
+    /// Rewrites redirects.
+    RewriteLocation(rewrite_location::Config),
+    /// Rewrites cookies.
+    RewriteCookies(rewrite_cookies::Config),
 }
 
 #[cfg(test)]

@@ -57,6 +57,10 @@ struct ResponseHeaders {
 }
 
 impl Filter for ResponseHeaders {
+    fn takes_requests(&self) -> bool {
+        false
+    }
+
     fn response(&self, cx: &mut ReqCx, req: &RequestHead, res: &mut ResponseHead) -> FlowResult<()> {
         if self.statuses.is_empty() || self.statuses.contains(&res.status) {
             self.edits.apply_response(cx, req, res);

@@ -45,6 +45,10 @@ struct ResponseTrailers {
 }
 
 impl Filter for ResponseTrailers {
+    fn takes_requests(&self) -> bool {
+        false
+    }
+
     fn response(&self, _cx: &mut ReqCx, _req: &RequestHead, _res: &mut ResponseHead) -> FlowResult<()> {
         Ok(())
     }

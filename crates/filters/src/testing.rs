@@ -16,7 +16,7 @@ pub(crate) fn cx() -> ReqCx {
         peer_text: "203.0.113.5".into(),
         local: OnceCell::from(None),
         socket: Weak::new(),
-        is_tls: false,
+        tls: None,
         serial: 1,
         accepted: Instant::now(),
         requests: Cell::new(1),
@@ -67,4 +67,9 @@ pub(crate) fn read(mut body: Body) -> Vec<u8> {
 /// Runs what waits.
 pub(crate) fn run<T>(test: impl AsyncFnOnce() -> T) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(test())
+}
+
+/// The settings of a filter, from JSON.
+pub(crate) fn config<T: serde::de::DeserializeOwned>(json: &str) -> T {
+    serde_json::from_str(json).unwrap()
 }

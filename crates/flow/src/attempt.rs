@@ -1,11 +1,16 @@
 //! Step 6. One try: take or dial a connection, send, wait for the head.
 
+mod said;
+
 use crate::bodies;
 use crate::complaint;
 use crate::forward;
-use crate::record::Share;
+use crate::queue::Queue;
+use crate::record::{self, Share};
 use crate::request::Task;
+use crate::secure;
 use crate::snapshot::{ClusterPlan, ProxyPlan};
+use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
 use bifrons_core::{Error, Kind, Result, Retry, Side};
 use bifrons_http::buffers::Scratch;
@@ -19,6 +24,7 @@ use bifrons_http::{Attempt, Body, Method, Name, Request, RequestHead, Response, 
 use bifrons_model::ClientAbort;
 use bifrons_net::{Addr, clock, dial};
 use bytes::Bytes;
+use said::Said;
 use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -67,7 +73,8 @@ pub async fn attempt(
     (picked, freshness): (Picked, Freshness),
 ) -> Result<Response> {
     let endpoint = picked.endpoint().clone();
-    let share = Share::of(&task.conn.worker, cluster.stats.requests_active);
+    let room = cluster.queue.as_ref().map(Queue::room);
+    let share = Share::of(&task.conn.worker, cluster.stats.requests_active).with(room);
     task.active = Some((picked.into_active(), share));
     task.cx.attempts.push(Attempt {
         endpoint: endpoint.label().clone(),
@@ -98,24 +105,30 @@ async fn exchange(
     req: &mut Request,
     (endpoint, freshness): (&Arc<Endpoint>, Freshness),
 ) -> Result<Response> {
-    let key = key_of(endpoint);
+    let name = secure::upstream_name(cluster, task, &req.head, endpoint);
+    let key = key_of(cluster, endpoint, name.as_deref());
     let is_repeatable =
         req.head.method().is_idempotent() && matches!(req.body, Body::Empty | Body::Full(_) | Body::File(_));
-    let line = connect(plan, cluster, task, endpoint, (key, freshness, is_repeatable)).await?;
+    let place = (&**endpoint, name.as_deref());
+    let line = connect(plan, cluster, task, (place, &req.head), (key, freshness, is_repeatable)).await?;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.connect_us = line.connect_us;
     }
     let (sent_before, received_before) = (line.conn.sent(), line.conn.consumed());
-    let upgrade = plan.upgrade && plan.version == Version::Http11 && framing::asks_upgrade(&req.head);
-    let keeps = plan.keep_alive && cluster.keep.idle_max > 0;
-    let pump = send(plan, task, req, &line, (endpoint, upgrade, keeps)).await?;
+    let said = plan.connection.as_ref().map(|fields| Box::new(Said::render(fields, task, &req.head)));
+    let asked = || plan.version == Version::Http11 && framing::asks_upgrade(&req.head);
+    let upgrade = said.as_deref().map_or(plan.upgrade, Said::upgrades) && asked();
+    // A connection from an address of its own serves no other request.
+    let kept = plan.keep_alive && cluster.keep.idle_max > 0 && plan.bind.is_none();
+    let keeps = kept && said.as_deref().is_none_or(Said::keeps);
+    let pump = send(plan, task, req, &line, (endpoint, said.as_deref(), upgrade, keeps)).await?;
     let outcome = wait_for_head(plan, task, req, (&line, pump)).await;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.sent = line.conn.sent() - sent_before;
         attempt.received = line.conn.consumed() - received_before;
     }
     let (head, pump) = outcome?;
-    note_head(task, cluster, &head);
+    note_head(task, cluster, &head, endpoint);
     let framing = framing::response(&head, req.head.method(), upgrade)?;
     if framing == Framing::Tunnel && pump.is_some() {
         // What is left of the body would run into the tunnel at a point that depends on timing.
@@ -130,12 +143,17 @@ async fn exchange(
     Ok(Response { head, body })
 }
 
-fn note_head(task: &mut Task<'_>, cluster: &ClusterPlan, head: &ResponseHead) {
+fn note_head(task: &mut Task<'_>, cluster: &ClusterPlan, head: &ResponseHead, endpoint: &Endpoint) {
     let Some(attempt) = task.cx.attempts.last_mut() else { return };
-    let took = clock::read() - attempt.began;
+    let now = clock::read();
+    let took = now - attempt.began;
     attempt.status = head.status;
     attempt.header_us = Some(micros(took));
     task.conn.worker.shard.observe(cluster.stats.head, took);
+    if cluster.measures == Some(Measure::Header) {
+        let now_ms = task.conn.worker.shared.ms_at(now);
+        endpoint.state().times().note(Measure::Header, u64::from(micros(took)), now_ms);
+    }
 }
 
 /// Notes a body that came with its head.
@@ -144,8 +162,7 @@ fn note_body(task: &mut Task<'_>, len: u64) {
     attempt.body_received += len;
     attempt.received += len;
     attempt.response_us = attempt.header_us;
-    // The endpoint is free for others, however long the client takes.
-    task.active = None;
+    record::endpoint_done(task);
 }
 
 /// The answer's body, with what is still being sent polled along with it.
@@ -185,15 +202,16 @@ async fn connect(
     plan: &ProxyPlan,
     cluster: &ClusterPlan,
     task: &Task<'_>,
-    endpoint: &Endpoint,
+    ((endpoint, name), head): ((&Endpoint, Option<&str>), &RequestHead),
     (key, freshness, is_repeatable): (EndpointKey, Freshness, bool),
 ) -> Result<Line> {
     let worker = &task.conn.worker;
-    if plan.keep_alive && freshness == Freshness::Any {
+    // From an address of its own it is always a new one.
+    if plan.keep_alive && freshness == Freshness::Any && plan.bind.is_none() {
         // Bounded: the pool gets smaller with every turn.
         while let Some(conn) = worker.pool.take(key) {
             // What can't be sent twice goes only where the kernel, too, says that the peer is there.
-            if is_repeatable || conn.stream().is_alive() {
+            if is_repeatable || conn.is_alive() {
                 worker.shard.inc(cluster.stats.reuses);
                 return Ok(Line { conn, is_reused: true, connect_us: None });
             }
@@ -210,7 +228,8 @@ async fn connect(
         EndpointAddr::Unix(path) => Addr::Unix(path.clone()),
     };
     worker.shard.inc(cluster.stats.connects);
-    let mut dialled = Box::pin(dial::dial(&addr, cluster.bind, plan.connect_timeout));
+    let bind = plan.bind.as_ref().and_then(|bind| said::address(bind, task, head)).or(cluster.bind);
+    let mut dialled = Box::pin(dial::dial(&addr, bind, plan.connect_timeout));
     let stream = poll_fn(|cx| match dialled.as_mut().poll(cx) {
         Poll::Pending => match client_left(cx, plan.client_abort, &task.conn.http) {
             Some(err) => Poll::Ready(Err(err)),
@@ -223,7 +242,22 @@ async fn connect(
         let kind = if err.kind() == std::io::ErrorKind::TimedOut { Kind::Timeout } else { Kind::Connect };
         Error::upstream(kind, format!("connecting to {}: {err}", endpoint.spec().name)).retry(Retry::Safe)
     })?;
-    let conn = Rc::new(Conn::new(stream, Side::Upstream));
+    let conn = match name {
+        None => Conn::new(stream, Side::Upstream),
+        Some(name) => {
+            let secured = secure::upstream(cluster, stream, name, plan.connect_timeout);
+            let mut secured = Box::pin(secured);
+            let secured = poll_fn(|cx| match secured.as_mut().poll(cx) {
+                Poll::Pending => match client_left(cx, plan.client_abort, &task.conn.http) {
+                    Some(err) => Poll::Ready(Err(err)),
+                    None => Poll::Pending,
+                },
+                Poll::Ready(secured) => Poll::Ready(secured),
+            });
+            secured.await.inspect_err(|_| worker.shard.inc(cluster.stats.connect_failures))?
+        }
+    };
+    let conn = Rc::new(conn);
     Ok(Line { conn, is_reused: false, connect_us: Some(micros(clock::read() - began)) })
 }
 
@@ -233,7 +267,7 @@ async fn send(
     task: &Task<'_>,
     req: &mut Request,
     line: &Line,
-    (endpoint, upgrade, keeps): (&Endpoint, bool, bool),
+    (endpoint, said, upgrade, keeps): (&Endpoint, Option<&Said>, bool, bool),
 ) -> Result<Option<Pump>> {
     let mut scratch = Vec::new();
     let announced = req.head.headers.has(Name::ContentLength);
@@ -243,11 +277,12 @@ async fn send(
         version: plan.version,
         host: forward::host_sent(plan, task, &req.head, &endpoint.spec().name, &mut scratch),
         delimit: forward::delimit(&sent),
-        persist: match (upgrade, keeps, plan.version) {
-            (true, ..) => Persist::Upgrade,
-            (_, true, Version::Http11) => Persist::Implied,
-            (_, true, Version::Http10) => Persist::KeepAlive,
-            (_, false, _) => Persist::Close,
+        persist: match (said, upgrade, keeps, plan.version) {
+            (Some(said), ..) => said.persist(upgrade),
+            (None, true, ..) => Persist::Upgrade,
+            (None, _, true, Version::Http11) => Persist::Implied,
+            (None, _, true, Version::Http10) => Persist::KeepAlive,
+            (None, _, false, _) => Persist::Close,
         },
         expect: plan.passes_expect,
     };
@@ -257,6 +292,7 @@ async fn send(
     }
     let mut out = Scratch::new();
     write::request(&mut out, &req.head, &to);
+    let is_chunked = to.delimit == write::Delimit::Chunked;
     let body = match &req.body {
         Body::Full(bytes) => bytes.clone(),
         _ => Bytes::new(),
@@ -272,12 +308,7 @@ async fn send(
         return Ok(Some(Box::pin(bodies::send_file(line.conn.clone(), file.clone(), plan.send_timeout))));
     }
     let body = std::mem::replace(&mut req.body, Body::Spent);
-    Ok(Some(Box::pin(pump(
-        body,
-        line.conn.clone(),
-        to.delimit == write::Delimit::Chunked,
-        plan.send_timeout,
-    ))))
+    Ok(Some(Box::pin(pump(body, line.conn.clone(), is_chunked, plan.send_timeout))))
 }
 
 /// Sends a body piece by piece.
@@ -392,9 +423,12 @@ async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) 
     task.conn.http.write([&out, b"", b""], task.listener.send_timeout).await
 }
 
-/// The endpoint's key in the pool.
-pub(crate) fn key_of(endpoint: &Endpoint) -> EndpointKey {
-    endpoint.state().id()
+/// The endpoint's key in the pool; `name` is the one demanded of it where connections are encrypted.
+pub(crate) fn key_of(cluster: &ClusterPlan, endpoint: &Endpoint, name: Option<&str>) -> EndpointKey {
+    match (&cluster.tls, name) {
+        (Some(tls), Some(name)) => tls.key(endpoint.state().id(), name),
+        _ => endpoint.state().id(),
+    }
 }
 
 fn micros(time: Duration) -> u32 {

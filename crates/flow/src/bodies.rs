@@ -170,15 +170,16 @@ pub(crate) fn heed(plan: &ProxyPlan, task: &mut Task<'_>, req: &RequestHead, res
 }
 
 fn heed_fields(bodies: &BodyPlan, task: &mut Task<'_>, res: &mut Response) {
-    let (mut holds, mut rate, mut is_there) = (None, None, false);
+    let (mut holds, mut rate) = (None, None);
+    let (mut buffering, mut limit_rate) = (false, false);
     for (id, name, value) in res.head.headers.iter() {
         // One look at most fields: names that begin so are rare.
         if id != Name::Other || !name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"x-accel-")) {
             continue;
         }
-        is_there = true;
         match name.get(8..).unwrap_or_default() {
             rest if bodies.heeds_buffering && rest.eq_ignore_ascii_case(b"buffering") => {
+                buffering = true;
                 holds = match value {
                     _ if value.eq_ignore_ascii_case(b"yes") => Some(true),
                     _ if value.eq_ignore_ascii_case(b"no") => Some(false),
@@ -186,6 +187,7 @@ fn heed_fields(bodies: &BodyPlan, task: &mut Task<'_>, res: &mut Response) {
                 };
             }
             rest if bodies.heeds_rate && rest.eq_ignore_ascii_case(b"limit-rate") => {
+                limit_rate = true;
                 rate = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
             }
             _ => {}
@@ -197,9 +199,8 @@ fn heed_fields(bodies: &BodyPlan, task: &mut Task<'_>, res: &mut Response) {
     if rate.is_some() {
         task.cx.rate = rate;
     }
-    if is_there {
-        // As nginx does, whether heeded or not. A redirect is somebody else's business.
-        for name in ["X-Accel-Buffering", "X-Accel-Limit-Rate", "X-Accel-Expires", "X-Accel-Charset"] {
+    for (name, is_there) in [("X-Accel-Buffering", buffering), ("X-Accel-Limit-Rate", limit_rate)] {
+        if is_there {
             res.head.headers.remove(name);
         }
     }

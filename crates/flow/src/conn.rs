@@ -1,6 +1,7 @@
 //! Step 2. One connection: which protocol it speaks, and what is known about it.
 
 use crate::record::Share;
+use crate::secure::{self, Line};
 use crate::serve;
 use crate::shared::Admitted;
 use crate::snapshot::{HostPlan, ListenerPlan};
@@ -9,6 +10,7 @@ use bifrons_core::Side;
 use bifrons_http::ConnFacts;
 use bifrons_http::h1::Conn;
 use bifrons_net::{Addr, Stream};
+use bifrons_tls::TlsPlan;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -42,6 +44,10 @@ pub struct ConnCx {
     addr: Addr,
     /// The host of the last request, so that the next one for the same need not be looked up.
     pub(crate) last_host: RefCell<Option<LastHost>>,
+    /// What the connection was secured by; `None` where it is plain.
+    pub(crate) secured: Option<Arc<TlsPlan>>,
+    /// Whether plain text came where TLS was expected.
+    pub(crate) is_misplaced: bool,
     /// What earlier requests have consumed.
     counted: Cell<u64>,
     _admitted: Admitted,
@@ -114,14 +120,22 @@ pub async fn serve(
         // A wildcard listener: the kernel knows, and is asked when somebody wants it.
         Addr::Inet(_) => OnceCell::new(),
     };
-    let http = Rc::new(Conn::new(stream, Side::Downstream));
+    let line = match &listener.tls {
+        None => Line::plain(Conn::new(stream, Side::Downstream)),
+        // Boxed: a connection must not hold room for its handshake for as long as it lasts.
+        Some(_) => match Box::pin(secure::accept(&worker, &listener, stream)).await {
+            Some(line) => line,
+            None => return,
+        },
+    };
+    let http = Rc::new(line.conn);
     let facts = ConnFacts {
         listener: listener.name.clone(),
         peer: accepted.peer,
         peer_text: peer_text(accepted.peer),
         local: local_addr,
         socket: Rc::downgrade(&http),
-        is_tls: false,
+        tls: line.facts,
         serial: accepted.serial,
         accepted: accepted.at,
         requests: Cell::new(0),
@@ -135,8 +149,11 @@ pub async fn serve(
         pipelined: Cell::new(false),
         addr: accepted.addr,
         last_host: RefCell::new(None),
+        secured: line.secured,
+        is_misplaced: line.is_misplaced,
         counted: Cell::new(0),
         _admitted: accepted.admitted,
     };
+    // What ALPN has chosen leads to its file here.
     serve::http1::serve(cx, (local, listener)).await;
 }

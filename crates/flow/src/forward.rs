@@ -2,10 +2,12 @@
 
 use crate::attempt::{self, Freshness, Sent};
 use crate::bodies;
+use crate::destination::{self, Destination, Target};
 use crate::forwarded;
 use crate::request::Task;
-use crate::snapshot::{ClusterPlan, HostSent, ProxyPlan, ReplacePath};
-use bifrons_balance::{NoEndpoint, Outcome, PickCx, Picked, TriedSet, policies};
+use crate::snapshot::{HostSent, ProxyPlan, ReplacePath};
+use crate::sticky;
+use bifrons_balance::{NoEndpoint, Outcome, PickCx, Picked, TriedSet};
 use bifrons_config::Template;
 use bifrons_core::{Error, Kind, Result, Retry, Side};
 use bifrons_http::h1::write;
@@ -14,7 +16,9 @@ use bifrons_http::name::is_field_value;
 use bifrons_http::vars::Scope;
 use bifrons_http::{Body, Method, Request, RequestHead, Response};
 use bifrons_net::clock;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use tokio::time::Instant;
 
 /// 3: kept connections that may turn out dead in one request; after that a fresh one is asked for.
@@ -27,12 +31,25 @@ const ATTEMPTS_MAX: u32 = 1000;
 /// # Errors
 /// What the last attempt says.
 pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<Response> {
-    let local = task.local.clone();
-    let missing = || Error::local(Kind::Internal, "invariant: a plan's cluster is in its snapshot");
-    let cluster = local.snapshot.clusters.get(plan.cluster).ok_or_else(missing)?;
-    task.cx.cluster = Some(cluster.name.clone());
-    let own_method = prepare(plan, task, req).await?;
-    let mut outcome = try_endpoints(plan, task, req, cluster).await;
+    task.cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
+    // An earlier route may have had one.
+    task.cx.proxy_host = None;
+    let destination = match &plan.url {
+        None => Destination::of(task.local, plan.cluster)?,
+        // Boxed, as it is rare and may wait.
+        Some(url) => Box::pin(destination::by_url(url, plan.cluster, task, req)).await?,
+    };
+    task.destination = Some(destination.clone());
+    let target = destination.target();
+    task.cx.cluster = Some(target.plan.name.clone());
+    task.cx.begin_attempts();
+    if bodies::is_collected(plan, &req.body) && !bodies::is_in_hand(plan, task, req) {
+        Box::pin(bodies::collect_body(plan, task, req)).await?;
+    }
+    // What the request is balanced by is the client's, whatever is sent on.
+    let tries = Tries::new(plan, task, &req.head, target);
+    let own_method = prepare(plan, task, req);
+    let mut outcome = try_endpoints(tries, task, req).await;
     if let Some(own) = own_method {
         let sent = req.head.method();
         req.head.restore_method(own);
@@ -46,35 +63,34 @@ pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -
     outcome
 }
 
-async fn try_endpoints(
-    plan: &ProxyPlan,
-    task: &mut Task<'_>,
-    req: &mut Request,
-    cluster: &Arc<ClusterPlan>,
-) -> Result<Response> {
-    let mut tries = Tries::new(plan, task, &req.head, cluster);
+async fn try_endpoints(mut tries: Tries<'_>, task: &mut Task<'_>, req: &mut Request) -> Result<Response> {
+    let (plan, cluster) = (tries.plan, tries.target.plan);
     loop {
-        let picked = tries.pick(task)?;
+        let picked = match tries.pick(task) {
+            // Boxed, as it is rare and waits.
+            Err(err) if err.kind() == Kind::Busy => Box::pin(tries.wait(task, err)).await?,
+            picked => picked?,
+        };
         let endpoint = picked.endpoint().clone();
-        let outcome = attempt::attempt(plan, cluster, task, req, (picked, tries.freshness())).await;
+        let mut outcome = attempt::attempt(plan, cluster, task, req, (picked, tries.freshness())).await;
         let now_ms = task.conn.worker.shared.ms_at(clock::recent());
         let verdict = tries.judge(req, &outcome);
         tries.report(task, &endpoint, &verdict, now_ms);
         match verdict {
-            Verdict::Done => return outcome,
+            Verdict::Done => {
+                if let (Some(sticky), Ok(res)) = (&cluster.sticky, &mut outcome) {
+                    sticky::note(sticky, task, (&req.head, res), (&endpoint, tries.wanted.as_deref()));
+                }
+                return outcome;
+            }
             Verdict::Again { .. } => task.conn.worker.shard.inc(cluster.stats.retries),
         }
     }
 }
 
-/// Collects the body where that is asked for, and changes the head once for all attempts: path, fields,
-/// marks. Gives back the client's method where another is sent.
-async fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Result<Option<OwnMethod>> {
-    task.cx.begin_attempts();
-    task.cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
-    if bodies::is_collected(plan, &req.body) && !bodies::is_in_hand(plan, task, req) {
-        Box::pin(bodies::collect_body(plan, task, req)).await?;
-    }
+/// Changes the head once for all attempts: path, fields, marks. Gives back the client's method where another
+/// is sent.
+fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Option<OwnMethod> {
     let own_method = plan.bodies.sent.as_ref().and_then(|sent| bodies::replace(sent, task, req));
     plan.edits.apply_request(&task.cx, &mut req.head);
     write::strip_connection_named(&mut req.head.headers);
@@ -85,7 +101,7 @@ async fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Re
     {
         replace_path(replace, task, &mut req.head);
     }
-    Ok(own_method)
+    own_method
 }
 
 /// The new path: what replaces the matched part, the rest, the query.
@@ -119,9 +135,12 @@ enum Verdict {
 /// The bookkeeping of a request's attempts.
 struct Tries<'a> {
     plan: &'a ProxyPlan,
-    cluster: Arc<ClusterPlan>,
+    target: Target<'a>,
     tried: TriedSet,
-    key: Option<u64>,
+    /// What the policy balances by.
+    key: Option<Vec<u8>>,
+    /// The endpoint the request belongs to.
+    wanted: Option<Vec<u8>>,
     made: u32,
     began: Instant,
     /// Kept connections that turned out dead.
@@ -129,17 +148,19 @@ struct Tries<'a> {
 }
 
 impl<'a> Tries<'a> {
-    fn new(plan: &'a ProxyPlan, task: &Task<'_>, head: &RequestHead, cluster: &Arc<ClusterPlan>) -> Self {
-        let key = cluster.balance.key().map(|template| {
+    fn new(plan: &'a ProxyPlan, task: &Task<'_>, head: &RequestHead, target: Target<'a>) -> Self {
+        let key = target.plan.balance.key().map(|template| {
             let mut bytes = Vec::new();
             template.render(&Scope { cx: &task.cx, req: head, res: None }, &mut bytes);
-            policies::hash::key_of(&bytes)
+            bytes
         });
+        let wanted = target.plan.sticky.as_ref().and_then(|sticky| sticky::wanted(sticky, task, head));
         Self {
             plan,
-            cluster: cluster.clone(),
+            target,
             tried: TriedSet::default(),
             key,
+            wanted,
             made: 0,
             // The time of a body that was collected is the client's.
             began: if plan.bodies.collects { clock::recent() } else { task.cx.started },
@@ -154,16 +175,15 @@ impl<'a> Tries<'a> {
 
     fn pick(&mut self, task: &Task<'_>) -> Result<Picked> {
         let worker = &task.conn.worker;
-        let missing = || Error::local(Kind::Internal, "invariant: a plan's cluster is in its snapshot");
-        let cluster = task.local.clusters.get(self.plan.cluster).ok_or_else(missing)?;
         let cx = PickCx {
-            key: self.key,
+            key: self.key.as_deref(),
+            preferred: self.wanted.as_deref(),
             client: task.cx.client_ip(),
             tried: &self.tried,
             now_ms: worker.shared.ms_at(task.cx.started),
             rng: &worker.rng,
         };
-        let picked = cluster.pick(&cx).map_err(|none| match none {
+        let picked = self.target.cluster.pick(&cx).map_err(|none| match none {
             NoEndpoint::AllBusy => Error::upstream(Kind::Busy, "all endpoints are at max_conns"),
             none => Error::upstream(Kind::NoEndpoint, none.to_string()),
         })?;
@@ -172,11 +192,49 @@ impl<'a> Tries<'a> {
         Ok(picked)
     }
 
+    /// Waits in the cluster's queue, if it has one with a place, until an endpoint has room.
+    async fn wait(&mut self, task: &Task<'_>, busy: Error) -> Result<Picked> {
+        let cluster = self.target.plan;
+        let busy = match cluster.busy_status {
+            502 => Error::upstream(Kind::NoEndpoint, busy.reason().to_owned()),
+            _ => busy,
+        };
+        let Some(queue) = &cluster.queue else { return Err(busy) };
+        let Some(place) = queue.enter() else { return Err(busy) };
+        let deadline = Instant::now() + queue.timeout;
+        loop {
+            // Looked at after the place was taken, so that no room is missed.
+            match self.pick(task) {
+                Err(err) if err.kind() == Kind::Busy => {}
+                picked => {
+                    place.pass_on();
+                    return picked;
+                }
+            }
+            let (http, abort) = (&task.conn.http, self.plan.client_abort);
+            let left = poll_fn(|cx| match attempt::client_left(cx, abort, http) {
+                Some(err) => Poll::Ready(err),
+                None => Poll::Pending,
+            });
+            // All are cancel-safe: who stops waiting passes the news on. Biased: room goes before an end.
+            let over = tokio::select! {
+                biased;
+                () = place.wait() => continue,
+                left = left => left,
+                () = tokio::time::sleep_until(deadline) => busy,
+            };
+            place.pass_on();
+            return Err(over);
+        }
+    }
+
     /// Whether the outcome stands, by nginx's rules of `proxy_next_upstream`.
     fn judge(&mut self, req: &Request, outcome: &Result<Response>) -> Verdict {
         match outcome {
             Ok(res) if !self.plan.retry.statuses.contains(&res.head.status) => Verdict::Done,
-            Ok(_) if self.may_repeat(req) && self.may_go_on() => Verdict::Again { failed: true },
+            Ok(res) if self.may_repeat(req) && self.may_go_on() => {
+                Verdict::Again { failed: is_failure(res.head.status) }
+            }
             Ok(_) => Verdict::Done,
             Err(err) => self.judge_error(req, err),
         }
@@ -209,7 +267,7 @@ impl<'a> Tries<'a> {
     /// Whether attempts, time and endpoints are left.
     fn may_go_on(&self) -> bool {
         let retry = &self.plan.retry;
-        let endpoints = self.cluster.shared.load().len() as u32;
+        let endpoints = self.target.plan.shared.load().len() as u32;
         let allowed = match retry.attempts {
             0 => endpoints.min(ATTEMPTS_MAX),
             attempts => attempts.min(endpoints),
@@ -230,22 +288,28 @@ impl<'a> Tries<'a> {
         verdict: &Verdict,
         now_ms: u64,
     ) {
-        let Some(cluster) = task.local.clusters.get(self.plan.cluster) else { return };
         let failed = match (verdict, task.cx.attempts.last()) {
             // Its connection was old, or the client left: nothing is known about the endpoint.
             (Verdict::Again { failed: false }, _) | (_, None) => return,
             (Verdict::Again { failed: true }, _) => true,
             (Verdict::Done, Some(last)) => {
-                last.error.is_some() || self.plan.retry.statuses.contains(&last.status)
+                let listed = self.plan.retry.statuses.contains(&last.status);
+                last.error.is_some() || listed && is_failure(last.status)
             }
         };
         if task.cx.attempts.last().is_some_and(|last| last.status == 0 && last.error.is_none()) {
             return;
         }
         let outcome = if failed { Outcome::Failure } else { Outcome::Success };
-        let change = cluster.report(endpoint, outcome, now_ms);
-        crate::record::endpoint_change(task, &self.cluster, endpoint, change);
+        let change = self.target.cluster.report(endpoint, outcome, now_ms);
+        crate::record::endpoint_change(task, self.target.plan, endpoint, change);
     }
+}
+
+/// Whether a status that is tried again elsewhere speaks against the endpoint: 403 and 404 never do, as in
+/// nginx.
+fn is_failure(status: u16) -> bool {
+    !matches!(status, 403 | 404)
 }
 
 /// Whether the whole body is still in hand: what streams is given away with its first byte.

@@ -2,12 +2,15 @@
 //!
 //! 1. [`listen`]: one listener on one worker: accept, connection limits, drain.
 //! 2. [`conn`]: one connection: which protocol it speaks.
+//!    [`secure`]: its TLS: the name the client gives, the handshake.
 //! 3. [`serve`]: one file per downstream protocol.
 //! 4. [`request`]: one request on one screen: route, filters, action, filters.
 //!    [`routing`] finds host and route, [`action`] is what a route does, [`outcome`] what comes of it:
 //!    the answer, or another route.
-//! 5. [`forward`]: attempt after attempt: retries, budgets, deadlines. [`forwarded`]: who the client is and what
-//!    the next hop is told; [`bodies`]: bodies that are collected first, or replaced.
+//! 5. [`forward`]: attempt after attempt: retries, budgets, deadlines. [`destination`] says which cluster,
+//!    [`sticky`] which of its endpoints a session belongs to, [`queue`] holds those that must wait.
+//!    [`forwarded`]: who the client is and what the next hop is told; [`bodies`]: bodies that are collected
+//!    first, or replaced.
 //! 6. [`attempt`]: one try: pick an endpoint, take or dial a connection, send, wait for the head.
 //! 7. [`relay`]: bytes both ways: bodies, upgrades.
 //! 8. [`respond`]: every error becomes an answer here and only here.
@@ -23,18 +26,23 @@ pub mod bodies;
 pub mod build;
 pub mod complaint;
 pub mod conn;
+pub mod destination;
 pub mod forward;
 pub mod forwarded;
 pub mod listen;
+pub mod lookup;
 pub mod outcome;
+pub mod queue;
 pub mod record;
 pub mod relay;
 pub mod request;
 pub mod respond;
 pub mod routing;
+pub mod secure;
 pub mod serve;
 pub mod shared;
 pub mod snapshot;
+pub mod sticky;
 mod takeover;
 pub mod worker;
 

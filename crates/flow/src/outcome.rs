@@ -184,10 +184,21 @@ fn page_of(task: &Task<'_>, status: u16) -> Option<(Arc<ErrorPages>, usize)> {
     Some((pages.clone(), at))
 }
 
+/// The code by which nginx has pages for what is a 400 to everybody else.
+fn own_code(task: &Task<'_>) -> Option<u16> {
+    let err = task.cx.error.as_ref().filter(|_| task.detour.is_none())?;
+    match err.kind() {
+        Kind::PlainText => Some(497),
+        Kind::ClientCertificate if err.reason().starts_with("client sent no") => Some(496),
+        Kind::ClientCertificate => Some(495),
+        _ => None,
+    }
+}
+
 /// What takes the place of an error.
 fn error_page(task: &mut Task<'_>, req: &mut Request, res: &Response) -> Option<Settled> {
     let status = res.head.status;
-    let (pages, at) = page_of(task, status)?;
+    let (pages, at) = page_of(task, own_code(task).unwrap_or(status)).or_else(|| page_of(task, status))?;
     let page = pages.pages.get(at)?;
     routing::know_local(task);
     let mut to = Vec::new();
@@ -304,7 +315,7 @@ fn origin_of(task: &Task<'_>, head: &RequestHead) -> Vec<u8> {
         (_, [], Some(SocketAddr::V6(addr))) => origin.extend(format!("[{}]", addr.ip()).bytes()),
         (_, host, _) => origin.extend(host.iter().map(u8::to_ascii_lowercase)),
     }
-    let usual = if conn.is_tls { 443 } else { 80 };
+    let usual = if conn.tls.is_some() { 443 } else { 80 };
     if let Some(port) = local.map(|addr| addr.port()).filter(|port| rules.port && *port != usual) {
         origin.extend(format!(":{port}").bytes());
     }

@@ -1,9 +1,11 @@
 //! Step 9. What is written down when a request is over: access log and metrics.
 
 use crate::complaint;
+use crate::queue::Room;
 use crate::request::Task;
-use crate::snapshot::{Action, ClusterPlan};
+use crate::snapshot::ClusterPlan;
 use crate::worker::Worker;
+use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Change, Endpoint};
 use bifrons_http::vars::Scope;
 use bifrons_http::{RequestHead, termination};
@@ -40,13 +42,24 @@ impl ErrorStats {
 pub struct Share {
     worker: Rc<Worker>,
     gauge: Gauge,
+    /// Whom to tell that it is over.
+    _room: Option<Room>,
 }
 
 impl Share {
     /// Counts from now on.
+    #[inline]
     pub fn of(worker: &Rc<Worker>, gauge: Gauge) -> Self {
         worker.shard.shift(gauge, 1);
-        Self { worker: worker.clone(), gauge }
+        Self { worker: worker.clone(), gauge, _room: None }
+    }
+
+    /// Tells who waits in the queue when it is over.
+    #[inline]
+    #[must_use]
+    pub fn with(mut self, room: Option<Room>) -> Self {
+        self._room = room;
+        self
     }
 }
 
@@ -60,6 +73,7 @@ impl Drop for Share {
 pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
     let now = clock::read();
     task.cx.finished = Some(now);
+    endpoint_done(task);
     let shard = &task.conn.worker.shard;
     let cx = &task.cx;
     let no_answer = cx.error.as_ref().is_some_and(|_| cx.sent == 0);
@@ -68,9 +82,7 @@ pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
     let stats = &task.listener.stats;
     shard.add(stats.received, cx.received);
     shard.add(stats.sent, cx.sent);
-    if let Action::Proxy(plan) = &task.route.action
-        && let Some(cluster) = task.local.snapshot.clusters.get(plan.cluster)
-    {
+    if let Some(cluster) = task.cluster() {
         shard.add(cluster.stats.sent, cx.attempts.iter().map(|attempt| attempt.sent).sum());
         shard.add(cluster.stats.received, cx.attempts.iter().map(|attempt| attempt.received).sum());
     }
@@ -90,6 +102,24 @@ pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
             task.conn.worker.log.record(log, &scope);
         }
     }
+}
+
+/// The endpoint has sent everything: it is free for others, however long the client takes.
+pub fn endpoint_done(task: &mut Task<'_>) {
+    // Left whole: who waits is told by its second part, when the first no longer counts.
+    let Some(active) = task.active.take() else { return };
+    if task.cluster().is_some_and(|cluster| cluster.measures == Some(Measure::LastByte)) {
+        note_last_byte(task, active.0.endpoint());
+    }
+}
+
+/// Notes how long the endpoint's whole answer took, for its policy.
+fn note_last_byte(task: &Task<'_>, endpoint: &Endpoint) {
+    let Some(last) = task.cx.attempts.last().filter(|last| last.status != 0) else { return };
+    let now = clock::recent();
+    let so_far = || u64::try_from((now - last.began).as_micros()).unwrap_or(u64::MAX);
+    let took = last.response_us.map_or_else(so_far, u64::from);
+    endpoint.state().times().note(Measure::LastByte, took, task.conn.worker.shared.ms_at(now));
 }
 
 /// Notes that an endpoint was taken out or came back.

@@ -3,9 +3,10 @@
 use crate::attempt::client_left;
 use crate::bodies;
 use crate::conn::Lease;
+use crate::record;
 use crate::request::{After, Task};
 use crate::serve::http1::is_discardable;
-use crate::snapshot::{Action, ServerPlan};
+use crate::snapshot::{Action, ListenerPlan, ServerPlan};
 use bifrons_core::{Error, Kind, Result, Side};
 use bifrons_http::buffers::{self, Scratch};
 use bifrons_http::h1::chunked;
@@ -36,7 +37,9 @@ pub async fn answer(task: &mut Task<'_>, req: &RequestHead, mut res: Response, l
         Box::pin(tunnel::run(task, req, &mut res)).await
     } else {
         let (persist, after) = persistence(task, req, lease);
-        let delimit = write::response_delimit(&res.head, req.method(), res.body.length(), req.version);
+        // A client of HTTP/1.0 knows no chunks; nobody does where the route wants none.
+        let version = if task.route.no_chunks { Version::Http10 } else { req.version };
+        let delimit = write::response_delimit(&res.head, req.method(), res.body.length(), version);
         let persist = if delimit == Delimit::Close { Persist::Close } else { persist };
         let after = if delimit == Delimit::Close { After::Close } else { after };
         if req.method() == Method::Head || delimit == Delimit::Nothing {
@@ -55,7 +58,7 @@ pub async fn answer(task: &mut Task<'_>, req: &RequestHead, mut res: Response, l
 }
 
 /// Whether the connection stays, and how the head says so (RFC 9112 9.3).
-fn persistence(task: &Task<'_>, req: &RequestHead, lease: Lease) -> (Persist, After) {
+fn persistence<'a>(task: &Task<'a>, req: &RequestHead, lease: Lease) -> (Persist<'a>, After) {
     let http = &task.conn.http;
     // A client that was told to wait for 100 and never was may or may not send its body now.
     let is_unclear = http.body_open() && req.headers.originals(Name::Expect).next().is_some();
@@ -69,13 +72,17 @@ fn persistence(task: &Task<'_>, req: &RequestHead, lease: Lease) -> (Persist, Af
             || err.kind() == Kind::BodyTooLarge && !is_readable
     });
     // A drain may have begun while the request was served.
-    let is_last = lease == Lease::Last || task.conn.worker.shared.is_draining();
+    let age = || task.cx.started.saturating_duration_since(task.cx.conn.accepted);
+    let is_old = task.listener.age_max.is_some_and(|max| age() >= max);
+    let is_last = lease == Lease::Last || is_old || task.conn.worker.shared.is_draining();
     if is_last || is_refused || !is_readable || !framing::request_keeps_alive(req) {
         return (Persist::Close, After::Close);
     }
-    match req.version {
-        Version::Http11 => (Persist::Implied, After::KeepAlive),
-        Version::Http10 => (Persist::KeepAlive, After::KeepAlive),
+    let listener: &'a ListenerPlan = task.listener;
+    match (req.version, &listener.keep_alive_field) {
+        (_, Some(told)) => (Persist::KeepAliveFor(told), After::KeepAlive),
+        (Version::Http11, None) => (Persist::Implied, After::KeepAlive),
+        (Version::Http10, None) => (Persist::KeepAlive, After::KeepAlive),
     }
 }
 
@@ -83,6 +90,9 @@ fn persistence(task: &Task<'_>, req: &RequestHead, lease: Lease) -> (Persist, Af
 fn abort(task: &mut Task<'_>, err: Error, delimit: Delimit) -> After {
     if delimit == Delimit::Close {
         // A clean close would look like the end of the body.
+        task.conn.http.stream().reset_on_close();
+    }
+    if err.kind() == Kind::Timeout && err.side() == Side::Downstream && task.listener.reset_slow {
         task.conn.http.stream().reset_on_close();
     }
     task.cx.note_error(err);
@@ -94,13 +104,13 @@ async fn send(
     task: &mut Task<'_>,
     req: &RequestHead,
     res: &mut Response,
-    (delimit, persist): (Delimit, Persist),
+    (delimit, persist): (Delimit, Persist<'_>),
 ) -> Result<()> {
     let own_server = !res.head.headers.has(Name::Server);
     let to = ToDownstream {
         delimit,
         persist,
-        server: match &task.listener.server {
+        server: match task.route.server.as_ref().unwrap_or(&task.listener.server) {
             ServerPlan::Pass if own_server => Server::Set("bifrons"),
             ServerPlan::Pass => Server::Pass,
             ServerPlan::Off => Server::Off,
@@ -229,7 +239,7 @@ fn end_chunked(task: &Task<'_>, body: &mut Body, out: &mut Vec<u8>) {
 /// The endpoint has sent everything: it is free for others, however long the client takes.
 fn endpoint_done(task: &mut Task<'_>) {
     note_response_time(task);
-    task.active = None;
+    record::endpoint_done(task);
 }
 
 fn note_response_time(task: &mut Task<'_>) {

@@ -2,15 +2,16 @@
 
 use crate::action;
 use crate::conn::{ConnCx, Lease};
+use crate::destination::Destination;
 use crate::outcome::{self, Detour, Outcome, Settled, Turn};
 use crate::record::{self, Share};
 use crate::relay;
 use crate::respond;
-use crate::snapshot::{HostPlan, ListenerPlan, RoutePlan};
+use crate::snapshot::{ClusterPlan, HostPlan, ListenerPlan, RoutePlan};
 use crate::worker::Local;
-use crate::{forwarded, routing};
+use crate::{forwarded, routing, secure};
 use bifrons_balance::Active;
-use bifrons_core::{Error, Result};
+use bifrons_core::{Error, Kind, Result};
 use bifrons_filters::Passed;
 use bifrons_http::{Body, ReqCx, Request, RequestHead, Response, ResponseHead, TargetMark};
 use std::rc::Rc;
@@ -53,6 +54,8 @@ pub struct Task<'a> {
     pub detour: Option<Box<Detour>>,
     /// The endpoint that works on it, counted as long as this lives.
     pub active: Option<(Active, Share)>,
+    /// Where it is sent.
+    pub destination: Option<Destination<'a>>,
     /// It counts as being served as long as this lives.
     pub counted: Share,
 }
@@ -102,15 +105,24 @@ fn leave(mut task: Task<'_>, head: &RequestHead, err: Error) -> After {
 }
 
 impl Task<'_> {
+    /// The cluster it is sent to.
+    pub(crate) fn cluster(&self) -> Option<&ClusterPlan> {
+        self.destination.as_ref().map(|destination| destination.target().plan)
+    }
+
     /// Accept the body, find the client and the host.
     fn begin(&mut self, req: &mut Request) -> Result<Outcome> {
         self.begin_body(req)?;
+        if self.conn.is_misplaced && self.listener.tls.is_some() {
+            return Err(Error::downstream(Kind::PlainText, "plain HTTP where TLS is spoken"));
+        }
         self.listener.client.identify(&mut self.cx, &req.head);
         forwarded::check_loop(self.listener, &req.head)?;
         if let Some(answer) = respond::without_route(self, req)? {
             return Ok(Outcome::Own(answer));
         }
         routing::find_host(self, &req.head)?;
+        secure::check_client(self)?;
         Ok(Outcome::Turn(Turn::First))
     }
 
@@ -135,7 +147,7 @@ impl Task<'_> {
         }
         let route = self.route.clone();
         self.fields.get_or_insert(req.head.headers.mark());
-        if !route.chain.is_empty() {
+        if route.chain.takes_requests() {
             match Box::pin(route.chain.request(&mut self.cx, req)).await? {
                 Passed::On => {}
                 Passed::Reply(res) => return Ok(Outcome::Own(res)),

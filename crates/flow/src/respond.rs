@@ -26,9 +26,15 @@ pub fn is_silent(err: &Error) -> bool {
 
 /// The answer to an error; the error itself is noted for the record.
 pub fn to(task: &mut Task<'_>, head: &RequestHead, err: Error) -> Response {
-    let status = status_of(&err);
+    let status = match err.kind() {
+        Kind::HeadTooLarge if err.side() != Side::Upstream => task.listener.head_status,
+        _ => status_of(&err),
+    };
     tracing::debug!(status, %err, "request refused");
-    let mut res = of_status(head, status);
+    let mut res = match for_people(&err) {
+        Some(text) => of_text(head, status, text),
+        None => of_status(head, status),
+    };
     if err.kind() == Kind::Method {
         let allow = match &task.route.action {
             Action::Files(_) | Action::Builtin(_) => Files::ALLOW,
@@ -48,7 +54,8 @@ pub fn status_of(err: &Error) -> u16 {
     let upstream = err.side() == Side::Upstream;
     match err.kind() {
         Kind::Malformed | Kind::HeadTooLarge if upstream => 502,
-        Kind::Malformed => 400,
+        Kind::Malformed | Kind::PlainText | Kind::ClientCertificate => 400,
+        Kind::Misdirected => 421,
         Kind::UriTooLong => 414,
         Kind::HeadTooLarge => 431,
         Kind::BodyTooLarge if upstream => 502,
@@ -71,6 +78,18 @@ pub fn status_of(err: &Error) -> u16 {
     }
 }
 
+/// What whoever made the mistake should know besides the status, where it gives nothing away.
+fn for_people(err: &Error) -> Option<&'static str> {
+    match err.kind() {
+        Kind::PlainText => Some("The plain HTTP request was sent to HTTPS port"),
+        Kind::ClientCertificate if err.reason().starts_with("client sent no") => {
+            Some("No required SSL certificate was sent")
+        }
+        Kind::ClientCertificate => Some("The SSL certificate error"),
+        _ => None,
+    }
+}
+
 /// Gives an answer without a body the one of its status.
 pub fn add_page(head: &RequestHead, res: &mut Response) {
     let page = of_status(head, res.head.status);
@@ -87,6 +106,16 @@ pub fn of_status(head: &RequestHead, status: u16) -> Response {
         return Response::full(status, "application/json", body);
     }
     Response::full(status, "text/html", page(status))
+}
+
+/// The same with a sentence of its own.
+fn of_text(head: &RequestHead, status: u16, text: &str) -> Response {
+    if prefers_json(head) {
+        let body = format!("{{\"status\":{status},\"error\":\"{text}\"}}\n");
+        return Response::full(status, "application/json", body);
+    }
+    let page = page(status).replace("<hr>", &format!("<p>{text}</p><hr>"));
+    Response::full(status, "text/html", page)
 }
 
 /// Puts the page of its status into an answer that has no body.

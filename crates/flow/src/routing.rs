@@ -47,6 +47,7 @@ impl<'a> Task<'a> {
             handed_over: 0,
             detour: None,
             active: None,
+            destination: None,
             counted: Share::of(&conn.worker, listener.stats.requests_active),
         }
     }
@@ -90,6 +91,11 @@ pub fn find_host(task: &mut Task<'_>, head: &RequestHead) -> Result<()> {
     };
     task.cx.server_name = Some(plan.name.clone());
     task.route = plan.fallback.clone();
+    if let Some(rules) = &plan.client {
+        task.cx.client = task.cx.conn.peer;
+        task.cx.is_trusted = false;
+        rules.identify(&mut task.cx, head);
+    }
     task.host = Some(plan);
     Ok(())
 }
@@ -110,6 +116,9 @@ fn look_up_host(task: &mut Task<'_>, host: &[u8]) -> Result<Arc<HostPlan>> {
             note_captures(&mut task.cx, captures, &host.to_ascii_lowercase());
         }
         search_ended(captures)?;
+        if let Some(plan) = &found {
+            crate::secure::check_direction(task, host, plan)?;
+        }
         // What a regex captured is part of what was found.
         let last = found.as_ref().filter(|_| captures.is_empty()).map(|plan| LastHost {
             name: host.to_vec(),

@@ -1,11 +1,14 @@
 //! What outlives a snapshot and is shared by all workers, kept by name.
 
+use crate::lookup::Lookups;
 use crate::snapshot::Snapshot;
+use crate::sticky::Sessions;
 use arc_swap::ArcSwapOption;
 use bifrons_balance::SharedEndpoints;
 use bifrons_http::pool::Board;
 use bifrons_observe::access::AccessLogger;
 use bifrons_observe::metrics::Registry;
+use bifrons_tls::Store;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -20,8 +23,14 @@ pub struct Shared {
     pub clusters: Mutex<HashMap<String, Arc<SharedEndpoints>>>,
     /// Counters by listener name.
     pub listeners: Mutex<HashMap<String, Arc<ListenerState>>>,
+    /// Sessions that were learnt, by cluster name.
+    pub sessions: Mutex<HashMap<String, Arc<Sessions>>>,
+    /// Where workers ask for names.
+    pub lookups: Lookups,
     /// Metrics.
     pub metrics: Arc<Registry>,
+    /// Files, certificates, keys of tickets and sessions.
+    pub tls: Arc<Store>,
     /// Access log.
     pub access: AccessLogger,
     /// Serial number of the next connection.
@@ -37,13 +46,16 @@ pub struct Shared {
 
 impl Shared {
     /// Without a snapshot yet.
-    pub fn new(metrics: Arc<Registry>, access: AccessLogger) -> Arc<Self> {
+    pub fn new(metrics: Arc<Registry>, access: AccessLogger, tls: Arc<Store>) -> Arc<Self> {
         Arc::new(Self {
             snapshot: ArcSwapOption::empty(),
             generation: AtomicU64::new(0),
             clusters: Mutex::default(),
             listeners: Mutex::default(),
+            sessions: Mutex::default(),
+            lookups: Lookups::default(),
             metrics,
+            tls,
             access,
             serial: AtomicU64::new(1),
             draining: AtomicBool::new(false),
@@ -95,6 +107,9 @@ impl Shared {
 #[derive(Debug, Default)]
 pub struct ListenerState {
     active: AtomicU32,
+    handshakes: AtomicU32,
+    /// When the next handshake could begin at the listener's rate, in nanoseconds of the process's clock.
+    next_handshake: AtomicU64,
     by_address: Mutex<HashMap<IpAddr, u32>>,
 }
 
@@ -139,6 +154,41 @@ impl ListenerState {
             *count += 1;
         }
         Ok(Admitted { state: self.clone(), key })
+    }
+}
+
+impl ListenerState {
+    /// Counts a handshake for as long as the guard lives; `None` where there are too many at once, or in a
+    /// second.
+    pub fn begin_handshake(self: &Arc<Self>, max: u32, rate: u32) -> Option<HandshakeShare> {
+        let before = self.handshakes.fetch_add(1, Ordering::Relaxed);
+        let share = HandshakeShare(self.clone());
+        let is_refused =
+            max > 0 && before >= max || rate > 0 && !self.keeps_rate(rate, bifrons_net::clock::read());
+        (!is_refused).then_some(share)
+    }
+
+    /// Whether one more keeps the rate, a second's worth at once (GCRA).
+    fn keeps_rate(&self, rate: u32, now: tokio::time::Instant) -> bool {
+        static EPOCH: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        let epoch = *EPOCH.get_or_init(|| now.into_std());
+        let now = now.into_std().saturating_duration_since(epoch).as_nanos() as u64;
+        let step = 1_000_000_000 / u64::from(rate);
+        let next = |due: u64| {
+            let due = due.max(now);
+            (due < now + 1_000_000_000).then_some(due + step)
+        };
+        self.next_handshake.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+    }
+}
+
+/// A counted handshake.
+#[derive(Debug)]
+pub struct HandshakeShare(Arc<ListenerState>);
+
+impl Drop for HandshakeShare {
+    fn drop(&mut self) {
+        self.0.handshakes.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

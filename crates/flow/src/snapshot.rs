@@ -2,7 +2,10 @@
 
 use crate::bodies::{BandwidthPlan, BodyPlan};
 use crate::forwarded::ClientRules;
+use crate::queue::Queue;
 use crate::shared::ListenerState;
+use crate::sticky::StickyPlan;
+use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Balance, SharedEndpoints};
 use bifrons_config::Template;
 use bifrons_core::Limits;
@@ -14,10 +17,13 @@ use bifrons_http::h1::Pace;
 use bifrons_http::h1::conn::HeadPace;
 use bifrons_http::pool::Keep;
 use bifrons_http::{DocumentRoot, FieldName, Version};
-use bifrons_model::{Builtin, ClientAbort, Config, ErrorPage, ForwardedField, OwnRedirects};
+use bifrons_model::{
+    Builtin, ClientAbort, Config, ConnectionFields, ErrorPage, ForwardedField, OwnRedirects, Resolver,
+};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
 use bifrons_route::{HostTable, PathRules, RouteTable};
+use bifrons_tls::{Store, TlsPlan, UpstreamPlan};
 use bifrons_variables::VariableSet;
 use smallvec::SmallVec;
 use std::collections::HashMap;
@@ -37,9 +43,18 @@ pub struct Snapshot {
     pub clusters: Vec<Arc<ClusterPlan>>,
     /// Variables that it computes; `None` where it has none.
     pub variables: Option<Arc<VariableSet>>,
+    /// The places of clusters by their names in lower case.
+    pub by_name: HashMap<Box<str>, usize>,
+    /// Files and certificates it was built with.
+    pub tls: Arc<Store>,
 }
 
 impl Snapshot {
+    /// The place of the cluster of that name, whose letters' case does not count.
+    pub fn cluster_named(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied().or_else(|| self.by_name.get(&*name.to_ascii_lowercase()).copied())
+    }
+
     /// The listener that is bound to the address.
     pub fn listener(&self, addr: &Addr) -> Option<&Arc<ListenerPlan>> {
         self.listeners.iter().find(|listener| listener.addrs.contains(addr))
@@ -54,6 +69,14 @@ pub struct ListenerPlan {
     pub addrs: Vec<Addr>,
     /// How its sockets are made.
     pub options: ListenOptions,
+    /// How connections are encrypted; `None`: they are plain.
+    pub tls: Option<Arc<TlsPlan>>,
+    /// How long a handshake may take.
+    pub handshake_timeout: Duration,
+    /// Handshakes at once; 0: any.
+    pub handshakes_max: u32,
+    /// Handshakes in a second; 0: any.
+    pub handshake_rate: u32,
     /// Bounds of a head.
     pub limits: Limits,
     /// How long a head may take.
@@ -68,6 +91,14 @@ pub struct ListenerPlan {
     pub linger: Duration,
     /// Requests on one connection.
     pub requests_max: u32,
+    /// Age after which a connection closes behind its request.
+    pub age_max: Option<Duration>,
+    /// What `Keep-Alive` tells clients, if it does.
+    pub keep_alive_field: Option<Box<str>>,
+    /// Whether a connection whose client was too slow is reset.
+    pub reset_slow: bool,
+    /// The status of a head that is too large.
+    pub head_status: u16,
     /// Connections at once.
     pub connections_max: u32,
     /// Connections from one address at once; 0: any.
@@ -116,8 +147,12 @@ pub enum ServerPlan {
 pub struct HostPlan {
     /// Its first name.
     pub name: Arc<str>,
+    /// How connections are encrypted for clients that name it; `None`: as the listener says.
+    pub tls: Option<Arc<TlsPlan>>,
     /// How paths are normalised.
     pub path: PathRules,
+    /// How the client's address is found, where that is not as the listener says.
+    pub client: Option<ClientRules>,
     /// What is done before a route is looked for.
     pub rewrite: Option<Box<Program>>,
     /// Where its files lie, before a route is found.
@@ -142,6 +177,10 @@ pub struct RoutePlan {
     pub body_max: u64,
     /// How fast answers go; `None`: at full speed.
     pub bandwidth: Option<Box<BandwidthPlan>>,
+    /// The `Server` field, where that is not the listener's.
+    pub server: Option<ServerPlan>,
+    /// Whether bodies are never sent in chunks.
+    pub no_chunks: bool,
     /// What is written down about its requests.
     pub record: crate::record::RecordPlan,
     /// Whether only requests that were routed again or rewritten get here.
@@ -167,6 +206,8 @@ impl RoutePlan {
             action: Action::None,
             body_max,
             bandwidth: None,
+            server: None,
+            no_chunks: false,
             record,
             internal: false,
             try_files: None,
@@ -259,6 +300,10 @@ pub struct FilesPlan {
 pub struct ProxyPlan {
     /// The cluster's place in the snapshot.
     pub cluster: usize,
+    /// Where the request goes instead, with variables.
+    pub url: Option<Template>,
+    /// Where connections come from, with variables.
+    pub bind: Option<Template>,
     /// The `Host` that is sent.
     pub host: HostSent,
     /// What replaces the matched path.
@@ -275,6 +320,8 @@ pub struct ProxyPlan {
     pub upgrade: bool,
     /// Whether `Expect: 100-continue` is left for the endpoint to answer.
     pub passes_expect: bool,
+    /// `Connection` and `Upgrade` as they are sent, in place of what the proxy says of itself.
+    pub connection: Option<ConnectionFields>,
     /// When the client goes away.
     pub client_abort: ClientAbort,
     /// Whether error pages take the place of its answers.
@@ -332,6 +379,7 @@ pub struct RetryPlan {
 }
 
 /// A cluster, ready to serve.
+#[derive(Clone)]
 pub struct ClusterPlan {
     /// Its name.
     pub name: Arc<str>,
@@ -339,12 +387,24 @@ pub struct ClusterPlan {
     pub shared: Arc<SharedEndpoints>,
     /// Its policy.
     pub balance: Arc<Balance>,
+    /// How connections are encrypted; `None`: they are plain.
+    pub tls: Option<Arc<UpstreamPlan>>,
     /// How idle connections are kept.
     pub keep: Keep,
     /// Bounds of an answer's head.
     pub limits: Limits,
     /// Where connections come from.
     pub bind: Option<SocketAddr>,
+    /// Who resolves names that requests bring.
+    pub resolver: Arc<Resolver>,
+    /// What of answers its policy wants measured.
+    pub measures: Option<Measure>,
+    /// Sticky sessions.
+    pub sticky: Option<Arc<StickyPlan>>,
+    /// Requests that wait for an endpoint.
+    pub queue: Option<Arc<Queue>>,
+    /// The status where all endpoints are busy.
+    pub busy_status: u16,
     /// Series of its metrics.
     pub stats: ClusterStats,
 }

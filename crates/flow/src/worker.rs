@@ -1,8 +1,10 @@
 //! A worker: one thread, one runtime, its own sockets and pools. No lock on the way of a request.
 
 use crate::attempt;
+use crate::destination::Made;
 use crate::listen;
 use crate::record::ErrorStats;
+use crate::secure;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use bifrons_balance::{Cluster, Rng};
@@ -73,6 +75,8 @@ pub struct Worker {
     pub rng: Rng,
     /// The other workers, to take idle connections over from.
     pub siblings: Vec<mpsc::UnboundedSender<Command>>,
+    /// Endpoints made while serving.
+    pub made: RefCell<Made>,
     local: RefCell<Option<Rc<Local>>>,
     pipes: RefCell<Vec<Pipe>>,
     conns: RefCell<HashMap<u64, Known>>,
@@ -104,6 +108,7 @@ impl Worker {
             shared,
             rng: Rng::seeded(fastrand::u64(..)),
             siblings,
+            made: RefCell::default(),
             local: RefCell::new(None),
             pipes: RefCell::new(Vec::new()),
             conns: RefCell::new(HashMap::new()),
@@ -208,8 +213,13 @@ impl Worker {
         let Some(local) = self.local() else { return };
         for cluster in &local.snapshot.clusters {
             let set = cluster.shared.load();
-            let idle: usize =
-                set.endpoints().iter().map(|endpoint| self.pool.len(attempt::key_of(endpoint))).sum();
+            let idle: usize = set
+                .endpoints()
+                .iter()
+                .map(|endpoint| {
+                    self.pool.len(attempt::key_of(cluster, endpoint, secure::own_name(cluster, endpoint)))
+                })
+                .sum();
             self.shard.set(cluster.stats.pool_idle, i64::try_from(idle).unwrap_or(i64::MAX));
         }
     }
@@ -264,6 +274,7 @@ impl Worker {
             let Some(conn) = conn.upgrade() else { continue };
             let marked = if conn.is_idle() { conn.messages() } else { u32::MAX };
             if conn.is_idle() && seen.replace(marked) == marked {
+                conn.close_notify();
                 conn.stream().shutdown_both();
             } else {
                 seen.set(marked);

@@ -1,4 +1,20 @@
-//! Standard base64 (RFC 4648 4), decoding only, for `Authorization: Basic`.
+//! Standard base64 (RFC 4648 4), for `Authorization: Basic` and certificates.
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The bytes as text, with padding.
+pub fn encode(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits =
+            chunk.iter().fold(0u32, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
+        for at in 0..4 {
+            let digit = (bits >> (18 - 6 * at)) as usize & 63;
+            out.push(if at <= chunk.len() { char::from(ALPHABET[digit]) } else { '=' });
+        }
+    }
+    out
+}
 
 /// The decoded bytes; `None` for anything that is not base64.
 pub fn decode(text: &[u8]) -> Option<Vec<u8>> {

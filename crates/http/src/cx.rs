@@ -4,6 +4,7 @@
 use crate::document::DocumentRoot;
 use crate::h1::Conn;
 use crate::spool::TempFile;
+use crate::tls_facts::TlsFacts;
 use crate::vars::Computed;
 use bifrons_core::{Error, Kind};
 use bytes::Bytes;
@@ -27,8 +28,8 @@ pub struct ConnFacts {
     pub local: OnceCell<Option<SocketAddr>>,
     /// The connection itself; none in tests.
     pub socket: Weak<Conn>,
-    /// Whether the connection is encrypted.
-    pub is_tls: bool,
+    /// What is known about its TLS; `None` where it is plain.
+    pub tls: Option<Box<TlsFacts>>,
     /// Serial number in the process.
     pub serial: u64,
     /// When it was accepted.
@@ -40,7 +41,7 @@ pub struct ConnFacts {
 impl ConnFacts {
     /// `http` or `https`.
     pub fn scheme(&self) -> &'static str {
-        if self.is_tls { "https" } else { "http" }
+        if self.tls.is_some() { "https" } else { "http" }
     }
 }
 
@@ -108,6 +109,8 @@ pub struct ReqCx {
     pub route: Option<Arc<str>>,
     /// Name of the cluster it goes to.
     pub cluster: Option<Arc<str>>,
+    /// The host of a route's URL with variables.
+    pub proxy_host: Option<Box<str>>,
     /// Where the route's files lie.
     pub document: Option<Arc<DocumentRoot>>,
     /// The directory of a static route, as it answered.
@@ -174,6 +177,7 @@ impl ReqCx {
             server_name: None,
             route: None,
             cluster: None,
+            proxy_host: None,
             document: None,
             document_root: None,
             filename: None,

@@ -112,6 +112,23 @@ impl List {
         self.index.enter(Name::from_id(entry.id), self.entries.len());
         self.entries.push(entry);
     }
+
+    /// Puts the last entry right behind the one at `at`, whose place it takes: that one is removed.
+    fn move_last_behind(&mut self, at: usize) {
+        if let Some(old) = self.entries.get_mut(at) {
+            old.flags |= REMOVED;
+        }
+        self.entries.get_mut(at + 1..).unwrap_or_default().rotate_right(1);
+        // Of the moved one's name there are several, so that all are searched. The others are one further.
+        for (id, first) in self.index.first.iter_mut().enumerate() {
+            if usize::from(*first) > at {
+                match first.checked_add(1) {
+                    Some(next) => *first = next,
+                    None => self.index.many |= self.index.seen & (1 << id),
+                }
+            }
+        }
+    }
 }
 
 impl Drop for Headers {
@@ -350,6 +367,33 @@ impl Headers {
             if drop(Name::from_id(entry.id), name) {
                 entry.flags |= REMOVED;
             }
+        }
+    }
+
+    /// Gives each value of the field, in order, to `new`; one for which it says something else is replaced in
+    /// its place. What was received stays readable as the original. For answers: [`Headers::restore`] knows
+    /// additions at the end only.
+    pub fn replace_each<'k>(
+        &mut self,
+        key: impl Into<Key<'k>>,
+        mut new: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+    ) {
+        let key = key.into();
+        if self.candidates(key.id).is_empty() {
+            return;
+        }
+        let mut at = 0;
+        // Bounded: an entry that is put in is stepped over.
+        while let Some(&entry) = self.list().entries.get(at) {
+            at += 1;
+            if entry.flags & REMOVED != 0 || !self.is(&entry, key) {
+                continue;
+            }
+            let Some(value) = new(self.value_of(&entry)) else { continue };
+            let name = self.name_of(&entry).to_vec();
+            self.append(Key { id: key.id, text: &name }, &value);
+            self.list_mut().move_last_behind(at - 1);
+            at += 1;
         }
     }
 

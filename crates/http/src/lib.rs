@@ -18,6 +18,7 @@ pub mod status;
 pub mod termination;
 #[cfg(test)]
 mod testing;
+pub mod tls_facts;
 pub mod vars;
 
 pub use cx::{Attempt, ConnFacts, ReqCx};
@@ -26,3 +27,4 @@ pub use head::{Method, RequestHead, ResponseHead, TargetMark, Version};
 pub use headers::Headers;
 pub use message::{Body, FileBody, Request, Response, Transform};
 pub use name::{FieldName, Name};
+pub use tls_facts::TlsFacts;

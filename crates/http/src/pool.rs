@@ -84,7 +84,9 @@ struct List {
 impl List {
     /// Shows siblings how many there are: a plain store, which costs next to nothing.
     fn show(&self) {
-        self.count.store(self.idle.len(), Ordering::Relaxed);
+        // An encrypted connection can't be handed over; those to one endpoint are all alike.
+        let is_plain = self.idle.first().is_none_or(|idle| !idle.conn.is_tls());
+        self.count.store(if is_plain { self.idle.len() } else { 0 }, Ordering::Relaxed);
     }
 }
 
@@ -160,6 +162,9 @@ impl Pool {
 
     /// Gives an idle connection away to another worker, no longer registered here.
     pub fn give(&self, key: EndpointKey) -> Option<OwnedFd> {
+        if self.lists.borrow().get(&key)?.idle.first()?.conn.is_tls() {
+            return None;
+        }
         let conn = Rc::try_unwrap(self.take(key)?).ok()?;
         let (stream, _) = conn.into_parts();
         Some(stream.into_fd())

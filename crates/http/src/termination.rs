@@ -32,6 +32,9 @@ pub fn word(err: &Error) -> &'static str {
         Kind::Busy => "upstream_busy",
         Kind::Dropped => "dropped",
         Kind::TunnelIdle => "tunnel_idle",
+        Kind::PlainText => "plain_text",
+        Kind::ClientCertificate => "client_certificate",
+        Kind::Misdirected => "misdirected",
         Kind::Internal => "internal",
     }
 }
@@ -63,6 +66,9 @@ pub const WORDS: &[&str] = &[
     "upstream_busy",
     "dropped",
     "tunnel_idle",
+    "plain_text",
+    "client_certificate",
+    "misdirected",
     "internal",
 ];
 

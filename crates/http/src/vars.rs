@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 mod computed;
+mod tls;
 
 pub use computed::Computed;
 
@@ -62,6 +63,29 @@ impl Lookup for Scope<'_> {
             | Var::TcpinfoSndCwnd
             | Var::TcpinfoRcvSpace
             | Var::Listener => self.connection(var, out),
+            Var::SslAlpnProtocol
+            | Var::SslCipher
+            | Var::SslCiphers
+            | Var::SslClientCert
+            | Var::SslClientEscapedCert
+            | Var::SslClientFingerprint
+            | Var::SslClientIDn
+            | Var::SslClientIDnLegacy
+            | Var::SslClientRawCert
+            | Var::SslClientSDn
+            | Var::SslClientSDnLegacy
+            | Var::SslClientSerial
+            | Var::SslClientVEnd
+            | Var::SslClientVRemain
+            | Var::SslClientVStart
+            | Var::SslClientVerify
+            | Var::SslCurve
+            | Var::SslCurves
+            | Var::SslEarlyData
+            | Var::SslProtocol
+            | Var::SslServerName
+            | Var::SslSessionId
+            | Var::SslSessionReused => tls::value(self.cx, var, out),
             Var::Status
             | Var::BodyBytesSent
             | Var::BytesSent
@@ -99,8 +123,9 @@ impl Scope<'_> {
             Var::Traceparent => return some(cx.traceparent.get().map(<[u8; 55]>::as_slice), out),
             Var::TraceId => return some(cx.traceparent.get().and_then(|trace| trace.get(3..35)), out),
             Var::Route => return some(cx.route.as_deref().map(str::as_bytes), out),
-            Var::Cluster | Var::ProxyHost => return some(cx.cluster.as_deref().map(str::as_bytes), out),
-            Var::ProxyPort => return some(cx.cluster.as_deref().map(proxy_port), out),
+            Var::Cluster => return some(cx.cluster.as_deref().map(str::as_bytes), out),
+            Var::ProxyHost => return some(proxy_host(cx).map(str::as_bytes), out),
+            Var::ProxyPort => return some(proxy_host(cx).map(proxy_port), out),
             Var::ProxyAddXForwardedFor => self.add_forwarded_for(out),
             Var::DocumentRoot | Var::RealpathRoot => match (&cx.document_root, &cx.document) {
                 (None, Some(document)) => document.dir(self, out),
@@ -161,7 +186,7 @@ impl Scope<'_> {
             Var::ServerAddr => return address(local().map(|addr| addr.ip()), out),
             Var::ServerPort => return number(local().map(|addr| addr.port()), out),
             Var::Scheme => out.extend_from_slice(conn.scheme().as_bytes()),
-            Var::Https if conn.is_tls => out.extend_from_slice(b"on"),
+            Var::Https if conn.tls.is_some() => out.extend_from_slice(b"on"),
             Var::Https => {}
             Var::Connection => return number(Some(conn.serial), out),
             Var::ConnectionRequests => return number(Some(conn.requests.get()), out),
@@ -233,6 +258,11 @@ impl Scope<'_> {
             _ => false,
         }
     }
+}
+
+/// Name and port of the upstream as the route names it.
+fn proxy_host(cx: &ReqCx) -> Option<&str> {
+    cx.proxy_host.as_deref().or(cx.cluster.as_deref())
 }
 
 fn attempt_value(attempt: &Attempt, var: &Var, out: &mut Vec<u8>) -> bool {

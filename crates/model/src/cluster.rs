@@ -1,8 +1,11 @@
 //! Clusters: groups of endpoints and how they are talked to.
 
+use crate::health_check::HealthCheck;
+use crate::sticky::Sticky;
 use bifrons_balance::{Balance, EndpointConfig};
 use bifrons_config::At;
 use bifrons_config::units::{Dur, Size};
+use bifrons_tls::UpstreamTls;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -15,6 +18,10 @@ pub struct Cluster {
     pub balance: Balance,
     /// Addresses (`10.0.1.10:3000`, `app.local:3000`, `unix:/run/app.sock`), or maps with weights and limits.
     pub endpoints: Vec<At<EndpointConfig>>,
+    /// How connections to endpoints are encrypted, and what endpoints must prove; `{}` verifies them by the
+    /// system's authorities. Plain text where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<UpstreamTls>,
     /// Connections kept for further requests.
     pub keep_alive: KeepAlive,
     /// How long an endpoint may take.
@@ -30,6 +37,24 @@ pub struct Cluster {
     pub head: Size,
     /// How often names are resolved again at the latest; their TTL says when before.
     pub resolve_interval: Dur,
+    /// Who resolves names.
+    #[serde(skip_serializing_if = "Resolver::is_default")]
+    pub resolver: Resolver,
+    /// Whether routes name the endpoint themselves (`url`), and only settings are taken from here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dynamic: bool,
+    /// Sticky sessions: requests that belong together go to one endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sticky: Option<Sticky>,
+    /// Requests that wait while all endpoints have their `max_conns` under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Queue>,
+    /// The status of a request for which all endpoints have their `max_conns` under way: 503, or nginx's 502.
+    #[serde(skip_serializing_if = "is_503")]
+    pub busy_status: u16,
+    /// Active checks of the endpoints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<HealthCheck>,
 }
 
 impl Default for Cluster {
@@ -37,6 +62,7 @@ impl Default for Cluster {
         Self {
             balance: Balance::default(),
             endpoints: Vec::new(),
+            tls: None,
             keep_alive: KeepAlive::default(),
             timeouts: UpstreamTimeouts::default(),
             retry: Retry::default(),
@@ -45,8 +71,87 @@ impl Default for Cluster {
             head: Size(64 * 1024),
             // 5 minutes: long enough to be no load, short enough that a record without TTL discipline moves.
             resolve_interval: Dur(Duration::from_secs(300)),
+            resolver: Resolver::default(),
+            dynamic: false,
+            sticky: None,
+            queue: None,
+            busy_status: 503,
+            health_check: None,
         }
     }
+}
+
+fn is_503(status: &u16) -> bool {
+    *status == 503
+}
+
+/// Who resolves names of endpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Resolver {
+    /// As the machine does it: `/etc/hosts` and the servers of `/etc/resolv.conf`.
+    #[default]
+    System,
+    /// Nobody: names are errors (502).
+    None,
+    /// These name servers.
+    Servers(NameServers),
+}
+
+impl Resolver {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Name servers of one's own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NameServers {
+    /// Their addresses, with or without port: `127.0.0.53`, `[2001:db8::53]:5353`, or names that the machine
+    /// resolves at the start.
+    pub servers: Vec<String>,
+    /// How long an answer is good for, whatever its TTL says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<Dur>,
+    /// Whether IPv4 addresses are asked for.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub ipv4: bool,
+    /// Whether IPv6 addresses are asked for.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub ipv6: bool,
+    /// How long resolving a name may take.
+    #[serde(default = "resolve_timeout", skip_serializing_if = "is_resolve_timeout")]
+    pub timeout: Dur,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// nginx's `resolver_timeout`.
+fn resolve_timeout() -> Dur {
+    Dur(Duration::from_secs(30))
+}
+
+fn is_resolve_timeout(dur: &Dur) -> bool {
+    *dur == resolve_timeout()
+}
+
+/// Requests that wait for an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// How many may wait at once, over all workers.
+    pub requests: u32,
+    /// How long each may wait.
+    #[serde(default = "queue_timeout")]
+    pub timeout: Dur,
+}
+
+/// nginx's.
+fn queue_timeout() -> Dur {
+    Dur(Duration::from_secs(60))
 }
 
 /// Connections kept for further requests.

@@ -1,10 +1,11 @@
 //! Virtual hosts.
 
-use crate::{ErrorPage, OwnRedirects, Route};
+use crate::{ClientAddress, ErrorPage, OwnRedirects, Route};
 use bifrons_config::units::Size;
 use bifrons_config::{At, Template};
 use bifrons_observe::config::AccessLogs;
 use bifrons_route::path::PathRules;
+use bifrons_tls::ServerTls;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,12 @@ pub struct Host {
     /// get 404 (421 where TLS named another).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub default: bool,
+    /// How the client's real address is found; as the listener says where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientAddress>,
+    /// How connections are encrypted for clients that name this host (SNI), where it differs from the listener.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
     /// How paths are normalised before they are matched and forwarded.
     pub path: PathRules,
     /// Bytes of a body; the listener's limit where nothing is said.

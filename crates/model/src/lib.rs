@@ -5,29 +5,35 @@ pub mod buffering;
 pub mod cluster;
 mod declared;
 pub mod files;
+pub mod health_check;
 pub mod host;
 pub mod internal;
 pub mod listener;
 pub mod route;
 mod schema;
 mod shorthand;
+pub mod sticky;
 
 pub use buffering::{
     AccelField, Bandwidth, BodyFiles, RequestBuffering, ResponseBuffering, SentRequest, Switch,
 };
-pub use cluster::{Cluster, KeepAlive, Retry, RetryOn, UpstreamTimeouts};
+pub use cluster::{Cluster, KeepAlive, NameServers, Queue, Resolver, Retry, RetryOn, UpstreamTimeouts};
 pub use declared::declared;
 pub use files::{
     Browse, BrowseFormat, Builtin, FileCache, FileLinks, IfModifiedSince, Negotiation, PrecompressedCoding,
     StaticFiles, VaryField,
 };
+pub use health_check::{Expect, ExpectField, HealthCheck, StatusRule};
 pub use host::Host;
 pub use internal::{ErrorPage, MediaTypes, OwnRedirects, PageStatus, TryFiles};
 pub use listener::{
     ClientAddress, ConnectionLimits, Listener, LoneLf, MessageLimits, NameRule, ServerField, Timeouts,
 };
-pub use route::{ClientAbort, ExpectContinue, ForwardedField, HostField, Proxy, Redirect, Respond, Route};
+pub use route::{
+    ClientAbort, ConnectionFields, ExpectContinue, ForwardedField, HostField, Proxy, Redirect, Respond, Route,
+};
 pub use schema::schema;
+pub use sticky::{Sticky, StickyCookie, StickyLearn};
 
 use bifrons_config::At;
 use bifrons_config::units::Dur;

@@ -2,6 +2,7 @@
 
 use bifrons_config::units::{Dur, Size};
 use bifrons_config::{At, OneOrMany};
+use bifrons_tls::ServerTls;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -12,6 +13,9 @@ use std::time::Duration;
 pub struct Listener {
     /// `127.0.0.1:8080`, `[::]:80`, `:80` or `80` (all IPv4 addresses), `unix:/run/bifrons.sock`.
     pub bind: OneOrMany<At<String>>,
+    /// Certificates and how connections are encrypted; plain text where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
     /// `https`: answer every request with a redirect to `https://` on the same host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect: Option<RedirectTo>,
@@ -46,6 +50,7 @@ impl Default for Listener {
     fn default() -> Self {
         Self {
             bind: OneOrMany(Vec::new()),
+            tls: None,
             redirect: None,
             backlog: 4096,
             ipv6_only: true,
@@ -138,6 +143,12 @@ pub enum ServerField {
 pub struct MessageLimits {
     /// Bytes of the request line; longer ones get 414.
     pub request_line: Size,
+    /// Bytes of one line of a head behind the request line; 0: no bound of its own.
+    #[serde(skip_serializing_if = "Size::is_zero")]
+    pub field: Size,
+    /// The status of a head that is too large: 431, or nginx's 400.
+    #[serde(skip_serializing_if = "is_431")]
+    pub head_status: u16,
     /// Fields of a head; more get 431. At most 512.
     pub fields: u16,
     /// Bytes of a whole head; more get 431.
@@ -151,6 +162,8 @@ impl Default for MessageLimits {
         Self {
             // The least RFC 9112 3 recommends is 8000 bytes; nginx's large header buffers have 8 KiB.
             request_line: Size(8 * 1024),
+            field: Size(0),
+            head_status: 431,
             // Real heads have 10-30 fields; Envoy's and Apache's limit is 100.
             fields: 100,
             // Twice the total of nginx's default `large_client_header_buffers` (4 × 8 KiB).
@@ -159,6 +172,10 @@ impl Default for MessageLimits {
             body: Size(1024 * 1024 * 1024),
         }
     }
+}
+
+fn is_431(status: &u16) -> bool {
+    *status == 431
 }
 
 /// Bounds of connections.
@@ -171,6 +188,21 @@ pub struct ConnectionLimits {
     pub per_address: u32,
     /// Requests on one connection before it is closed.
     pub requests: u32,
+    /// Age after which a connection is closed behind its request (nginx's `keepalive_time`); 0: any.
+    #[serde(skip_serializing_if = "Dur::is_zero")]
+    pub age: Dur,
+    /// The seconds that a `Keep-Alive: timeout=…` field tells clients; 0: there is no such field.
+    #[serde(skip_serializing_if = "Dur::is_zero")]
+    pub tell_timeout: Dur,
+    /// Whether a connection whose client was too slow is reset, which frees its buffers at once.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reset_slow: bool,
+    /// TLS handshakes under way at once, over all workers; further connections are closed at once. 0: any
+    /// number.
+    pub handshakes: u32,
+    /// TLS handshakes that may begin in a second, over all workers; further connections are closed at once.
+    /// 0: any number.
+    pub handshake_rate: u32,
 }
 
 impl Default for ConnectionLimits {
@@ -181,6 +213,12 @@ impl Default for ConnectionLimits {
             per_address: 0,
             // Ten times nginx's keepalive_requests: enough to spread load again, too few to be felt.
             requests: 10_000,
+            age: Dur(Duration::ZERO),
+            tell_timeout: Dur(Duration::ZERO),
+            reset_slow: false,
+            // Some 10 KiB each until they are over: 100 MiB, and more than a machine finishes in its timeout.
+            handshakes: 10_000,
+            handshake_rate: 0,
         }
     }
 }
@@ -189,6 +227,8 @@ impl Default for ConnectionLimits {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timeouts {
+    /// For a whole TLS handshake (nginx's `ssl_handshake_timeout`).
+    pub handshake: Dur,
     /// For a whole head, from its first byte (nginx's `client_header_timeout`); 408.
     pub head: Dur,
     /// Between two reads of a body (nginx's `client_body_timeout`); 408.
@@ -215,6 +255,8 @@ impl Default for Timeouts {
     fn default() -> Self {
         let seconds = |count| Dur(Duration::from_secs(count));
         Self {
+            // A handshake is two round trips; who takes longer holds memory and nothing else.
+            handshake: seconds(10),
             // nginx's and HAProxy's usual 60 s are what slow-header attacks live on; Envoy hints at 10-15 s.
             head: seconds(15),
             body: seconds(60),

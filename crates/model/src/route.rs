@@ -4,6 +4,7 @@ use crate::buffering::{AccelField, Bandwidth, RequestBuffering, ResponseBufferin
 use crate::cluster::{Retry, UpstreamTimeouts};
 use crate::files::{Builtin, StaticFiles};
 use crate::internal::{ErrorPage, MediaTypes, OwnRedirects, TryFiles};
+use crate::listener::ServerField;
 use crate::shorthand::{same_fields, string_or_map};
 use bifrons_config::units::Size;
 use bifrons_config::{At, Template};
@@ -87,6 +88,13 @@ pub struct Route {
     /// Access log of this route; `[]` writes none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_log: Option<AccessLogs>,
+    /// The `Server` field of answers; the listener's where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerField>,
+    /// Whether a body whose length is not known beforehand is never sent in chunks, but ends with the
+    /// connection.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_chunks: bool,
 }
 
 /// Sends the request to a cluster. The short form is the cluster's name.
@@ -94,6 +102,10 @@ pub struct Route {
 pub struct Proxy {
     /// Name of the cluster.
     pub cluster: At<String>,
+    /// Where the request goes, with variables: `http://$backend`, `http://$host:8080$request_uri`. A host
+    /// that is a cluster's name means that cluster; any other is an address or a name to be resolved, and
+    /// `cluster` then gives the settings (`dynamic: true`). A path in it replaces path and query.
+    pub url: Option<Template>,
     /// The `Host` field that is sent.
     pub host: HostField,
     /// What replaces the matched path (nginx's `proxy_pass` with a URI): of a prefix route only the
@@ -111,6 +123,11 @@ pub struct Proxy {
     /// Whether a client's `Upgrade` (WebSocket and others) is passed on; without, it is removed and the
     /// request goes on as an ordinary one.
     pub upgrade: bool,
+    /// `Connection` and `Upgrade` as they are sent, in place of what the proxy says of itself.
+    pub connection: Option<ConnectionFields>,
+    /// Local address that connections come from, with variables; they are then not kept. The cluster's where
+    /// nothing is said or the value is no address.
+    pub bind: Option<Template>,
     /// What becomes of a client's `Expect: 100-continue`.
     pub expect_continue: ExpectContinue,
     /// What happens upstream when the client goes away.
@@ -142,6 +159,7 @@ impl Proxy {
     pub fn to(cluster: impl Into<At<String>>) -> Self {
         Self {
             cluster: cluster.into(),
+            url: None,
             host: HostField::Pass,
             replace_path: None,
             headers: FieldEdits::default(),
@@ -149,6 +167,8 @@ impl Proxy {
             http_version: HttpVersion::V1_1,
             keep_alive: true,
             upgrade: true,
+            connection: None,
+            bind: None,
             expect_continue: ExpectContinue::default(),
             client_abort: ClientAbort::default(),
             request: SentRequest::default(),
@@ -171,6 +191,11 @@ impl Proxy {
 struct ProxyMap {
     /// Name of the cluster.
     cluster: At<String>,
+    /// Where the request goes, with variables: `http://$backend`, `http://$host:8080$request_uri`. A host
+    /// that is a cluster's name means that cluster; any other is an address or a name to be resolved, and
+    /// `cluster` then gives the settings (`dynamic: true`). A path in it replaces path and query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<Template>,
     /// The `Host` field that is sent: `pass` (the client's), `endpoint` (the endpoint's address), or `{ set: … }`.
     #[serde(default, skip_serializing_if = "HostField::is_pass")]
     host: HostField,
@@ -194,6 +219,13 @@ struct ProxyMap {
     /// request goes on as an ordinary one.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     upgrade: bool,
+    /// `Connection` and `Upgrade` as they are sent, in place of what the proxy says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    connection: Option<ConnectionFields>,
+    /// Local address that connections come from, with variables; they are then not kept. The cluster's where
+    /// nothing is said or the value is no address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bind: Option<Template>,
     /// What becomes of a client's `Expect: 100-continue` (RFC 9110 10.1.1).
     #[serde(default, skip_serializing_if = "ExpectContinue::is_default")]
     expect_continue: ExpectContinue,
@@ -238,9 +270,9 @@ fn yes() -> bool {
 }
 
 same_fields!(Proxy, ProxyMap, {
-    cluster, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade, expect_continue, client_abort,
-    request, request_buffering, response_buffering, accel, trailers, max_head, intercept_errors, accel_redirect,
-    timeouts, retry
+    cluster, url, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade, connection, bind,
+    expect_continue, client_abort, request, request_buffering, response_buffering, accel, trailers, max_head,
+    intercept_errors, accel_redirect, timeouts, retry
 });
 
 string_or_map!(
@@ -250,6 +282,19 @@ string_or_map!(
     |text| Ok(Proxy::to(text.to_owned())),
     |proxy| (*proxy == Proxy::to(proxy.cluster.clone())).then(|| proxy.cluster.value.clone())
 );
+
+/// `Connection` and `Upgrade` as they are sent upstream, with variables; an empty one is not sent.
+///
+/// A `Connection` that lists `close` closes the connection after the request; one that lists `upgrade` lets
+/// a client that asks for one switch to the protocol of `upgrade`, if that is not empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConnectionFields {
+    /// The value of `Connection`.
+    pub connection: Template,
+    /// The value of `Upgrade`.
+    pub upgrade: Template,
+}
 
 /// The `Host` field that is sent upstream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

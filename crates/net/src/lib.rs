@@ -13,9 +13,11 @@ pub mod splice;
 pub mod stream;
 pub mod tcp_info;
 pub mod timer;
+pub mod tls;
 
 pub use addr::Addr;
 pub use listen::{Acceptor, ListenOptions, Listening};
 pub use stream::Stream;
 pub use tcp_info::TcpInfo;
 pub use timer::Timer;
+pub use tls::Tls;

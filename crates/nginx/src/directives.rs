@@ -13,6 +13,7 @@ pub(crate) mod events;
 pub(crate) mod expires;
 pub(crate) mod files;
 pub(crate) mod headers;
+pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod internal;
 pub(crate) mod later;
@@ -20,11 +21,14 @@ pub(crate) mod later_cgi;
 pub(crate) mod location;
 pub(crate) mod log;
 pub(crate) mod proxy;
+pub(crate) mod proxy_answers;
 pub(crate) mod proxy_pass;
 pub(crate) mod realip;
+pub(crate) mod resolver;
 pub(crate) mod rewrite;
 pub(crate) mod server;
 pub(crate) mod static_files;
+pub(crate) mod sticky;
 pub(crate) mod upstream;
 pub(crate) mod variables;
 
@@ -46,8 +50,12 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Access", access::DIRECTIVES),
     ("Proxying", proxy_pass::DIRECTIVES),
     ("Proxying", proxy::DIRECTIVES),
+    ("Proxying", proxy_answers::DIRECTIVES),
     ("Bodies", buffering::DIRECTIVES),
     ("Upstreams", upstream::DIRECTIVES),
+    ("Upstreams", sticky::DIRECTIVES),
+    ("Upstreams", health::DIRECTIVES),
+    ("Upstreams", resolver::DIRECTIVES),
     ("Fields of answers", headers::DIRECTIVES),
     ("Fields of answers", expires::DIRECTIVES),
     ("Files", files::DIRECTIVES),

@@ -6,16 +6,19 @@ use crate::directives::connection::ConnectionSettings;
 use crate::directives::expires::ExpiresSettings;
 use crate::directives::files::FileSettings;
 use crate::directives::headers::HeaderSettings;
+use crate::directives::health::Check;
 use crate::directives::internal::InternalSettings;
 use crate::directives::location::{Key, Location, Matcher};
 use crate::directives::log::LogSettings;
 use crate::directives::proxy::ProxySettings;
+use crate::directives::proxy_answers::AnswerSettings;
 use crate::directives::proxy_pass::ProxyPass;
 use crate::directives::realip::RealIpSettings;
+use crate::directives::resolver::ResolverSettings;
 use crate::directives::rewrite::Rule;
 use crate::directives::static_files::StaticSettings;
 use bifrons_config::At;
-use bifrons_model::{Builtin, TryFiles};
+use bifrons_model::{Builtin, ServerField, TryFiles};
 use std::collections::HashSet;
 
 /// The settings of one block.
@@ -30,7 +33,9 @@ pub(crate) struct Level {
     pub(crate) internal: InternalSettings,
     pub(crate) log: LogSettings,
     pub(crate) proxy: ProxySettings,
+    pub(crate) answers: AnswerSettings,
     pub(crate) realip: RealIpSettings,
+    pub(crate) resolver: ResolverSettings,
     pub(crate) statics: StaticSettings,
 
     // What follows is the block's own and never inherited.
@@ -52,9 +57,21 @@ pub(crate) struct Level {
     pub(crate) limit_except: Option<LimitExcept>,
     /// `proxy_pass`.
     pub(crate) pass: Option<ProxyPass>,
+    /// `health_check`.
+    pub(crate) health_check: Option<Check>,
 }
 
 impl Level {
+    /// The `Server` field of answers. As nginx, which sets its own name on every answer unless it is told to
+    /// pass the server's.
+    pub(crate) fn server_field(&self) -> ServerField {
+        match (self.answers.passes("Server"), self.headers.server.as_deref()) {
+            (true, _) => ServerField::Pass,
+            (false, Some("")) => ServerField::Off,
+            (false, name) => ServerField::Set(name.unwrap_or("bifrons").to_owned()),
+        }
+    }
+
     /// Takes from the enclosing block what this one does not say.
     pub(crate) fn inherit(&mut self, outer: &Self) {
         self.access.inherit(&outer.access);
@@ -66,7 +83,9 @@ impl Level {
         self.internal.inherit(&outer.internal);
         self.log.inherit(&outer.log);
         self.proxy.inherit(&outer.proxy);
+        self.answers.inherit(&outer.answers);
         self.realip.inherit(&outer.realip);
+        self.resolver.inherit(&outer.resolver);
         self.statics.inherit(&outer.statics);
     }
 }

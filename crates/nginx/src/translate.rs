@@ -27,7 +27,7 @@ pub(crate) fn translate(cx: &mut Ctx) -> Config {
     config.log_formats = http.formats;
     let bindings = listeners::bind(cx, &servers);
     config.listeners = listeners::emit(cx, &servers, &bindings);
-    let mut clusters = Clusters::new(http.upstreams);
+    let mut clusters = Clusters::new(http.upstreams, http.level.resolver.clone(), http.matches);
     config.hosts = hosts::emit(cx, &http.level, &servers, &bindings, &mut clusters);
     config.clusters = clusters.finish();
     config

@@ -8,6 +8,7 @@
 
 pub mod addr;
 pub mod binary;
+pub mod certs;
 pub mod message;
 pub mod namespace;
 pub mod origin;
@@ -17,6 +18,7 @@ pub mod wait;
 pub mod wire;
 
 pub use addr::free_addr;
+pub use certs::{Authority, KeyKind, Pair};
 pub use message::Message;
 pub use origin::Origin;
 pub use proxy::Proxy;

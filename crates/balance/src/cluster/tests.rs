@@ -24,7 +24,7 @@ impl Worker {
     fn pick(&self) -> Result<Picked, NoEndpoint> {
         let client = Ipv4Addr::LOCALHOST.into();
         let Self { tried, rng, .. } = self;
-        self.cluster.pick(&PickCx { key: None, client, tried, now_ms: self.now_ms, rng })
+        self.cluster.pick(&PickCx { key: None, preferred: None, client, tried, now_ms: self.now_ms, rng })
     }
 
     fn index(&self) -> Result<usize, NoEndpoint> {

@@ -1,7 +1,7 @@
 //! `hash`: requests of the same key go to the same endpoint, and few keys move when the list changes.
 //!
 //! A ring as ketama's and nginx's `hash … consistent` (its points differ from theirs: xxh3 instead of MD5
-//! and CRC, so keys are elsewhere than nginx had them), with bounded loads (Mirrokni, Thorup and
+//! and CRC; for theirs see `ketama`), with bounded loads (Mirrokni, Thorup and
 //! Zadimoghaddam, "Consistent Hashing with Bounded Loads", 2016; HAProxy's `hash-balance-factor`): an
 //! endpoint with more than `load_factor` times its fair share of what is under way passes the key on to the
 //! next on the ring. The fair share is among those that serve.
@@ -30,11 +30,6 @@ pub struct Config {
     /// keeps its keys.
     #[serde(default, skip_serializing_if = "LoadFactor::is_default")]
     pub load_factor: LoadFactor,
-}
-
-/// The hash of a key's bytes, for [`crate::PickCx::key`].
-pub fn key_of(key: &[u8]) -> u64 {
-    ring::hash(key)
 }
 
 /// A bound on load, as a multiple of the fair share; or none.
@@ -167,7 +162,7 @@ struct Hash {
 
 impl Policy for Hash {
     fn pick(&self, group: &Group<'_>, cx: &PickCx<'_>) -> Option<usize> {
-        let Some(key) = cx.key else {
+        let Some(key) = cx.key.map(ring::hash) else {
             return group.scan_from(self.keyless.draw(cx.rng), cx);
         };
         let weights = self.open_weight(group, cx.now_ms);

@@ -32,7 +32,7 @@ fn everywhere(test: impl Fn(&str, &Balance, Vec<EndpointSpec>)) {
 
 /// The table, picking for client and key number `turn`.
 fn pick(table: &mut Table, turn: u64) -> Option<usize> {
-    table.key = Some(hash::key_of(&turn.to_le_bytes()));
+    table.key = Some(turn.to_le_bytes().to_vec());
     table.client = Ipv4Addr::from((turn as u32) << 8).into();
     table.pick()
 }
@@ -110,7 +110,8 @@ fn backups_serve_only_when_no_primary_can() {
         let rng = Rng::seeded(1);
         let pick = |turn: u64, tried: &TriedSet| {
             let client = Ipv4Addr::from((turn as u32) << 8).into();
-            cluster.pick(&PickCx { key: Some(turn), client, tried, now_ms: 1, rng: &rng })
+            let key = turn.to_le_bytes();
+            cluster.pick(&PickCx { key: Some(&key), preferred: None, client, tried, now_ms: 1, rng: &rng })
         };
         let mut tried = TriedSet::default();
         for turn in 0..40 {

@@ -12,6 +12,7 @@ use super::workers::Workers;
 use super::{Launch, Style};
 use crate::command::Failure;
 use bifrons_control::admin::{Admin, Phase, ReloadRequest};
+use bifrons_control::health::Checks;
 use bifrons_control::resolve::Names;
 use bifrons_flow::{Shared, Snapshot};
 use bifrons_model::Config;
@@ -33,6 +34,8 @@ pub struct Control {
     pub sockets: Sockets,
     pub workers: Workers,
     pub names: Names,
+    /// The active checks of endpoints.
+    pub checks: Checks,
     pub log: ErrorLog,
     pub pid: Option<PidFile>,
     pub program: PathBuf,

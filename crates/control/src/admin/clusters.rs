@@ -19,7 +19,8 @@ struct Row {
     /// As configured.
     name: String,
     address: String,
-    /// `up`, `ejected` (out by its failures) or `down` (by configuration).
+    /// `up`, `draining`, `unhealthy` (by active checks), `ejected` (out by its failures) or `down` (by
+    /// configuration).
     state: &'static str,
     /// How long it is out; 0 where a try is due.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,6 +34,8 @@ struct Row {
     requests: u64,
     failures: u64,
     ejections: u64,
+    /// Active checks so far.
+    checks: u64,
 }
 
 /// All clusters, in the order of the configuration.
@@ -60,7 +63,9 @@ fn row(endpoint: &Endpoint, now_ms: u64) -> Row {
         address: spec.address.to_string(),
         state: match ejected_until {
             _ if spec.down => "down",
+            _ if !state.health().is_fit() => "unhealthy",
             Some(_) => "ejected",
+            None if spec.drain => "draining",
             None => "up",
         },
         ejected_ms: ejected_until.filter(|_| !spec.down).map(|until| until.saturating_sub(now_ms)),
@@ -71,5 +76,6 @@ fn row(endpoint: &Endpoint, now_ms: u64) -> Row {
         requests: state.requests(),
         failures: state.failures(),
         ejections: state.health().ejections(),
+        checks: state.health().checks(),
     }
 }

@@ -18,7 +18,8 @@ struct Fixture {
 
 impl Fixture {
     async fn start() -> Self {
-        let shared = Shared::new(Registry::new(SystemTime::now()), AccessLogger::start().unwrap());
+        let shared =
+            Shared::new(Registry::new(SystemTime::now()), AccessLogger::start().unwrap(), Arc::default());
         let mut config = Config::default();
         let bind = OneOrMany::one(At::from("127.0.0.1:8080"));
         config.listeners.insert("web".into(), Listener { bind, ..Listener::default() });

@@ -41,6 +41,7 @@ fn failures_are_tried_again_at_growing_intervals() {
         shared: Arc::new(SharedEndpoints::new(EndpointSet::new(Vec::new()))),
         host: "a.test".into(),
         name: "a.test:80".into(),
+        resolver: Arc::default(),
         interval_max: Duration::from_secs(300),
     };
     let mut failures = Failures::default();
@@ -53,6 +54,6 @@ fn failures_are_tried_again_at_growing_intervals() {
 
 #[tokio::test]
 async fn localhost_needs_no_name_server() {
-    let answer = lookup(&resolver().unwrap(), "localhost").await.unwrap();
+    let answer = lookup(&resolver(&Resolver::System).unwrap(), &Resolver::System, "localhost").await.unwrap();
     assert!(answer.addrs.iter().all(IpAddr::is_loopback), "{answer:?}");
 }

@@ -160,6 +160,6 @@ fn what_has_no_body_gets_none() {
 #[test]
 fn no_filters_do_nothing() {
     let chain = Chain::default();
-    assert!(chain.is_empty());
+    assert!(chain.is_empty() && !chain.takes_requests());
     assert_eq!(ask(&chain).unwrap(), None);
 }

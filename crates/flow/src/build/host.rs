@@ -91,9 +91,20 @@ fn plan(cx: &mut Cx<'_>, listener_name: &str, listener: &Listener, host: &Host) 
         let plan = route::build(cx, &of_host, Some(route_name), route);
         named.insert(route_name.as_str().into(), Arc::new(plan));
     }
+    let tls = host.tls.as_ref().zip(listener.tls.as_ref()).and_then(|(own, listeners)| {
+        match own.over(listeners).build(cx.tls()) {
+            Ok(plan) => Some(Arc::new(plan)),
+            Err(wrong) => {
+                wrong.iter().for_each(|wrong| cx.wrong(wrong));
+                None
+            }
+        }
+    });
     HostPlan {
         name: name.into(),
+        tls,
         path: host.path,
+        client: host.client.as_ref().map(|client| listener::client_rules(cx, client)),
         rewrite: internal::host_rewrite(cx, host),
         document: host.root.as_ref().and_then(|root| internal::document(cx, root, Strip::Nothing)),
         routes,

@@ -81,9 +81,20 @@ fn read_bind(text: &str) -> Result<Addr, String> {
 fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> ListenerPlan {
     let timeouts = &listener.timeouts;
     let instance = format!("{}-{name}", cx.shared.instance);
+    let tls = listener.tls.as_ref().and_then(|tls| match tls.build(cx.tls()) {
+        Ok(plan) => Some(Arc::new(plan)),
+        Err(wrong) => {
+            wrong.iter().for_each(|wrong| cx.wrong(wrong));
+            None
+        }
+    });
     ListenerPlan {
         name: name.into(),
         addrs,
+        tls,
+        handshake_timeout: timeouts.handshake.0,
+        handshakes_max: listener.connections.handshakes,
+        handshake_rate: listener.connections.handshake_rate,
         options: ListenOptions {
             backlog: i32::try_from(listener.backlog).unwrap_or(i32::MAX),
             reuse_port: true,
@@ -107,14 +118,17 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
             true => 1,
             false => listener.connections.requests.max(1),
         },
+        age_max: Some(listener.connections.age.0).filter(|age| !age.is_zero()),
+        keep_alive_field: match listener.connections.tell_timeout.0.as_secs() {
+            0 => None,
+            seconds => Some(format!("timeout={seconds}").into()),
+        },
+        reset_slow: listener.connections.reset_slow,
+        head_status: listener.limits.head_status,
         connections_max: listener.connections.total,
         per_address_max: listener.connections.per_address,
         client: client_rules(cx, &listener.client),
-        server: match &listener.server {
-            ServerField::Pass => ServerPlan::Pass,
-            ServerField::Off => ServerPlan::Off,
-            ServerField::Set(name) => ServerPlan::Set(name.clone()),
-        },
+        server: server(&listener.server),
         via: listener.via.then(|| Via { value: format!("1.1 {instance}").into_bytes(), name: instance }),
         redirect_https: listener.redirect.is_some(),
         body_max: listener.limits.body.0,
@@ -122,6 +136,15 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
         fallback: fallback(cx, (name, ""), &[], listener.limits.body.0),
         state: cx.shared.listener_state(name),
         stats: ListenerStats::register(&cx.shared.metrics, name),
+    }
+}
+
+/// What becomes of the `Server` field.
+pub(super) fn server(field: &ServerField) -> ServerPlan {
+    match field {
+        ServerField::Pass => ServerPlan::Pass,
+        ServerField::Off => ServerPlan::Off,
+        ServerField::Set(name) => ServerPlan::Set(name.clone()),
     }
 }
 
@@ -147,8 +170,16 @@ fn limits(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> Limits {
         );
         cx.problem(&None, message, None);
     }
+    if !matches!(listener.limits.head_status, 400 | 431) {
+        let message = format!("listener \"{name}\": limits.head_status is {}", listener.limits.head_status);
+        cx.problem(&None, message, Some("write 431 or 400".to_owned()));
+    }
     Limits {
         line_bytes: listener.limits.request_line.as_usize(),
+        field_bytes: match listener.limits.field.as_usize() {
+            0 => usize::MAX,
+            bytes => bytes,
+        },
         fields,
         head_bytes: listener.limits.head.as_usize(),
         lone_lf: listener.lone_lf == LoneLf::Accept,
@@ -171,7 +202,7 @@ fn names(listener: &Listener) -> Option<NameRules> {
     (!passes_all).then_some(rules)
 }
 
-fn client_rules(cx: &mut Cx<'_>, client: &ClientAddress) -> ClientRules {
+pub(super) fn client_rules(cx: &mut Cx<'_>, client: &ClientAddress) -> ClientRules {
     let mut nets: Vec<&At<String>> = Vec::new();
     let mut trusts_unix = false;
     for net in &client.trusted {

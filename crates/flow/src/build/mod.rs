@@ -63,8 +63,12 @@ pub fn build(config: Arc<Config>, shared: &Shared, options: &Options) -> Result<
     let variables = cx.variables();
     let listeners = listener::build(&mut cx);
     let (clusters, problems) = (cx.plans, cx.problems);
+    let lower = |plan: &Arc<ClusterPlan>| plan.name.to_ascii_lowercase().into();
+    // Backwards, so that of two names that differ in case the first stays.
+    let by_name = clusters.iter().enumerate().rev().map(|(at, plan)| (lower(plan), at)).collect();
     let hash = fingerprint(&config);
-    problems.into_result(Snapshot { config, hash, listeners, clusters, variables })
+    let tls = shared.tls.clone();
+    problems.into_result(Snapshot { config, hash, listeners, clusters, by_name, variables, tls })
 }
 
 impl<'a> Cx<'a> {
@@ -84,6 +88,16 @@ impl<'a> Cx<'a> {
                 None
             }
         }
+    }
+
+    /// What TLS is built with.
+    fn tls(&self) -> bifrons_tls::Cx<'a> {
+        bifrons_tls::Cx { store: &self.shared.tls, base: &self.options.base }
+    }
+
+    /// Notes what is wrong with TLS.
+    fn wrong(&mut self, wrong: &bifrons_tls::Wrong) {
+        self.problem_text(&wrong.place, &wrong.message);
     }
 
     fn problem(&mut self, place: &Option<Place>, message: impl Into<String>, help: Option<String>) {

@@ -44,6 +44,8 @@ pub(super) fn build(cx: &mut Cx<'_>, of_host: &OfHost<'_>, named: Option<&str>, 
         chain: chain(cx, &host.filters, &route.filters),
         body_max: route.max_body.map_or(*body_max, |size| size.0),
         bandwidth: super::bodies::bandwidth(cx, route.bandwidth.as_ref()),
+        server: route.server.as_ref().map(super::listener::server),
+        no_chunks: route.no_chunks,
         record: record(cx, (listener, host_name, &name, cluster), &logs),
         name: name.into(),
         internal: route.internal,
@@ -162,6 +164,8 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
     let limits = cx.plans.get(at).map(|plan| plan.limits).unwrap_or_default();
     Action::Proxy(Box::new(ProxyPlan {
         cluster: at,
+        url: proxy.url.clone(),
+        bind: proxy.bind.clone(),
         host: match &proxy.host {
             HostField::Pass => HostSent::Pass,
             HostField::Endpoint => HostSent::Endpoint,
@@ -181,6 +185,7 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
         upgrade: proxy.upgrade,
         passes_expect: proxy.expect_continue == ExpectContinue::Pass
             && proxy.http_version == HttpVersion::V1_1,
+        connection: proxy.connection.clone(),
         client_abort: proxy.client_abort,
         intercept_errors: proxy.intercept_errors,
         accel_redirect: proxy.accel_redirect,

@@ -29,7 +29,13 @@ pub(super) async fn rest(
 ) -> Result<()> {
     let Body::H1(upstream) = &*body else { return Ok(()) };
     let left = upstream.left().unwrap_or(0);
-    if !is_plain || left < SPLICE_BYTES_MIN || upstream.conn().has_buffered() || upstream.is_pumping() {
+    let is_tls = upstream.conn().is_tls() || task.conn.http.is_tls();
+    if !is_plain
+        || is_tls
+        || left < SPLICE_BYTES_MIN
+        || upstream.conn().has_buffered()
+        || upstream.is_pumping()
+    {
         return Ok(());
     }
     let Ok(mut pipe) = task.conn.worker.take_pipe() else { return Ok(()) };

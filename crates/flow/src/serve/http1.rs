@@ -37,7 +37,10 @@ pub async fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) {
         is_first = false;
         let head = match cx.http.read_request(&listener.limits, pace).await {
             Ok(Some(head)) => head,
-            Ok(None) => return,
+            Ok(None) => {
+                cx.http.close_notify();
+                return;
+            }
             Err(err) => {
                 let is_silent = respond::is_silent(&err);
                 // Boxed: an idle connection must not hold room for what it may never need.
@@ -91,6 +94,7 @@ async fn discard(conn: &Conn, limit: Duration) -> bool {
 /// Closes so that the answer arrives: at once, or later where unread bytes, there or still to come, would make
 /// the close a reset.
 async fn close(conn: &Conn, limit: Duration) {
+    conn.close_notify();
     let is_unread = || conn.body_open() || conn.has_buffered() || conn.stream().has_unread();
     if conn.sent() > AT_ONCE_BYTES || is_unread() {
         linger(conn, limit).await;
@@ -100,6 +104,7 @@ async fn close(conn: &Conn, limit: Duration) {
 /// Reads over what the client sends for a while after our direction has ended (RFC 9112 9.6): time bounds it
 /// and not bytes, since many clients send a whole upload before they look at the answer.
 async fn linger(conn: &Conn, limit: Duration) {
+    conn.close_notify();
     conn.stream().shutdown_write();
     let deadline = Instant::now() + limit;
     let read =

@@ -7,7 +7,7 @@ use super::parse::{self, Parsed};
 use crate::buffers::{self, ROOM_MIN};
 use crate::head::{RequestHead, ResponseHead};
 use bifrons_core::{Error, Kind, Limits, Result, Side};
-use bifrons_net::{Stream, Timer, clock};
+use bifrons_net::{Stream, Timer, Tls, clock};
 use bytes::{Buf, Bytes, BytesMut};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -50,6 +50,8 @@ impl Pace {
 /// A connection.
 pub struct Conn {
     stream: Stream,
+    /// What encrypts it; `None` where it is plain.
+    tls: Option<Box<Tls>>,
     side: Side,
     buf: RefCell<BytesMut>,
     body: RefCell<Incoming>,
@@ -120,6 +122,7 @@ impl Conn {
     pub fn new(stream: Stream, side: Side) -> Self {
         Self {
             stream,
+            tls: None,
             side,
             buf: RefCell::new(BytesMut::new()),
             body: RefCell::new(Incoming::none()),
@@ -139,12 +142,47 @@ impl Conn {
         }
     }
 
+    /// An encrypted connection whose handshake is over, and what plain text came along with its end.
+    pub fn with_tls(stream: Stream, side: Side, tls: Tls, plain: BytesMut) -> Self {
+        let mut conn = Self::new(stream, side);
+        conn.tls = Some(Box::new(tls));
+        conn.received.set(plain.len() as u64);
+        conn.buf = RefCell::new(plain);
+        conn
+    }
+
+    /// A plain connection some bytes of which were read already.
+    pub fn with_read_ahead(stream: Stream, side: Side, bytes: BytesMut) -> Self {
+        let mut conn = Self::new(stream, side);
+        conn.received.set(bytes.len() as u64);
+        conn.buf = RefCell::new(bytes);
+        conn
+    }
+
+    /// Whether it is encrypted, so that bytes can't go past us through the kernel.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The session, where it is encrypted.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_deref()
+    }
+
+    /// Says that we send no more, where the connection is encrypted; a peer that is not told must take what it
+    /// has for cut off (RFC 8446 6.1).
+    pub fn close_notify(&self) {
+        if let Some(tls) = &self.tls {
+            tls.close(&self.stream);
+        }
+    }
+
     /// The socket underneath.
     pub fn stream(&self) -> &Stream {
         &self.stream
     }
 
-    /// Takes the connection apart: its socket and the bytes read ahead.
+    /// Takes a plain connection apart: its socket and the bytes read ahead.
     pub fn into_parts(self) -> (Stream, BytesMut) {
         (self.stream, self.buf.into_inner())
     }
@@ -197,7 +235,20 @@ impl Conn {
 
     /// Whether it is as it should be between two messages: nothing read ahead, nothing to read.
     pub fn is_quiet(&self) -> bool {
-        self.buf.borrow().is_empty() && !self.stream.has_stirred()
+        self.buf.borrow().is_empty() && (!self.stream.has_stirred() || self.is_silent())
+    }
+
+    /// Whether what has stirred an encrypted connection was no data (tickets), and neither its end.
+    fn is_silent(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_silent(&self.stream))
+    }
+
+    /// Whether the peer of a connection that should be silent is there, asked of the kernel.
+    pub fn is_alive(&self) -> bool {
+        match &self.tls {
+            None => self.stream.is_alive(),
+            Some(tls) => tls.is_silent(&self.stream) && self.stream.is_alive(),
+        }
     }
 
     /// Whether nothing is there behind a message that was just read. Where the last read filled its buffer, or
@@ -208,6 +259,9 @@ impl Conn {
         }
         if self.drained.get() || !self.stream.has_stirred() {
             return true;
+        }
+        if self.tls.is_some() {
+            return self.is_silent();
         }
         // In this order: what comes after the first is reported anew, what came before the second sees.
         self.stream.clear_readable();
@@ -232,12 +286,16 @@ impl Conn {
             0 => *buf = buffers::take(room),
             _ => buf.reserve(room),
         };
-        match self.stream.poll_read(cx, &mut buf, provide) {
+        let polled = match &self.tls {
+            None => self.stream.poll_read(cx, &mut buf, provide),
+            Some(tls) => tls.poll_read(&self.stream, cx, &mut buf, provide),
+        };
+        match polled {
             Poll::Ready(Ok(len)) => {
                 timer.clear();
                 self.received.set(self.received.get() + len as u64);
                 let spare = len + buf.capacity() - buf.len();
-                self.drained.set(len < spare);
+                self.drained.set(len < spare && self.tls.is_none());
                 self.adapt_room(len, spare);
                 Poll::Ready(Ok(len))
             }
@@ -269,6 +327,9 @@ impl Conn {
 
     /// Takes what a just accepted connection has already received, without waiting for the reactor.
     pub fn prefetch(&self) {
+        if self.tls.is_some() || self.has_buffered() {
+            return;
+        }
         let mut buf = buffers::take(ROOM_MIN);
         match self.stream.try_read(&mut buf) {
             Ok(len) if len > 0 => {

@@ -150,11 +150,20 @@ pub(super) fn fields(
         if fields.len() == limits.fields && at < buf.len() {
             return Err(Error::of(side, Kind::HeadTooLarge, "the head has more fields than the limit"));
         }
-        match field(buf, at, limits, &mut fields, side)? {
-            Some(next) => at = next,
-            None => return Ok(None),
+        let Some(next) = field(buf, at, limits, &mut fields, side)? else { return Ok(None) };
+        if next - at > limits.field_bytes && line_len(buf, at, next) > limits.field_bytes {
+            return Err(Error::of(side, Kind::HeadTooLarge, "a field of the head is longer than the limit"));
         }
+        at = next;
     }
+}
+
+/// Bytes of the line from `at` on, without its end; the next one starts at `next`.
+#[cold]
+fn line_len(buf: &[u8], at: usize, next: usize) -> usize {
+    let line = buf.get(at..next).unwrap_or_default();
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line).len()
 }
 
 /// One field line from `at`: `name ":" OWS value OWS` (RFC 9112 5), and where the next one starts; `None`

@@ -25,15 +25,24 @@ pub enum Delimit {
 
 /// What a head says about the connection it goes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Persist {
+pub enum Persist<'a> {
     /// It stays, and that goes without saying.
     Implied,
     /// It stays, and is said to (HTTP/1.0).
     KeepAlive,
+    /// It stays, and is said to, with the value of `Keep-Alive`.
+    KeepAliveFor(&'a str),
     /// It closes after this message.
     Close,
     /// It switches protocols.
     Upgrade,
+    /// What the route says of it, to an upstream; an empty value is not sent.
+    Said {
+        /// The value of `Connection`.
+        connection: &'a [u8],
+        /// The value of `Upgrade`.
+        upgrade: &'a [u8],
+    },
 }
 
 /// What an upstream head needs besides the request itself.
@@ -46,7 +55,7 @@ pub struct ToUpstream<'a> {
     /// The body.
     pub delimit: Delimit,
     /// The connection.
-    pub persist: Persist,
+    pub persist: Persist<'a>,
     /// Whether `Expect` is passed on.
     pub expect: bool,
 }
@@ -77,6 +86,13 @@ pub fn request(out: &mut Vec<u8>, head: &RequestHead, to: &ToUpstream<'_>) {
                 field(out, "Upgrade", protocol);
             }
         }
+        Persist::Said { connection, upgrade } => {
+            for (name, value) in [("Connection", connection), ("Upgrade", upgrade)] {
+                if !value.is_empty() {
+                    field(out, name, value);
+                }
+            }
+        }
         // RFC 9110 10.1.4: what we relay trailers of may send them.
         Persist::Implied if head.headers.lists(Name::Te, "trailers") => {
             out.extend_from_slice(b"Connection: TE\r\nTE: trailers\r\n");
@@ -93,7 +109,7 @@ pub struct ToDownstream<'a> {
     /// The body.
     pub delimit: Delimit,
     /// The connection.
-    pub persist: Persist,
+    pub persist: Persist<'a>,
     /// The `Server` field.
     pub server: Server<'a>,
 }
@@ -158,11 +174,15 @@ fn status_line(out: &mut Vec<u8>, head: &ResponseHead) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn connection(out: &mut Vec<u8>, persist: Persist) {
+fn connection(out: &mut Vec<u8>, persist: Persist<'_>) {
     match persist {
         Persist::KeepAlive => out.extend_from_slice(b"Connection: keep-alive\r\n"),
+        Persist::KeepAliveFor(told) => {
+            out.extend_from_slice(b"Connection: keep-alive\r\n");
+            field(out, "Keep-Alive", told.as_bytes());
+        }
         Persist::Close => out.extend_from_slice(b"Connection: close\r\n"),
-        Persist::Implied | Persist::Upgrade => {}
+        Persist::Implied | Persist::Upgrade | Persist::Said { .. } => {}
     }
 }
 

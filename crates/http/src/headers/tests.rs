@@ -10,6 +10,8 @@ enum Edit {
     Append(&'static str, Vec<u8>),
     Remove(&'static str),
     RemoveReceived(&'static str),
+    /// Those whose length is even.
+    ReplaceEach(&'static str, Vec<u8>),
 }
 
 /// Few names, so that edits meet; well-known and unknown ones, in two spellings.
@@ -22,6 +24,7 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
         (name(), value()).prop_map(|(name, value)| Edit::Append(name, value)),
         name().prop_map(Edit::Remove),
         name().prop_map(Edit::RemoveReceived),
+        (name(), value()).prop_map(|(name, value)| Edit::ReplaceEach(name, value)),
     ];
     vec(edit, 0..12)
 }
@@ -60,6 +63,16 @@ impl Model {
             Edit::Append(name, value) => self.append(name, value, false),
             Edit::Remove(name) => self.remove(Self::of(name)),
             Edit::RemoveReceived(name) => self.remove(|field| field.received && Self::of(name)(field)),
+            Edit::ReplaceEach(name, value) => {
+                for mut field in std::mem::take(&mut self.0) {
+                    let is_even = field.value.len().is_multiple_of(2);
+                    let is_meant = !field.removed && Self::of(name)(&field) && is_even;
+                    let added = ModelField { value: value.clone(), received: false, ..field.clone() };
+                    field.removed |= is_meant;
+                    self.0.push(field);
+                    self.0.extend(is_meant.then_some(added));
+                }
+            }
         }
     }
 
@@ -78,6 +91,9 @@ fn apply(headers: &mut Headers, edit: &Edit) {
         }
         Edit::RemoveReceived(name) => {
             headers.remove_received_where(|_, found| found.eq_ignore_ascii_case(name.as_bytes()));
+        }
+        Edit::ReplaceEach(name, value) => {
+            headers.replace_each(*name, |old| old.len().is_multiple_of(2).then(|| value.clone()));
         }
     }
 }

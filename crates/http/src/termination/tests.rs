@@ -1,7 +1,7 @@
 use super::*;
 use std::collections::HashSet;
 
-const KINDS: [Kind; 21] = [
+const KINDS: [Kind; 24] = [
     Kind::Malformed,
     Kind::UriTooLong,
     Kind::HeadTooLarge,
@@ -22,6 +22,9 @@ const KINDS: [Kind; 21] = [
     Kind::Busy,
     Kind::Dropped,
     Kind::TunnelIdle,
+    Kind::PlainText,
+    Kind::ClientCertificate,
+    Kind::Misdirected,
     Kind::Internal,
 ];
 

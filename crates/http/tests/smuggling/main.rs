@@ -11,6 +11,7 @@ use verdict::{Asked, Reader};
 
 const LONE_LF: Limits = Limits {
     line_bytes: Limits::LINE_BYTES,
+    field_bytes: usize::MAX,
     fields: Limits::FIELDS,
     head_bytes: Limits::HEAD_BYTES,
     lone_lf: true,

@@ -34,13 +34,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::accepted("directio", LEVELS, Args::Exact(1), FILES),
     Spec::accepted("directio_alignment", LEVELS, Args::Exact(1), FILES),
     Spec::accepted("read_ahead", LEVELS, Args::Exact(1), FILES),
-    Spec::accepted(
-        "resolver",
-        LEVELS,
-        Args::AtLeast(1),
-        "names are resolved by the servers of /etc/resolv.conf, as their TTL says",
-    ),
-    Spec::accepted("resolver_timeout", LEVELS, Args::Exact(1), "the resolver has its own bounds"),
     Spec::accepted("msie_padding", LEVELS, Args::Flag, "the browser it was made for is gone"),
     Spec::accepted("msie_refresh", LEVELS, Args::Flag, "the browser it was made for is gone"),
     Spec::accepted("rewrite_log", LEVELS.or(Contexts::IF), Args::Flag, "the log's level decides"),

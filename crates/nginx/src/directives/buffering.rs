@@ -1,6 +1,7 @@
 //! Bodies on their way: buffers and temporary files, what is sent in place of the client's, speed.
 
 use super::super::settings::settings;
+use super::proxy_answers::AnswerSettings;
 use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
@@ -292,7 +293,28 @@ fn rate(cx: &mut Ctx, directive: &Directive, field: fn(&mut Ctx) -> &mut Option<
     template(cx, directive, field);
 }
 
+/// Fields by which a server says how its answer goes.
+const ACCEL: [(&str, AccelField); 2] =
+    [("X-Accel-Buffering", AccelField::Buffering), ("X-Accel-Limit-Rate", AccelField::LimitRate)];
+
 impl BodySettings {
+    /// Whether a server's field of that name, in nginx's spelling, is heeded.
+    fn heeds(&self, name: &str) -> bool {
+        !self.ignored.iter().flatten().any(|ignored| ignored == name)
+    }
+
+    /// Complains of fields that are heeded and shall be passed on all the same. `place` is that of `proxy_pass`.
+    pub(crate) fn check_passed(&self, cx: &mut Ctx, answers: &AnswerSettings, place: &Place) {
+        for (name, _) in ACCEL.into_iter().filter(|(name, _)| answers.passes(name) && self.heeds(name)) {
+            let help = format!("add \"proxy_ignore_headers {name}\"");
+            cx.later(
+                place.clone(),
+                &format!("\"proxy_pass_header {name}\" of a field that is heeded"),
+                &help,
+            );
+        }
+    }
+
     /// Writes what a proxied location says. `place` is that of its `proxy_pass`.
     pub(crate) fn emit(&self, cx: &mut Ctx, proxy: &mut Proxy, place: &Place) {
         self.check(cx, place);
@@ -318,13 +340,9 @@ impl BodySettings {
         };
         proxy.max_head = Some(self.head.unwrap_or(PAGE));
         proxy.trailers = self.trailers.unwrap_or(false);
-        let heeds = |name: &str| !self.ignored.iter().flatten().any(|ignored| ignored == name);
-        proxy.accel_redirect = heeds("X-Accel-Redirect");
+        proxy.accel_redirect = self.heeds("X-Accel-Redirect");
         proxy.accel =
-            [("X-Accel-Buffering", AccelField::Buffering), ("X-Accel-Limit-Rate", AccelField::LimitRate)]
-                .into_iter()
-                .filter_map(|(name, field)| heeds(name).then_some(field))
-                .collect();
+            ACCEL.into_iter().filter_map(|(name, field)| self.heeds(name).then_some(field)).collect();
         proxy.request = SentRequest {
             method: self.method.clone(),
             body: self.body.clone(),

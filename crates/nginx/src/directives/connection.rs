@@ -32,6 +32,12 @@ settings! {
         merge_slashes: bool,
         underscores: bool,
         ignore_invalid: bool,
+        /// Seconds that `Keep-Alive` tells.
+        keep_alive_told: Dur,
+        keep_alive_age: Dur,
+        reset_timedout: bool,
+        max_headers: u32,
+        chunks: bool,
     }
 }
 
@@ -74,10 +80,16 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         LEVELS,
         Args::Range(1, 2),
         "How long a client's connection may wait for a further request; 0 closes it after each. The second \
-         value, which nginx puts into a `Keep-Alive` field, is accepted without effect.",
+         value is told to clients in a `Keep-Alive` field.",
         |cx, d| {
             listener_wide(cx, d);
             cx.once(d, values::time, |cx| &mut cx.level.connection.keep_alive_timeout);
+            if let Some(word) = d.arg(1) {
+                match values::time(word) {
+                    Ok(told) => cx.level.connection.keep_alive_told = Some(told),
+                    Err(invalid) => cx.invalid(d, word, invalid),
+                }
+            }
         },
     )
     .default("75s"),
@@ -96,7 +108,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "large_client_header_buffers",
         SERVERS,
         Args::Exact(2),
-        "Number and size of buffers for heads: the size bounds the request line, both together the head.",
+        "Number and size of buffers for heads: the size bounds the request line (414) and each field (400), both \
+         together the head (400).",
         large_buffers,
     )
     .default("4 8k"),
@@ -167,11 +180,53 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     ),
     Spec::accepted("lingering_time", LEVELS, Args::Exact(1), "`lingering_timeout` bounds it"),
     Spec::accepted("keepalive_disable", LEVELS, Args::AtLeast(1), "the browsers it was made for are gone"),
-    Spec::accepted(
+    Spec::new(
+        "keepalive_time",
+        LEVELS,
+        Args::Exact(1),
+        "Age after which a client's connection is closed behind its request.",
+        |cx, d| {
+            listener_wide(cx, d);
+            cx.once(d, values::time, |cx| &mut cx.level.connection.keep_alive_age);
+        },
+    )
+    .default("1h"),
+    Spec::new(
         "reset_timedout_connection",
         LEVELS,
         Args::Flag,
-        "a connection whose client is silent is closed",
+        "Whether the connection of a client that takes nothing for too long is reset, which frees its buffers.",
+        |cx, d| {
+            listener_wide(cx, d);
+            cx.once(d, values::flag, |cx| &mut cx.level.connection.reset_timedout);
+        },
+    )
+    .default("off"),
+    Spec::new(
+        "max_headers",
+        SERVERS,
+        Args::Exact(1),
+        "Fields of a request's head, at most 512; more get 400.",
+        |cx, d| match values::number(&d.args[0]) {
+            Ok(1..=512) => cx.once(d, values::number, |cx| &mut cx.level.connection.max_headers),
+            _ => cx.invalid(d, &d.args[0], values::Invalid::Choice("a number from 1 to 512")),
+        },
+    )
+    .default("1000"),
+    Spec::new(
+        "chunked_transfer_encoding",
+        LEVELS,
+        Args::Flag,
+        "Whether answers whose length is not known go in chunks to clients of HTTP/1.1; otherwise the connection \
+         ends behind them.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.connection.chunks),
+    )
+    .default("on"),
+    Spec::accepted(
+        "keepalive_min_timeout",
+        LEVELS,
+        Args::Exact(1),
+        "an idle connection is closed only when the process ends or its own time is over",
     ),
 ];
 
@@ -221,8 +276,10 @@ impl ConnectionSettings {
         let (number, size) = self.large_buffers.unwrap_or((4, Size::kib(8)));
         MessageLimits {
             request_line: size,
-            // nginx counts no fields; this is the model's most.
-            fields: 512,
+            field: size,
+            head_status: 400,
+            // nginx counts none where it is not told to; this is the model's most.
+            fields: u16::try_from(self.max_headers.unwrap_or(512)).unwrap_or(512),
             head: Size(size.0.saturating_mul(u64::from(number))),
             body: self.max_body(),
         }
@@ -231,7 +288,13 @@ impl ConnectionSettings {
     /// Bounds of connections.
     pub(crate) fn connections(&self) -> ConnectionLimits {
         let requests = self.keep_alive_requests.unwrap_or(1000);
-        ConnectionLimits { requests, ..ConnectionLimits::default() }
+        ConnectionLimits {
+            requests,
+            age: self.keep_alive_age.unwrap_or(Dur::secs(3600)),
+            tell_timeout: self.keep_alive_told.unwrap_or_default(),
+            reset_slow: self.reset_timedout.unwrap_or(false),
+            ..ConnectionLimits::default()
+        }
     }
 
     /// What becomes of fields with underscores in their names, and of those with other unusual bytes.

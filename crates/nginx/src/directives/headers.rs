@@ -12,6 +12,8 @@ settings! {
     HeaderSettings {
         add: Vec<AddHeader>,
         trailers: Vec<AddHeader>,
+        /// The `Server` field, where it is one's own.
+        server: String,
     }
 }
 
@@ -44,10 +46,17 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "server_tokens",
         Contexts::LEVELS,
         Args::Exact(1),
-        "Whether answers tell the version: `Server` is `bifrons` in any case, without one.",
-        |cx, d| match d.text(0) {
-            "on" | "off" | "build" => {}
-            _ => cx.later(d.place.clone(), "\"server_tokens\" with a text of one's own", "write on or off"),
+        "Whether answers tell the version: `Server` is `bifrons` with `on`, `off` and `build`, without one. Any \
+         other text is what `Server` says; an empty one removes it.",
+        |cx, d| {
+            let text = match d.text(0) {
+                "on" | "off" | "build" => "bifrons",
+                text if text.contains('$') => {
+                    return cx.later(d.place.clone(), "\"server_tokens\" with variables", "write a text");
+                }
+                text => text,
+            };
+            cx.put(d, text.to_owned(), |cx| &mut cx.level.headers.server);
         },
     )
     .default("on"),
@@ -69,6 +78,12 @@ fn add(cx: &mut Ctx, directive: &Directive, list: fn(&mut Ctx) -> &mut Option<Ve
     if is_framing(&name) {
         let what = format!("\"{} {name}\"", directive.name.text);
         return cx.later(directive.args[0].place.clone(), &what, "");
+    }
+    let is_own = ["connection", "keep-alive", "proxy-connection", "te", "upgrade"]
+        .iter()
+        .any(|own| name.eq_ignore_ascii_case(own));
+    if is_own {
+        return cx.accept(directive, "the field concerns one connection only and is the proxy's to say");
     }
     list(cx).get_or_insert_default().push(AddHeader { name, value, always });
 }

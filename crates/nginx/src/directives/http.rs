@@ -6,9 +6,10 @@ use super::upstream::Upstream;
 use crate::directive::{Args, Contexts, Spec};
 use crate::level::Level;
 use bifrons_config::At;
+use bifrons_model::Expect;
 use bifrons_variables::Variable;
 use indexmap::IndexMap;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What the `http` block holds.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub(crate) struct Http {
     pub(crate) formats: Formats,
     /// Variables that are computed, by their names in lower case.
     pub(crate) variables: IndexMap<String, At<Variable>>,
+    /// What `match` blocks say, by their names.
+    pub(crate) matches: HashMap<String, Expect>,
 }
 
 pub(crate) const DIRECTIVES: &[Spec] = &[Spec::new(

@@ -9,11 +9,12 @@ use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values::{self, Invalid};
 use bifrons_config::units::Dur;
-use bifrons_config::{At, Template};
+use bifrons_config::{At, Template, Var};
 use bifrons_filters::config::FieldEdits;
-use bifrons_filters::{FilterConfig, response_headers};
 use bifrons_model::route::HttpVersion;
-use bifrons_model::{ClientAbort, ExpectContinue, HostField, Proxy, Retry, RetryOn, UpstreamTimeouts};
+use bifrons_model::{
+    ClientAbort, ConnectionFields, ExpectContinue, HostField, Proxy, Retry, RetryOn, UpstreamTimeouts,
+};
 
 const LEVELS: Contexts = Contexts::LEVELS;
 
@@ -28,14 +29,19 @@ settings! {
         next_upstream: (Vec<RetryOn>, bool),
         next_upstream_tries: u32,
         next_upstream_timeout: Dur,
-        hide_header: Vec<String>,
-        pass_header: Vec<String>,
         ignore_client_abort: bool,
         intercept_errors: bool,
         /// Fields of answers that have no effect, in lower case.
         /// The address connections come from; an inner `None` for `off`.
-        bind: Option<At<String>>,
+        bind: Option<Bind>,
     }
+}
+
+/// Where connections to servers come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Bind {
+    Address(At<String>),
+    Variables(Template),
 }
 
 /// One `proxy_set_header`.
@@ -121,26 +127,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     )
     .default("0"),
     Spec::new(
-        "proxy_hide_header",
-        LEVELS,
-        Args::Exact(1),
-        "A field of the server's answer that is not passed on.",
-        |cx, d| {
-            let name = d.text(0).to_owned();
-            if !is_field_name(&name) || is_framing(&name) {
-                return cx.problem(&d.args[0], format!("the field \"{name}\" cannot be hidden"));
-            }
-            cx.level.proxy.hide_header.get_or_insert_default().push(name);
-        },
-    ),
-    Spec::new(
-        "proxy_pass_header",
-        LEVELS,
-        Args::Exact(1),
-        "A field that nginx hides and that is passed on: `Server` in `http` or `server`; others are passed anyway.",
-        pass_header,
-    ),
-    Spec::new(
         "proxy_ignore_client_abort",
         LEVELS,
         Args::Flag,
@@ -160,7 +146,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "proxy_bind",
         LEVELS,
         Args::Range(1, 2),
-        "The address that connections to servers come from, or `off`.",
+        "The address that connections to servers come from, with variables, or `off`. Connections from an \
+         address with variables are not kept.",
         bind,
     ),
     Spec::accepted("proxy_send_lowat", LEVELS, Args::Exact(1), "nginx itself ignores it on Linux"),
@@ -180,9 +167,17 @@ fn set_header(cx: &mut Ctx, directive: &Directive) {
         cx.level.proxy.set_header.get_or_insert_default();
         return cx.accept(directive, "the proxy itself says where a body ends");
     }
-    if is_framing(&name) {
+    if is_own(&name) && directive.text(1).is_empty() {
+        cx.level.proxy.set_header.get_or_insert_default();
+        return cx.accept(directive, "the client's is not passed on anyway");
+    }
+    if is_framing(&name) || is_own(&name) {
         let what = format!("\"proxy_set_header {name}\"");
-        return cx.later(word.place.clone(), &what, "where a body ends is the proxy's to say");
+        let whose = match is_framing(&name) {
+            true => "where a body ends is the proxy's to say",
+            false => "it concerns one connection only and is the proxy's to say",
+        };
+        return cx.later(word.place.clone(), &what, whose);
     }
     let Some(value) = cx.template(&directive.args[1]) else {
         return;
@@ -193,6 +188,11 @@ fn set_header(cx: &mut Ctx, directive: &Directive) {
         return cx.later(word.place.clone(), &format!("setting \"{name}\" three times"), "");
     }
     fields.push(SetHeader { name, value });
+}
+
+/// Fields of one connection that are never passed on (RFC 9110 7.6.1), and that no route says.
+fn is_own(name: &str) -> bool {
+    ["keep-alive", "proxy-connection", "te"].iter().any(|own| name.eq_ignore_ascii_case(own))
 }
 
 fn next_upstream(cx: &mut Ctx, directive: &Directive) {
@@ -214,6 +214,8 @@ fn next_upstream(cx: &mut Ctx, directive: &Directive) {
                 non_idempotent = true;
                 continue;
             }
+            // Of `proxy_allow_upstream`, which is not there to deny anything.
+            "denied" => continue,
             "off" => {
                 on.clear();
                 break;
@@ -231,33 +233,24 @@ fn next_upstream(cx: &mut Ctx, directive: &Directive) {
     cx.put(directive, (on, non_idempotent), |cx| &mut cx.level.proxy.next_upstream);
 }
 
-fn pass_header(cx: &mut Ctx, directive: &Directive) {
-    let name = directive.text(0);
-    let is_server = name.eq_ignore_ascii_case("server");
-    if is_server && cx.context == Contexts::LOCATION {
-        let what = "\"proxy_pass_header Server\" in a location";
-        return cx.later(directive.place.clone(), what, "write it in \"server\" or \"http\"");
-    }
-    let heeded = ["X-Accel-Buffering", "X-Accel-Limit-Rate", "X-Accel-Expires", "X-Accel-Charset"];
-    if heeded.iter().any(|own| name.eq_ignore_ascii_case(own)) {
-        let what = format!("\"proxy_pass_header {name}\"");
-        return cx.later(directive.place.clone(), &what, "");
-    }
-    if !is_server {
-        cx.accept(directive, "the field is passed on anyway");
-    }
-    cx.level.proxy.pass_header.get_or_insert_default().push(name.to_owned());
-}
-
 fn bind(cx: &mut Ctx, directive: &Directive) {
     let word = &directive.args[0];
-    if word.text.contains('$') || directive.args.len() == 2 {
-        return cx.later(directive.place.clone(), "\"proxy_bind\" with variables or \"transparent\"", "");
+    match directive.arg(1) {
+        None => {}
+        Some(word) if word.text == "transparent" => {
+            let help = "an address of this machine's own can be bound to without it";
+            return cx.later(word.place.clone(), "\"transparent\" of \"proxy_bind\"", help);
+        }
+        Some(word) => return cx.invalid_parameter(directive, word),
     }
     let address = match word.text.as_str() {
         "off" => None,
+        text if text.contains('$') => match cx.template(word) {
+            Some(template) => Some(Bind::Variables(template)),
+            None => return,
+        },
         text if text.parse::<std::net::IpAddr>().is_ok() || text.parse::<std::net::SocketAddr>().is_ok() => {
-            Some(At::new(text.to_owned(), word.place.clone()))
+            Some(Bind::Address(At::new(text.to_owned(), word.place.clone())))
         }
         text => return cx.problem(word, format!("invalid address \"{text}\"")),
     };
@@ -267,8 +260,11 @@ fn bind(cx: &mut Ctx, directive: &Directive) {
 impl ProxySettings {
     /// The action of a location with that `proxy_pass`. `keeps_alive` says whether the cluster does.
     pub(crate) fn emit(&self, pass: &ProxyPass, cluster: At<String>, keeps_alive: bool) -> Proxy {
-        let mut host = Template::text(&pass.host_field());
-        let (mut connection, mut upgrade) = (None, None);
+        let mut host = match pass.is_dynamic() {
+            true => Template::var(Var::ProxyHost),
+            false => Template::text(&pass.host_field()),
+        };
+        let (mut connection, mut upgrade): (Option<&Template>, Option<&Template>) = (None, None);
         let mut headers = FieldEdits::default();
         for SetHeader { name, value } in self.set_header.iter().flatten() {
             match name.to_ascii_lowercase().as_str() {
@@ -283,15 +279,25 @@ impl ProxySettings {
             }
         }
         let http_version = self.http_version.unwrap_or(HttpVersion::V1_0);
+        let fields = ConnectionFields {
+            connection: connection.cloned().unwrap_or_default(),
+            upgrade: upgrade.cloned().unwrap_or_default(),
+        };
         let connection = Connection::of(connection);
         Proxy {
             host: HostField::Set(host),
+            url: pass.url.clone(),
+            bind: match &self.bind {
+                Some(Some(Bind::Variables(template))) => Some(template.clone()),
+                _ => None,
+            },
             replace_path: pass.uri.clone(),
             headers,
             forwarded: Vec::new(),
             http_version,
             keep_alive: keeps_alive && connection.keeps(http_version),
-            upgrade: upgrade.is_some_and(|value| !value.is_empty()) && connection == Connection::Other,
+            upgrade: false,
+            connection: (connection == Connection::Other).then_some(fields),
             // As nginx, which reads a body itself before it sends one on.
             expect_continue: ExpectContinue::Answer,
             client_abort: match self.ignore_client_abort {
@@ -332,22 +338,10 @@ impl ProxySettings {
 
     /// The address connections come from.
     pub(crate) fn bind(&self) -> Option<At<String>> {
-        self.bind.clone().flatten()
-    }
-
-    /// The filter that hides fields of the server's answers. It comes last in the list, as answers pass
-    /// filters from the last to the first.
-    pub(crate) fn hide(&self) -> Option<FilterConfig> {
-        let shown = self.pass_header.as_deref().unwrap_or_default();
-        let is_shown = |name: &&String| !shown.iter().any(|shown| shown.eq_ignore_ascii_case(name));
-        let remove: Vec<_> = self.hide_header.iter().flatten().filter(is_shown).cloned().collect();
-        let config = response_headers::Config { remove, ..Default::default() };
-        (!config.remove.is_empty()).then_some(FilterConfig::ResponseHeaders(config))
-    }
-
-    /// Whether the server's own `Server` field is passed on.
-    pub(crate) fn passes_server(&self) -> bool {
-        self.pass_header.iter().flatten().any(|name| name.eq_ignore_ascii_case("server"))
+        match &self.bind {
+            Some(Some(Bind::Address(address))) => Some(address.clone()),
+            _ => None,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use bifrons_balance::Address;
-use bifrons_config::Place;
+use bifrons_config::{Place, Template};
 
 /// Where requests of a location are sent.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct ProxyPass {
     pub(crate) port: Option<u16>,
     /// What takes the place of the matched path.
     pub(crate) uri: Option<String>,
+    /// The whole of it, where it has variables.
+    pub(crate) url: Option<Template>,
     pub(crate) word: Word,
 }
 
@@ -25,7 +27,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[Spec::new(
     Contexts::LOCATION.or(Contexts::IF).or(Contexts::LIMIT_EXCEPT),
     Args::Exact(1),
     "Where requests are sent: `http://upstream`, `http://address:port`, `http://unix:/path`. A path behind it \
-     takes the place of the location's prefix; without one the path is sent as it came.",
+     takes the place of the location's prefix; without one the path is sent as it came. With variables, a name \
+     that is no upstream's is resolved by the `resolver`, and a path takes the place of the whole path and query.",
     |cx, d| {
         if let Some(pass) = parse(cx, d) {
             cx.put(d, pass, |cx| &mut cx.level.pass);
@@ -36,9 +39,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[Spec::new(
 fn parse(cx: &mut Ctx, directive: &Directive) -> Option<ProxyPass> {
     let word = &directive.args[0];
     if word.text.contains('$') {
-        let help = "name the upstream itself; with several, give each a location";
-        cx.later(word.place.clone(), "\"proxy_pass\" with variables", help);
-        return None;
+        return with_variables(cx, word);
     }
     if word.text.starts_with("https://") {
         cx.later(word.place.clone(), "\"proxy_pass\" to https", "");
@@ -68,7 +69,23 @@ fn parse(cx: &mut Ctx, directive: &Directive) -> Option<ProxyPass> {
         }
     }
     let port = if host.starts_with("unix:") { None } else { written_port(host) };
-    Some(ProxyPass { host: host.to_owned(), port, uri: uri.map(str::to_owned), word: word.clone() })
+    let uri = uri.map(str::to_owned);
+    Some(ProxyPass { host: host.to_owned(), port, uri, url: None, word: word.clone() })
+}
+
+/// Where a request goes is known when it comes.
+fn with_variables(cx: &mut Ctx, word: &Word) -> Option<ProxyPass> {
+    let url = cx.template(word)?;
+    let host = match word.text.split_once("://") {
+        Some(("https", _)) => {
+            cx.later(word.place.clone(), "\"proxy_pass\" to https", "");
+            return None;
+        }
+        Some(("http", rest)) => split(rest).0,
+        // The variable has the scheme too.
+        _ => word.text.split(['/', '?']).next().unwrap_or_default(),
+    };
+    Some(ProxyPass { host: host.to_owned(), port: None, uri: None, url: Some(url), word: word.clone() })
 }
 
 /// Host with port, and what comes behind.
@@ -93,6 +110,16 @@ fn written_port(host: &str) -> Option<u16> {
 }
 
 impl ProxyPass {
+    /// Whether the address has variables.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        self.url.is_some()
+    }
+
+    /// Scheme and host, as written.
+    pub(crate) fn origin(&self) -> String {
+        format!("http://{}", self.host)
+    }
+
     /// `$proxy_host`, and the name of the cluster where no `upstream` has it.
     pub(crate) fn name(&self) -> String {
         match self.port {

@@ -26,8 +26,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "set_real_ip_from",
         SERVERS,
         Args::Exact(1),
-        "A network of proxies that may tell the client's address, such as `10.0.0.0/8`. All servers of one \
-         address must have the same.",
+        "A network of proxies that may tell the client's address, such as `10.0.0.0/8`; `unix:` for clients of \
+         Unix sockets.",
         set_real_ip_from,
     ),
     Spec::new(
@@ -56,7 +56,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
 fn set_real_ip_from(cx: &mut Ctx, directive: &Directive) {
     let word = &directive.args[0];
     if word.text == "unix:" {
-        return cx.later(word.place.clone(), "\"set_real_ip_from unix:\"", "");
+        let trusted = At::new(word.text.clone(), word.place.clone());
+        return cx.level.realip.trusted.get_or_insert_default().push(trusted);
     }
     if let Err(err) = parse_cidr(&word.text) {
         let (_, help) = crate::context::split_help(&err.to_string());

@@ -1,15 +1,18 @@
 //! `upstream`: groups of servers behind the proxy.
 
+use super::resolver::ResolverSettings;
 use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values::{self, Invalid};
-use bifrons_balance::policies::hash::LoadFactor;
-use bifrons_balance::policies::{hash, ip_hash, least_request, random};
+use bifrons_balance::policies::least_time::Measure;
+use bifrons_balance::policies::{ip_hash, ketama, least_request, least_time, modulo, random};
 use bifrons_balance::{Address, Balance, EndpointConfig};
 use bifrons_config::units::{Dur, Size};
 use bifrons_config::{At, Place, Problem};
-use bifrons_model::{Cluster, KeepAlive, LoneLf, Retry, RetryOn, UpstreamTimeouts};
+use bifrons_model::{
+    Cluster, HealthCheck, KeepAlive, LoneLf, Queue, Resolver, Retry, RetryOn, Sticky, UpstreamTimeouts,
+};
 
 const UPSTREAM: Contexts = Contexts::UPSTREAM;
 
@@ -22,6 +25,15 @@ pub(crate) struct Upstream {
     keep_alive_requests: Option<u32>,
     keep_alive_time: Option<Dur>,
     keep_alive_timeout: Option<Dur>,
+    pub(super) resolver: ResolverSettings,
+    pub(super) sticky: Option<Sticky>,
+    queue: Option<Queue>,
+    /// Whether its servers come from a file, of which there may be none yet.
+    state: Option<()>,
+    /// Active checks, as a location that leads here says.
+    pub(crate) health_check: Option<HealthCheck>,
+    /// Where requests name the servers themselves: who resolves the names.
+    dynamic: Option<Resolver>,
 }
 
 pub(crate) const DIRECTIVES: &[Spec] = &[
@@ -37,7 +49,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         UPSTREAM,
         Args::AtLeast(1),
         "A server of the group: `address[:port]`, a name or `unix:/path`, with `weight=`, `max_conns=`, \
-         `max_fails=`, `fail_timeout=`, `backup`, `down`. Names are resolved again as their TTL says.",
+         `max_fails=`, `fail_timeout=`, `backup`, `down`, `drain`, `slow_start=`, `route=`, `resolve`. Names are \
+         resolved again as their TTL says, with `resolve` by the `resolver`.",
         server,
     ),
     Spec::new(
@@ -56,29 +69,77 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "random",
         UPSTREAM,
         Args::Range(0, 2),
-        "The less busy of two drawn at random, with or without `two least_conn`.",
+        "The less busy of two drawn at random, with or without `two least_conn`; with `two least_time=header` or \
+         `two least_time=last_byte` the faster one.",
         |cx, d| match (d.text(0), d.text(1)) {
             ("" | "two", "" | "least_conn") => balance(cx, d, Balance::Random(random::Config {})),
-            ("two", "least_time=header" | "least_time=last_byte") => {
-                cx.later(d.place.clone(), "\"random two least_time\"", "write random two least_conn");
+            ("two", what) if let Some(measure) = what.strip_prefix("least_time=").and_then(measure) => {
+                let config = least_time::Config { measure, inflight: false, of_two: true };
+                balance(cx, d, Balance::LeastTime(config));
             }
             ("two", _) => cx.invalid_parameter(d, &d.args[1]),
             _ => cx.invalid_parameter(d, &d.args[0]),
         },
     ),
     Spec::new(
+        "least_time",
+        UPSTREAM,
+        Args::Range(1, 2),
+        "Whoever answers soonest, by average time to the `header` or the `last_byte` and requests under way; with \
+         `inflight` those count with their time so far.",
+        |cx, d| {
+            let Some(measure) = measure(d.text(0)) else {
+                return cx.invalid_parameter(d, &d.args[0]);
+            };
+            if let Some(word) = d.arg(1).filter(|word| word.text != "inflight") {
+                return cx.invalid_parameter(d, word);
+            }
+            let config = least_time::Config { measure, inflight: d.arg(1).is_some(), of_two: false };
+            balance(cx, d, Balance::LeastTime(config));
+        },
+    ),
+    Spec::new(
+        "queue",
+        UPSTREAM,
+        Args::Range(1, 2),
+        "Requests that may wait while all servers have their `max_conns`, and how long (`timeout=`, 60s).",
+        |cx, d| {
+            let timeout = match d.arg(1) {
+                None => Some(Dur::secs(60)),
+                Some(word) => values::param(&word.text, "timeout").and_then(values::parse_time),
+            };
+            match (values::number(&d.args[0]), timeout) {
+                (Ok(requests @ 1..), Some(timeout)) => {
+                    cx.put(d, Queue { requests, timeout }, |cx| &mut cx.upstream.queue);
+                }
+                (Ok(1..), None) => cx.invalid_parameter(d, &d.args[1]),
+                _ => cx.invalid(d, &d.args[0], Invalid::Value),
+            }
+        },
+    ),
+    Spec::new(
+        "state",
+        UPSTREAM,
+        Args::Exact(1),
+        "A file of `server` directives that is read where it is there. It is not written.",
+        state,
+    ),
+    Spec::new(
         "hash",
         UPSTREAM,
         Args::Range(1, 2),
-        "By a key with variables. The ring is a consistent one with or without `consistent`; keys are \
-         elsewhere than nginx had them.",
+        "By a key with variables; with `consistent` on a ring, so that few keys move when servers come and go. \
+         Keys are where nginx has them.",
         |cx, d| {
             if let Some(word) = d.arg(1).filter(|word| word.text != "consistent") {
                 return cx.invalid_parameter(d, word);
             }
             if let Some(key) = cx.template(&d.args[0]) {
-                // nginx never passes a key on because its server is busy.
-                balance(cx, d, Balance::Hash(hash::Config { key, load_factor: LoadFactor::NONE }));
+                let policy = match d.arg(1) {
+                    Some(_) => Balance::Ketama(ketama::Config { key }),
+                    None => Balance::Modulo(modulo::Config { key }),
+                };
+                balance(cx, d, policy);
             }
         },
     ),
@@ -126,13 +187,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::Range(1, 2),
         "the state of servers is shared by all workers anyway",
     ),
-    Spec::accepted(
-        "resolver",
-        UPSTREAM,
-        Args::AtLeast(1),
-        "names are resolved by the servers of /etc/resolv.conf, as their TTL says",
-    ),
-    Spec::accepted("resolver_timeout", UPSTREAM, Args::Exact(1), "the resolver has its own bounds"),
 ];
 
 fn upstream(cx: &mut Ctx, directive: &Directive) {
@@ -141,10 +195,13 @@ fn upstream(cx: &mut Ctx, directive: &Directive) {
     let before = cx.notes.problems.0.len();
     cx.inside(UPSTREAM, directive);
     let upstream = std::mem::replace(&mut cx.upstream, outer);
-    if upstream.servers.is_empty() && cx.notes.problems.0.len() == before {
+    if upstream.servers.is_empty() && upstream.state.is_none() && cx.notes.problems.0.len() == before {
         cx.notes.problem(Problem::at(directive.place.clone(), "no servers are inside upstream"));
     }
-    if matches!(upstream.balance, Some(Balance::Hash(_) | Balance::IpHash(_) | Balance::Random(_))) {
+    if matches!(
+        upstream.balance,
+        Some(Balance::Ketama(_) | Balance::Modulo(_) | Balance::IpHash(_) | Balance::Random(_))
+    ) {
         for server in upstream.servers.iter().filter(|server| server.backup) {
             let message = "balancing method does not support parameter \"backup\"";
             cx.notes.problem(Problem { place: server.place.clone(), ..Problem::nowhere(message) });
@@ -170,6 +227,10 @@ fn server(cx: &mut Ctx, directive: &Directive) {
         return;
     };
     let mut endpoint = EndpointConfig::new(address);
+    if endpoint.address.to_string() != word.text {
+        // nginx's ring knows a server by what is written.
+        endpoint.hash_name = Some(word.text.clone());
+    }
     for word in directive.args.iter().skip(1) {
         if let Err(is_later) = parameter(&mut endpoint, &word.text) {
             match is_later {
@@ -209,12 +270,49 @@ fn parameter(endpoint: &mut EndpointConfig, text: &str) -> Result<(), Unknown> {
         }
         ("backup", None) => endpoint.backup = true,
         ("down", None) => endpoint.down = true,
+        ("slow_start", Some(value)) => {
+            endpoint.slow_start = values::parse_time(value).ok_or(Unknown::Invalid)?;
+        }
+        ("route", Some(value)) if !value.is_empty() => endpoint.route = Some(value.to_owned()),
+        ("drain", None) => endpoint.drain = true,
         // Names are resolved again in any case.
         ("resolve", None) => {}
-        ("slow_start" | "route" | "service", Some(_)) | ("drain", None) => return Err(Unknown::Later),
+        ("service", Some(_)) => return Err(Unknown::Later),
         _ => return Err(Unknown::Invalid),
     }
     Ok(())
+}
+
+/// Reads the servers of a file, where it is there.
+fn state(cx: &mut Ctx, directive: &Directive) {
+    let path = cx.defaults.full_path(directive.text(0));
+    cx.put(directive, (), |cx| &mut cx.upstream.state);
+    if cx.defaults.includes == crate::Includes::Refused {
+        return cx.accept(directive, "files are not read here");
+    }
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return,
+        Err(err) => return cx.problem(&directive.args[0], format!("cannot read \"{path}\": {err}")),
+    };
+    let source = bifrons_config::Source::new(path, text);
+    let tree = crate::parser::parse(&source, &mut cx.notes);
+    cx.notes.sources.push(source);
+    for inner in &tree {
+        match inner.name.text.as_str() {
+            "server" if !inner.args.is_empty() => server(cx, inner),
+            other => cx.problem(&inner.name, format!("\"{other}\" directive is not allowed here")),
+        }
+    }
+}
+
+/// Up to where answers are measured.
+fn measure(text: &str) -> Option<Measure> {
+    match text {
+        "header" => Some(Measure::Header),
+        "last_byte" => Some(Measure::LastByte),
+        _ => None,
+    }
 }
 
 /// The address of a server, port 80 where none is given. Messages name it as `shown`.
@@ -254,16 +352,35 @@ impl Upstream {
         Self { servers: vec![At::new(EndpointConfig::new(address), place.clone())], ..Self::default() }
     }
 
+    /// Settings for servers that requests name themselves.
+    pub(crate) fn dynamic(resolver: Resolver) -> Self {
+        Self { dynamic: Some(resolver), ..Self::default() }
+    }
+
     /// Whether connections to its servers are kept.
     pub(crate) fn keeps_alive(&self) -> bool {
         self.keep_alive.is_some()
     }
 
     /// Writes it as a cluster. `bind` is the address that connections come from.
-    pub(crate) fn emit(&self, bind: Option<At<String>>) -> Cluster {
+    pub(crate) fn emit(&self, bind: Option<At<String>>, outer: &ResolverSettings) -> Cluster {
+        let resolver = self.dynamic.clone().or_else(|| self.resolver.emit()).or_else(|| outer.emit());
+        let named = |server: &At<EndpointConfig>| server.address.to_resolve().is_some();
+        let asks = self.dynamic.is_some() || self.servers.iter().any(named);
+        let mut endpoints = self.servers.clone();
+        if !matches!(self.balance, Some(Balance::Ketama(_))) {
+            endpoints.iter_mut().for_each(|server| server.value.hash_name = None);
+        }
         Cluster {
             balance: self.balance.clone().unwrap_or_default(),
-            endpoints: self.servers.clone(),
+            endpoints,
+            resolver: resolver.filter(|_| asks).unwrap_or_default(),
+            dynamic: self.dynamic.is_some(),
+            sticky: self.sticky.clone(),
+            queue: self.queue,
+            // As nginx, for which a server at its `max_conns` is one that does not serve.
+            busy_status: 502,
+            health_check: self.health_check.clone(),
             keep_alive: KeepAlive {
                 idle: self.keep_alive.unwrap_or(0),
                 timeout: self.keep_alive_timeout.unwrap_or(Dur::secs(60)),

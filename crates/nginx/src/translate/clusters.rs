@@ -1,11 +1,13 @@
 //! Clusters: those of `upstream` blocks, and one for each other address that a `proxy_pass` names.
 
 use crate::context::Ctx;
+use crate::directives::health::Check;
 use crate::directives::proxy_pass::ProxyPass;
+use crate::directives::resolver::ResolverSettings;
 use crate::directives::upstream::Upstream;
 use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Problem};
-use bifrons_model::Cluster;
+use bifrons_model::{Cluster, Expect, Resolver};
 use indexmap::IndexMap;
 use std::collections::HashMap;
 
@@ -18,6 +20,10 @@ pub(super) struct Clusters {
     /// Those of `upstream` blocks by their names in lower case: case does not count.
     by_name: HashMap<String, usize>,
     emitted: IndexMap<String, Cluster>,
+    /// Who resolves names where an upstream does not say.
+    resolver: ResolverSettings,
+    /// What `match` blocks say.
+    matches: HashMap<String, Expect>,
 }
 
 /// A cluster as a route needs it.
@@ -27,10 +33,14 @@ pub(super) struct Target {
 }
 
 impl Clusters {
-    pub(super) fn new(upstreams: IndexMap<String, Upstream>) -> Self {
+    pub(super) fn new(
+        upstreams: IndexMap<String, Upstream>,
+        resolver: ResolverSettings,
+        matches: HashMap<String, Expect>,
+    ) -> Self {
         let by_name =
             upstreams.keys().enumerate().map(|(at, name)| (name.to_ascii_lowercase(), at)).collect();
-        Self { declared: upstreams.len(), upstreams, by_name, emitted: IndexMap::new() }
+        Self { declared: upstreams.len(), upstreams, by_name, emitted: IndexMap::new(), resolver, matches }
     }
 
     /// The cluster that a `proxy_pass` leads to. In nginx the address that connections come from
@@ -40,7 +50,11 @@ impl Clusters {
         cx: &mut Ctx,
         pass: &ProxyPass,
         bind: Option<At<String>>,
+        resolver: &ResolverSettings,
     ) -> Option<Target> {
+        if pass.is_dynamic() {
+            return Some(self.dynamic(pass, resolver));
+        }
         let upstream = self.find(cx, pass)?;
         let (_, upstream) = self.upstreams.get_index(upstream)?;
         let name = match &bind {
@@ -48,16 +62,58 @@ impl Clusters {
             None => self.name_of(pass),
         };
         if !self.emitted.contains_key(&name) {
-            self.emitted.insert(name.clone(), upstream.emit(bind));
+            self.emitted.insert(name.clone(), upstream.emit(bind, resolver));
         }
         Some(Target { name: At::new(name, pass.place().clone()), keeps_alive: upstream.keeps_alive() })
+    }
+
+    /// The settings of servers that requests name. Locations with another resolver have other settings.
+    fn dynamic(&mut self, pass: &ProxyPass, resolver: &ResolverSettings) -> Target {
+        let cluster = Upstream::dynamic(resolver.emit().unwrap_or(Resolver::None)).emit(None, resolver);
+        let mut name = pass.host.clone();
+        for number in 2.. {
+            match self.emitted.get(&name) {
+                Some(other) if *other != cluster => name = format!("{}#{number}", pass.host),
+                _ => break,
+            }
+        }
+        self.emitted.insert(name.clone(), cluster);
+        // A cluster that the host turns out to be says itself whether connections are kept.
+        Target { name: At::new(name, pass.place().clone()), keeps_alive: true }
+    }
+
+    /// Notes the active checks of the location that leads to the upstream.
+    pub(super) fn check(&mut self, cx: &mut Ctx, pass: &ProxyPass, check: &Check) {
+        let mut config = check.config.clone();
+        if let Some(by) = &check.by {
+            match self.matches.get(&by.text) {
+                Some(expect) => config.expect = expect.clone(),
+                None => return cx.problem(by, format!("match \"{}\" is not found", by.text)),
+            }
+        }
+        let declared = self.declared(&pass.host).map(|(at, name)| (at, name.to_owned()));
+        let Some((at, name)) = declared else {
+            let message = "\"health_check\" needs a \"proxy_pass\" to an upstream";
+            return cx.notes.problem(Problem::at(pass.place().clone(), message));
+        };
+        config.host.get_or_insert_with(|| name.clone());
+        if let Some((_, upstream)) = self.upstreams.get_index_mut(at) {
+            upstream.health_check = Some(config.clone());
+        }
+        // Clusters of the same upstream that were written before.
+        for (other, cluster) in &mut self.emitted {
+            if *other == name || other.starts_with(&format!("{name}@")) {
+                cluster.health_check = Some(config.clone());
+            }
+        }
     }
 
     /// All clusters: those of `upstream` blocks in their order, those that routes name besides.
     pub(super) fn finish(mut self) -> IndexMap<String, Cluster> {
         let mut clusters = IndexMap::new();
         for (name, upstream) in self.upstreams.iter().take(self.declared) {
-            let cluster = self.emitted.shift_remove(name).unwrap_or_else(|| upstream.emit(None));
+            let cluster =
+                self.emitted.shift_remove(name).unwrap_or_else(|| upstream.emit(None, &self.resolver));
             clusters.insert(name.clone(), cluster);
         }
         clusters.extend(self.emitted);

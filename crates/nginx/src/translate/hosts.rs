@@ -35,8 +35,11 @@ pub(super) fn emit(
         reach(cx, servers, binding, &mut reached);
     }
     let mut hosts = Vec::new();
-    for (server, reached) in servers.iter().zip(reached) {
-        let Routes { routes, named, rewrite, fallback, root } = routes::emit(cx, server, clusters);
+    for (at, (server, reached)) in servers.iter().zip(reached).enumerate() {
+        let defaults = listened_by(at, bindings, servers);
+        let field = same(defaults.iter().map(|l| l.server_field()));
+        let Routes { routes, named, rewrite, fallback, root } = routes::emit(cx, server, clusters, field);
+        let client = server.level.realip.emit();
         let level = &server.level;
         let max_body = level.connection.max_body();
         let host = Host {
@@ -47,6 +50,8 @@ pub(super) fn emit(
             max_body: (max_body != http.connection.max_body()).then_some(max_body),
             rewrite,
             routes,
+            client: (same(defaults.iter().map(|l| l.realip.emit())).as_ref() != Some(&client))
+                .then_some(client),
             named_routes: named,
             fallback,
             error_pages: level.internal.error_pages(),
@@ -64,6 +69,22 @@ pub(super) fn emit(
         }));
     }
     hosts
+}
+
+/// The default servers of the addresses that a server listens on: what connections there go by.
+fn listened_by<'a>(server: usize, bindings: &[Binding], servers: &'a [Server]) -> Vec<&'a Level> {
+    let listens = |binding: &&Binding| binding.servers.iter().any(|(at, _)| *at == server);
+    bindings
+        .iter()
+        .filter(listens)
+        .filter_map(|binding| servers.get(binding.default).map(|default| &default.level))
+        .collect()
+}
+
+/// The value that all have.
+fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
+    let first = values.next()?;
+    values.all(|value| value == first).then_some(first)
 }
 
 /// Adds to `reached` how the servers of one address are.

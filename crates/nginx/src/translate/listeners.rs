@@ -3,7 +3,7 @@
 use crate::context::Ctx;
 use crate::directives::server::{Listen, Server, SocketOptions};
 use bifrons_config::{At, OneOrMany, Place, Problem};
-use bifrons_model::{ClientAddress, Listener, LoneLf, ServerField};
+use bifrons_model::{Listener, LoneLf};
 use indexmap::IndexMap;
 use std::collections::HashMap;
 
@@ -102,20 +102,12 @@ fn listener(default: &Server, binding: &Binding) -> Listener {
         underscores_in_headers,
         irregular_headers,
         client: default.level.realip.emit(),
-        server: server_field(default),
+        server: default.level.server_field(),
         via: false,
         limits: connection.limits(),
         connections: connection.connections(),
         timeouts: connection.timeouts(),
         ..Listener::default()
-    }
-}
-
-/// As nginx, which sets its own name on every answer unless it is told to pass the server's.
-fn server_field(server: &Server) -> ServerField {
-    match server.level.proxy.passes_server() {
-        true => ServerField::Pass,
-        false => ServerField::Set("bifrons".to_owned()),
     }
 }
 
@@ -136,19 +128,11 @@ fn warn_of_difference(
     let same = connection.timeouts() == listener.timeouts
         && connection.connections() == listener.connections
         && connection.names() == (listener.underscores_in_headers, listener.irregular_headers)
-        && (own.head, own.request_line) == (theirs.head, theirs.request_line)
-        && server_field(other) == listener.server;
+        && (own.head, own.request_line) == (theirs.head, theirs.request_line);
     if !same {
         let message = format!(
             "timeouts and limits of connections of this server differ from those of {address}'s default server"
         );
         cx.notes.warn(at(message).help("the default server's hold for all; write them in \"http\""));
-    }
-    let client: ClientAddress = other.level.realip.emit();
-    if client != listener.client {
-        let message = format!(
-            "\"set_real_ip_from\" that differs between the servers of {address} is not supported yet"
-        );
-        cx.notes.problem(at(message).help("write it in \"http\", for all servers"));
     }
 }

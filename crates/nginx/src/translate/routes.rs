@@ -16,7 +16,7 @@ use crate::level::Level;
 use bifrons_config::{At, Place, Problem, Template};
 use bifrons_filters::FilterConfig;
 use bifrons_filters::rewrite::Step;
-use bifrons_model::{Redirect, Respond, Route};
+use bifrons_model::{Redirect, Respond, Route, ServerField};
 use bifrons_route::{Condition, PathPattern};
 use indexmap::IndexMap;
 use std::collections::HashSet;
@@ -34,12 +34,18 @@ pub(super) struct Routes {
 }
 
 /// The routes of a server.
-pub(super) fn emit(cx: &mut Ctx, server: &Server, clusters: &mut Clusters) -> Routes {
+pub(super) fn emit(
+    cx: &mut Ctx,
+    server: &Server,
+    clusters: &mut Clusters,
+    server_field: Option<ServerField>,
+) -> Routes {
     let level = &server.level;
     let mut emitter = Emitter {
         cx,
         clusters,
         server: level,
+        server_field,
         reroutes_index: reroutes_index(level),
         nested: level.locations.iter().any(|location| !location.level.locations.is_empty()),
         exact: HashSet::new(),
@@ -91,6 +97,8 @@ pub(super) struct Emitter<'a> {
     clusters: &'a mut Clusters,
     /// The server's settings, which are the host's.
     server: &'a Level,
+    /// The `Server` field of all the server's listeners, if it is one.
+    server_field: Option<ServerField>,
     /// Whether index files are routed again.
     reroutes_index: bool,
     /// Whether any location has others within.
@@ -237,11 +245,15 @@ impl Emitter<'_> {
         let at = rules.count();
         route.filters.splice(at..at, level.access.emit().into_iter().map(At::from));
         if let Some(pass) = &level.pass {
-            let target = self.clusters.target(self.cx, pass, level.proxy.bind())?;
+            let target = self.clusters.target(self.cx, pass, level.proxy.bind(), &level.resolver)?;
+            if let Some(check) = &level.health_check {
+                self.clusters.check(self.cx, pass, check);
+            }
             let mut proxy = level.proxy.emit(pass, target.name, target.keeps_alive);
             level.body.emit(self.cx, &mut proxy, pass.place());
+            level.body.check_passed(self.cx, &level.answers, pass.place());
             route.proxy = Some(At::new(proxy, pass.place().clone()));
-            route.filters.extend(level.proxy.hide().map(At::from));
+            route.filters.extend(level.answers.emit(pass, level.matcher.as_ref()).into_iter().map(At::from));
         } else if let Some(builtin) = level.builtin {
             route.builtin = Some(builtin.into());
         } else {
@@ -335,6 +347,8 @@ impl Emitter<'_> {
             max_body: (max_body != of_host.connection.max_body()).then_some(max_body),
             access_log,
             bandwidth: level.body.bandwidth().map(At::from),
+            server: Some(level.server_field()).filter(|field| Some(field) != self.server_field.as_ref()),
+            no_chunks: level.connection.chunks == Some(false),
             internal: level.is_internal,
             error_pages: (pages != of_host.internal.error_pages()).then_some(pages),
             recursive_error_pages: (recursive != of_host.internal.is_recursive()).then_some(recursive),

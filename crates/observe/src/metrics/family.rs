@@ -30,6 +30,7 @@ pub enum Metric {
     ConnectionsAccepted,
     ConnectionsActive,
     ConnectionsRefused,
+    Handshakes,
     DownstreamReceived,
     DownstreamSent,
     UpstreamHead,
@@ -42,6 +43,9 @@ pub enum Metric {
     UpstreamReceived,
     UpstreamSent,
     UpstreamPoolIdle,
+    HealthChecks,
+    HealthChanges,
+    HealthUp,
     Reloads,
     ReloadTime,
     ReloadSuccessful,
@@ -89,7 +93,7 @@ const fn histogram(family: Family) -> Family {
 
 /// All families, by [`Metric`].
 #[rustfmt::skip]
-pub static FAMILIES: [Family; 25] = [
+pub static FAMILIES: [Family; 29] = [
     sparse(counter(Metric::Requests, "bifrons_requests_total", &["listener", "host", "route", "cluster", "code"], "Requests answered, by class of status; `none` where the client left without one.")),
     sparse(histogram(counter(Metric::RequestDuration, "bifrons_request_duration_seconds", &["host", "route"], "Time from the first byte of a request to the last of its answer."))),
     gauge(Metric::RequestsActive, "bifrons_requests_active", LISTENER, "Requests that are being served."),
@@ -97,6 +101,7 @@ pub static FAMILIES: [Family; 25] = [
     counter(Metric::ConnectionsAccepted, "bifrons_connections_accepted_total", LISTENER, "Connections accepted from clients."),
     gauge(Metric::ConnectionsActive, "bifrons_connections_active", LISTENER, "Open connections of clients."),
     counter(Metric::ConnectionsRefused, "bifrons_connections_refused_total", &["listener", "reason"], "Connections of clients that were closed at once."),
+    sparse(counter(Metric::Handshakes, "bifrons_tls_handshakes_total", &["listener", "result"], "TLS handshakes with clients, by how they ended.")),
     counter(Metric::DownstreamReceived, "bifrons_downstream_received_bytes_total", LISTENER, "Bytes received from clients."),
     counter(Metric::DownstreamSent, "bifrons_downstream_sent_bytes_total", LISTENER, "Bytes sent to clients."),
     sparse(histogram(counter(Metric::UpstreamHead, "bifrons_upstream_head_seconds", CLUSTER, "Time of an attempt until the endpoint's head had arrived."))),
@@ -109,6 +114,9 @@ pub static FAMILIES: [Family; 25] = [
     counter(Metric::UpstreamReceived, "bifrons_upstream_received_bytes_total", CLUSTER, "Bytes received from endpoints."),
     counter(Metric::UpstreamSent, "bifrons_upstream_sent_bytes_total", CLUSTER, "Bytes sent to endpoints."),
     gauge(Metric::UpstreamPoolIdle, "bifrons_upstream_pool_idle", CLUSTER, "Idle connections kept to endpoints."),
+    counter(Metric::HealthChecks, "bifrons_upstream_health_checks_total", &["cluster", "result"], "Active checks of endpoints, by result."),
+    counter(Metric::HealthChanges, "bifrons_upstream_health_changes_total", CLUSTER, "Endpoints that active checks have taken out or let serve again."),
+    gauge(Metric::HealthUp, "bifrons_upstream_healthy", &["cluster", "endpoint", "address"], "1 where active checks let the endpoint serve, else 0."),
     counter(Metric::Reloads, "bifrons_config_reloads_total", &["result"], "Configurations put to work (`ok`, the first included) or refused (`failed`)."),
     gauge(Metric::ReloadTime, "bifrons_config_last_reload_timestamp_seconds", &[], "When the running configuration was put to work, in seconds since 1970."),
     gauge(Metric::ReloadSuccessful, "bifrons_config_last_reload_successful", &[], "1 where the last configuration was put to work, 0 where it was refused."),

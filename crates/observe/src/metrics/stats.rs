@@ -57,9 +57,30 @@ pub enum Refusal {
     Accept,
     /// It did not begin as it must: PROXY protocol, TLS.
     Protocol,
+    /// The listener has as many handshakes under way, or in a second, as it may.
+    Handshakes,
 }
 
-const REFUSALS: [&str; 4] = ["connections", "per_address", "accept", "protocol"];
+const REFUSALS: [&str; 5] = ["connections", "per_address", "accept", "protocol", "handshakes"];
+
+/// How a handshake ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handshake {
+    /// Well, from the beginning.
+    Full,
+    /// Well, with an earlier session.
+    Resumed,
+    /// The two sides did not agree, or the client was gone.
+    Failed,
+    /// The client took too long.
+    Timeout,
+    /// The client named nobody we know.
+    UnknownName,
+    /// Plain text came.
+    PlainText,
+}
+
+const HANDSHAKES: [&str; 6] = ["full", "resumed", "failed", "timeout", "unknown_name", "plain_text"];
 
 /// What is counted about one listener.
 #[derive(Clone, Debug)]
@@ -75,6 +96,7 @@ pub struct ListenerStats {
     /// Bytes sent to clients.
     pub sent: Counter,
     refused: [Counter; REFUSALS.len()],
+    handshakes: [Counter; HANDSHAKES.len()],
 }
 
 impl ListenerStats {
@@ -88,12 +110,18 @@ impl ListenerStats {
             received: registry.counter(Metric::DownstreamReceived, labels),
             sent: registry.counter(Metric::DownstreamSent, labels),
             refused: REFUSALS.map(|reason| registry.counter(Metric::ConnectionsRefused, &[listener, reason])),
+            handshakes: HANDSHAKES.map(|result| registry.counter(Metric::Handshakes, &[listener, result])),
         }
     }
 
     /// Counts a connection that was closed at once.
     pub fn refuse(&self, shard: &Shard, reason: Refusal) {
         shard.inc(self.refused[reason as usize]);
+    }
+
+    /// Counts a handshake.
+    pub fn handshake(&self, shard: &Shard, result: Handshake) {
+        shard.inc(self.handshakes[result as usize]);
     }
 }
 

@@ -6,6 +6,7 @@ use bifrons_model::{Cluster, Config, Listener, Shutdown};
 use bifrons_nginx::{Defaults, Includes};
 use bifrons_observe::Registry;
 use bifrons_observe::access::AccessLogger;
+use bifrons_testkit::{Authority, KeyKind, TempDir};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,10 +28,34 @@ fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
     page.split(opening.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
-fn checked(config: Config) -> Result<(), String> {
+/// The files of TLS that a page names, in a directory of their own.
+fn tls_files(text: &str) -> TempDir {
+    let (dir, ca) = (TempDir::new(), Authority::new("Guide"));
+    let pair = ca.issue(&["site.example"], KeyKind::Ecdsa);
+    let crl = ca.revoke(&[]);
+    for (key, content) in [
+        ("cert: ", &pair.cert),
+        ("key: ", &pair.key),
+        ("ca: ", &ca.pem),
+        ("crl: ", &crl),
+        ("ssl_certificate ", &pair.cert),
+        ("ssl_certificate_key ", &pair.key),
+        ("ssl_client_certificate ", &ca.pem),
+        ("ssl_trusted_certificate ", &ca.pem),
+    ] {
+        for rest in text.split(key).skip(1) {
+            let name = rest.trim_start().split([',', ' ', '}', ';', '\n']).next().unwrap();
+            dir.write(name, content);
+        }
+    }
+    dir
+}
+
+fn checked(config: Config, text: &str) -> Result<(), String> {
+    let dir = tls_files(text);
     let access = AccessLogger::start().unwrap();
-    let shared = Shared::new(Registry::new(SystemTime::now()), access);
-    let options = build::Options { dry_run: true, ..build::Options::default() };
+    let shared = Shared::new(Registry::new(SystemTime::now()), access, std::sync::Arc::default());
+    let options = build::Options { dry_run: true, base: dir.path().to_owned(), ..build::Options::default() };
     build::build(Arc::new(config), &shared, &options).map(drop).map_err(|problems| problems.to_string())
 }
 
@@ -50,7 +75,7 @@ fn yaml_in_the_guide_loads_and_builds() {
                 let web: Config = yaml::load(&Source::new("", web), &yaml::Options::default()).unwrap();
                 config.listeners = web.listeners;
             }
-            checked(config).unwrap_or_else(|problems| panic!("{name}:\n{text}\n{problems}"));
+            checked(config, &text).unwrap_or_else(|problems| panic!("{name}:\n{text}\n{problems}"));
         }
     }
 }
@@ -62,7 +87,7 @@ fn nginx_conf_in_the_guide_loads_and_builds() {
         for block in blocks(&page, "nginx") {
             let loaded = bifrons_nginx::parse(Source::new(name.as_str(), block), &defaults);
             let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
-            checked(loaded.config).unwrap_or_else(|problems| panic!("{name}:\n{problems}"));
+            checked(loaded.config, block).unwrap_or_else(|problems| panic!("{name}:\n{problems}"));
         }
     }
 }

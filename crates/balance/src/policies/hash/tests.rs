@@ -11,7 +11,7 @@ fn balance(factor: f64) -> Balance {
 }
 
 fn pick(table: &mut Table, key: u64) -> usize {
-    table.key = Some(key_of(&key.to_le_bytes()));
+    table.key = Some(key.to_le_bytes().to_vec());
     table.picks(1)[0]
 }
 

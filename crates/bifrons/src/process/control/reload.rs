@@ -6,6 +6,7 @@ use crate::load;
 use crate::process::pid::Status;
 use crate::process::sockets::Shares;
 use crate::process::{Style, notify, prepare_for, privileges};
+use bifrons_control::health::Checks;
 use bifrons_control::resolve::{self, Names};
 use bifrons_flow::{Snapshot, build};
 use bifrons_model::Config;
@@ -63,6 +64,7 @@ impl Control {
             }
         };
         self.names = Names::start(&snapshot, resolve::START_LIMIT).await;
+        self.checks = Checks::start(&snapshot, &self.shared);
 
         self.sockets.note_changes(&snapshot.listeners);
         let gone = self.sockets.close_others(&snapshot.listeners);

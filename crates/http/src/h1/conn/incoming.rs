@@ -168,6 +168,10 @@ impl Conn {
 
     fn body_closed(&self, body: &mut Incoming) -> Result<Option<Bytes>> {
         if matches!(body.decode, Decode::UntilClose) {
+            // Anybody on the way can end the stream, but only the peer can say that it did (RFC 9112 9.8).
+            if self.tls.as_ref().is_some_and(|tls| !tls.is_closed()) {
+                return Err(Error::of(self.side, Kind::Closed, "the body was cut off: no close_notify"));
+            }
             body.decode = Decode::Done;
             return Ok(None);
         }

@@ -1,17 +1,27 @@
 //! What is written to a connection: how long the peer may take for it, and how slow it may be.
 
 use super::{Conn, Pace};
-use bifrons_core::{Error, Kind, Result};
+use bifrons_core::{Error, Kind, Result, Side};
 use bifrons_net::clock;
+use std::cell::RefCell;
 use std::fs::File;
 use std::future::poll_fn;
 use std::io::IoSlice;
+use std::os::unix::fs::FileExt;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// RFC 9110 15.2.1.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// 64 KiB: four records, as much as is encrypted in one go.
+const FILE_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// Part of a file that is about to be encrypted; used within one call only.
+    static FILE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// How fast the peer takes the message that is being sent.
 #[derive(Debug)]
@@ -51,6 +61,13 @@ impl Conn {
             return Poll::Ready(Ok(()));
         }
         let limit = self.body.borrow().timeout();
+        if let Some(tls) = &self.tls {
+            // Encrypted once: should the wait for room be given up, it stands before the answer.
+            self.expecting.set(false);
+            tls.queue(CONTINUE).map_err(|err| Error::io(self.side, &err))?;
+            self.sent.set(self.sent.get() + CONTINUE.len() as u64);
+            return self.poll_flush(cx, limit);
+        }
         let len = ready!(self.poll_write(cx, &[IoSlice::new(CONTINUE)], limit))?;
         self.expecting.set(false);
         // Two dozen bytes behind answers that fill the socket's buffer to the last byte: no message can
@@ -104,7 +121,7 @@ impl Conn {
     pub async fn write(&self, parts: [&[u8]; 3], limit: Duration) -> Result<()> {
         // Mostly there is one part, and the socket takes it at once.
         let first = match parts {
-            [only, [], []] => match self.write_at_once(only)? {
+            [only, [], []] if self.tls.is_none() => match self.write_at_once(only)? {
                 Some(len) if len == only.len() => return Ok(()),
                 taken => taken.unwrap_or(0),
             },
@@ -123,11 +140,27 @@ impl Conn {
         .await
     }
 
+    /// Sends what is encrypted already.
+    fn poll_flush(&self, cx: &mut Context<'_>, limit: Duration) -> Poll<Result<()>> {
+        let Some(tls) = &self.tls else { return Poll::Ready(Ok(())) };
+        match tls.poll_flush(&self.stream, cx) {
+            Poll::Ready(Ok(())) => {
+                self.clear_write_timer();
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(self.side, &err))),
+            Poll::Pending => self.poll_write_timer(cx, limit).map(Err),
+        }
+    }
+
     /// Writes bytes behind which more follow at once: the kernel may hold them back (`MSG_MORE`).
     ///
     /// # Errors
     /// As [`Conn::write`].
     pub async fn write_more(&self, mut data: &[u8], limit: Duration) -> Result<()> {
+        if self.tls.is_some() {
+            return self.write([data, b"", b""], limit).await;
+        }
         poll_fn(|cx| {
             while !data.is_empty() {
                 let len = match self.stream.poll_write_more(cx, data) {
@@ -147,6 +180,7 @@ impl Conn {
     /// Ends our sending direction; what was written still arrives.
     pub fn end_write(&self) {
         self.write_ended.set(true);
+        self.close_notify();
         self.stream.shutdown_write();
     }
 
@@ -178,7 +212,12 @@ impl Conn {
         limit: Duration,
     ) -> Poll<Result<usize>> {
         let filled = slices.iter().rposition(|slice| !slice.is_empty()).map_or(0, |at| at + 1);
-        match self.stream.poll_write_vectored(cx, slices.get(..filled).unwrap_or(slices)) {
+        let slices = slices.get(..filled).unwrap_or(slices);
+        let polled = match &self.tls {
+            None => self.stream.poll_write_vectored(cx, slices),
+            Some(tls) => tls.poll_write(&self.stream, cx, slices),
+        };
+        match polled {
             Poll::Ready(Ok(len)) => {
                 self.clear_write_timer();
                 self.sent.set(self.sent.get() + len as u64);
@@ -200,6 +239,9 @@ impl Conn {
         (offset, most): (u64, usize),
         limit: Duration,
     ) -> Poll<Result<usize>> {
+        if self.tls.is_some() {
+            return self.poll_copy_file(cx, file, (offset, most), limit);
+        }
         match bifrons_net::splice::poll_sendfile(cx, &self.stream, file, offset, most) {
             Poll::Ready(Ok(0)) => {
                 Poll::Ready(Err(Error::local(Kind::Closed, "the file became shorter while it was sent")))
@@ -212,5 +254,28 @@ impl Conn {
             Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(self.side, &err))),
             Poll::Pending => self.poll_write_timer(cx, limit).map(Err),
         }
+    }
+
+    /// The same over TLS, where the file's bytes are ours to encrypt.
+    fn poll_copy_file(
+        &self,
+        cx: &mut Context<'_>,
+        file: &File,
+        (offset, most): (u64, usize),
+        limit: Duration,
+    ) -> Poll<Result<usize>> {
+        FILE.with_borrow_mut(|room| {
+            room.resize(FILE_BYTES, 0);
+            let room = room.get_mut(..most.min(FILE_BYTES)).unwrap_or_default();
+            let len = match file.read_at(room, offset) {
+                Ok(0) => {
+                    let reason = "the file became shorter while it was sent";
+                    return Poll::Ready(Err(Error::local(Kind::Closed, reason)));
+                }
+                Ok(len) => len,
+                Err(err) => return Poll::Ready(Err(Error::io(Side::Local, &err))),
+            };
+            self.poll_write(cx, &[IoSlice::new(room.get(..len).unwrap_or_default())], limit)
+        })
     }
 }

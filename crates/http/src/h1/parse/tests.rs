@@ -129,7 +129,7 @@ proptest! {
 /// The limits hold when the head comes in pieces too; the corpus has the exact edges.
 #[test]
 fn limits_of_the_configuration_count() {
-    let small = Limits { line_bytes: 20, fields: 3, head_bytes: 60, lone_lf: false, names: None };
+    let small = Limits { line_bytes: 20, fields: 3, head_bytes: 60, ..limits() };
     let kind = |bytes: &[u8]| request(bytes, &small).err().map(|err| err.kind());
     assert_eq!(kind(b"GET /45678 HTTP/1.1\r\nHost: a\r\n\r\n"), None);
     assert_eq!(kind(b"GET /456789 HTTP/1.1\r\nHost: a\r\n\r\n"), None);
@@ -141,6 +141,21 @@ fn limits_of_the_configuration_count() {
         kind(b"GET / HTTP/1.1\r\nHost: a\r\nA: 5678901234567890123456789012345678"),
         Some(Kind::HeadTooLarge)
     );
+}
+
+/// A line's end is no part of it, be it CRLF or a lone LF.
+#[test]
+fn a_field_has_a_bound_of_its_own() {
+    let small = Limits { field_bytes: 8, lone_lf: true, ..limits() };
+    for end in ["\r\n", "\n"] {
+        let kind = |field: &str| {
+            let head = format!("GET / HTTP/1.1{end}Host: a{end}{field}{end}Via: b{end}{end}");
+            request(head.as_bytes(), &small).err().map(|err| err.kind())
+        };
+        assert_eq!(kind("A: 45678"), None, "{end:?}");
+        assert_eq!(kind("A: 456789"), Some(Kind::HeadTooLarge), "{end:?}");
+        assert_eq!(kind("A:   6  9"), Some(Kind::HeadTooLarge), "{end:?}");
+    }
 }
 
 /// A configuration may allow heads beyond 64 KiB; a name beyond 65535 bytes would be cut to another one.

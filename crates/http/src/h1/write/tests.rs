@@ -5,7 +5,7 @@ use crate::testing::{Field, TOKEN, fields, get, listed, request as head_of, resp
 use bifrons_core::Limits;
 use proptest::prelude::*;
 
-fn to_upstream(head: &RequestHead, delimit: Delimit, persist: Persist) -> Vec<u8> {
+fn to_upstream(head: &RequestHead, delimit: Delimit, persist: Persist<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     request(
         &mut out,
@@ -15,7 +15,7 @@ fn to_upstream(head: &RequestHead, delimit: Delimit, persist: Persist) -> Vec<u8
     out
 }
 
-fn to_downstream(head: &ResponseHead, delimit: Delimit, persist: Persist) -> Vec<u8> {
+fn to_downstream(head: &ResponseHead, delimit: Delimit, persist: Persist<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     response(&mut out, head, &ToDownstream { delimit, persist, server: Server::Pass });
     out

@@ -1,0 +1,221 @@
+//! Which cluster a request goes to: the route's, or the one that a `url` with variables names.
+//!
+//! A host that is a cluster's name is that cluster. Any other is an endpoint made while serving: an address
+//! as it stands, or a name that the control side resolves. Such endpoints are kept by each worker, so their
+//! connections are too.
+
+use crate::lookup::Found;
+use crate::request::Task;
+use crate::snapshot::ClusterPlan;
+use crate::worker::{Local, Worker};
+use bifrons_balance::{Address, Cluster, EndpointConfig, EndpointSet, SharedEndpoints};
+use bifrons_config::Template;
+use bifrons_core::{Error, Kind, Result};
+use bifrons_http::vars::Scope;
+use bifrons_http::{Request, RequestHead};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// 1,024 endpoints made while serving are kept a worker; beyond that the one used longest ago goes.
+const KEPT_MAX: usize = 1024;
+
+/// Where a request goes.
+#[derive(Clone)]
+pub enum Destination<'a> {
+    /// A cluster of the snapshot.
+    Cluster(Target<'a>),
+    /// An endpoint made while serving.
+    Made(Rc<Own>),
+}
+
+/// An endpoint made while serving, as a cluster of its own.
+pub struct Own {
+    plan: Arc<ClusterPlan>,
+    cluster: Cluster,
+}
+
+/// A cluster as a request uses it.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// Its settings.
+    pub plan: &'a ClusterPlan,
+    /// The worker's view of its endpoints.
+    pub cluster: &'a Cluster,
+}
+
+impl<'a> Destination<'a> {
+    /// The cluster in that place of the snapshot.
+    ///
+    /// # Errors
+    /// `Internal` for a place that it does not have.
+    pub fn of(local: &'a Local, at: usize) -> Result<Self> {
+        match (local.snapshot.clusters.get(at), local.clusters.get(at)) {
+            (Some(plan), Some(cluster)) => Ok(Self::Cluster(Target { plan, cluster })),
+            _ => Err(missing()),
+        }
+    }
+
+    /// The cluster itself.
+    pub fn target(&self) -> Target<'_> {
+        match self {
+            Self::Cluster(target) => *target,
+            Self::Made(own) => Target { plan: &own.plan, cluster: &own.cluster },
+        }
+    }
+}
+
+/// Endpoints made while serving, by their settings and their host.
+#[derive(Default)]
+pub struct Made {
+    targets: HashMap<(usize, Box<str>), Kept>,
+    turns: u64,
+}
+
+struct Kept {
+    own: Rc<Own>,
+    /// What its settings were taken from.
+    settings: Arc<ClusterPlan>,
+    /// Until when its addresses are good; `None`: for ever.
+    until: Option<Instant>,
+    used: u64,
+}
+
+fn missing() -> Error {
+    Error::local(Kind::Internal, "invariant: a plan's cluster is in its snapshot")
+}
+
+/// Where a URL with variables leads to, `settings_at` being the cluster that gives the settings; a path in it
+/// becomes the request's.
+///
+/// # Errors
+/// `Internal` for a URL that makes no sense, `NoEndpoint` for a name that cannot be resolved.
+pub async fn by_url<'a>(
+    url: &Template,
+    settings_at: usize,
+    task: &mut Task<'a>,
+    req: &mut Request,
+) -> Result<Destination<'a>> {
+    let text = render(url, task, &req.head);
+    let (host, path) = parse(&text).map_err(|why| {
+        let text = String::from_utf8_lossy(&text);
+        Error::local(Kind::Internal, format!("\"{text}\" leads nowhere: {why}"))
+    })?;
+    if !path.is_empty() {
+        // What is known of the request's own path stays: it is its `$uri`, and another route's, if one follows.
+        let own = task.cx.path.take().unwrap_or_else(|| req.head.path().to_vec());
+        task.cx.path = Some(own);
+    }
+    match path {
+        [] => {}
+        [b'?', ..] => req.head.set_target(&[b"/", path].concat()),
+        _ => req.head.set_target(path),
+    }
+    let shown =
+        if host.starts_with("unix:") { "localhost" } else { host.strip_suffix(":80").unwrap_or(host) };
+    task.cx.proxy_host = Some(shown.into());
+    if let Some(at) = task.local.snapshot.cluster_named(host) {
+        return Destination::of(task.local, at);
+    }
+    made(task, settings_at, host).await.map(Destination::Made)
+}
+
+fn render(url: &Template, task: &Task<'_>, head: &RequestHead) -> Vec<u8> {
+    let mut text = Vec::new();
+    url.render(&Scope { cx: &task.cx, req: head, res: None }, &mut text);
+    text
+}
+
+/// Host with port, and what comes behind.
+fn parse(text: &[u8]) -> std::result::Result<(&str, &[u8]), &'static str> {
+    let scheme = text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"http://"));
+    let rest = text.get(7..).filter(|_| scheme).ok_or("it does not begin with http://")?;
+    let end = match rest.strip_prefix(b"unix:") {
+        // The socket's path ends at a colon.
+        Some(path) => path.iter().position(|&b| b == b':').map_or(rest.len(), |at| at + 5),
+        None => rest.iter().position(|b| matches!(b, b'/' | b'?')).unwrap_or(rest.len()),
+    };
+    let (host, path) = rest.split_at_checked(end).unwrap_or((rest, b""));
+    let path = if host.starts_with(b"unix:") { path.strip_prefix(b":").unwrap_or(path) } else { path };
+    match std::str::from_utf8(host) {
+        Ok("") | Err(_) => Err("it has no host"),
+        Ok(host) => Ok((host, path)),
+    }
+}
+
+/// The endpoint of that host, made where there is none yet or its addresses are too old.
+async fn made(task: &Task<'_>, settings_at: usize, host: &str) -> Result<Rc<Own>> {
+    let settings = task.local.snapshot.clusters.get(settings_at).ok_or_else(missing)?;
+    let worker = &task.conn.worker;
+    let now = task.cx.started.into_std();
+    let key = (settings_at, Box::from(host));
+    if let Some(own) = worker.made.borrow_mut().get(&key, settings, now) {
+        return Ok(own);
+    }
+    let with_port = if has_port(host) { host.to_owned() } else { format!("{host}:80") };
+    let address: Address = with_port.parse().map_err(|_| {
+        Error::local(Kind::Internal, format!("\"{host}\" is neither an address nor a host name"))
+    })?;
+    let found = match address.to_resolve() {
+        None => None,
+        Some((name, _)) => Some(worker.shared.lookups.ask(name, &settings.resolver).await?),
+    };
+    Ok(worker.made.borrow_mut().put(key, settings, (address, found), worker))
+}
+
+fn has_port(host: &str) -> bool {
+    host.starts_with("unix:") || host.rsplit_once(']').map_or(host, |(_, rest)| rest).contains(':')
+}
+
+impl Made {
+    fn get(&mut self, key: &(usize, Box<str>), settings: &Arc<ClusterPlan>, now: Instant) -> Option<Rc<Own>> {
+        self.turns += 1;
+        let kept = self.targets.get_mut(key)?;
+        if !Arc::ptr_eq(&kept.settings, settings) || kept.until.is_some_and(|until| until <= now) {
+            return None;
+        }
+        kept.used = self.turns;
+        Some(kept.own.clone())
+    }
+
+    /// Keeps an endpoint; one of the same host keeps what was counted of it, and so its connections.
+    fn put(
+        &mut self,
+        key: (usize, Box<str>),
+        settings: &Arc<ClusterPlan>,
+        (address, found): (Address, Option<Found>),
+        worker: &Worker,
+    ) -> Rc<Own> {
+        let addrs: Vec<SocketAddr> =
+            found.iter().flat_map(|found| found.addrs.iter()).map(|ip| SocketAddr::new(*ip, 0)).collect();
+        let specs = EndpointConfig::new(address).specs(&addrs);
+        let shared = match self.targets.get(&key) {
+            Some(old) => {
+                old.own.plan.shared.update(specs);
+                old.own.plan.shared.clone()
+            }
+            None => Arc::new(SharedEndpoints::new(EndpointSet::new(specs))),
+        };
+        let plan = Arc::new(ClusterPlan { shared: shared.clone(), ..(**settings).clone() });
+        let cluster = Cluster::new(shared, plan.balance.clone(), worker.index);
+        let own = Rc::new(Own { plan, cluster });
+        if self.targets.len() >= KEPT_MAX && !self.targets.contains_key(&key) {
+            self.forget_oldest();
+        }
+        let until = found.map(|found| found.until);
+        let kept = Kept { own: own.clone(), settings: settings.clone(), until, used: self.turns };
+        self.targets.insert(key, kept);
+        own
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(key) = self.targets.iter().min_by_key(|(_, kept)| kept.used).map(|(key, _)| key.clone()) {
+            self.targets.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! A certificate with its key: loaded, checked, and replaced while it serves.
+
+use crate::config::CertificateFiles;
+use crate::files::{self, FileCache};
+use arc_swap::ArcSwap;
+use bifrons_config::problem::HELP_MARK;
+use rustls::SignatureAlgorithm;
+use rustls::crypto::aws_lc_rs;
+use rustls::sign::CertifiedKey;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// Where a certificate lies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Paths {
+    /// The certificate.
+    pub cert: PathBuf,
+    /// The key.
+    pub key: PathBuf,
+    /// The OCSP answer.
+    pub ocsp: Option<PathBuf>,
+}
+
+impl Paths {
+    /// Of a configuration whose relative paths begin at `base`.
+    pub fn of(files: &CertificateFiles, base: &Path) -> Self {
+        let at = |path: &str| base.join(path);
+        Self { cert: at(&files.cert), key: at(&files.key), ocsp: files.ocsp.as_ref().map(|path| at(path)) }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Path> {
+        [Some(&self.cert), Some(&self.key), self.ocsp.as_ref()].into_iter().flatten().map(PathBuf::as_path)
+    }
+}
+
+/// Which file a certificate failed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The certificate.
+    Cert,
+    /// The key.
+    Key,
+    /// The OCSP answer.
+    Ocsp,
+}
+
+/// What is wrong with a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError {
+    /// Which file.
+    pub part: Part,
+    /// What, for people, maybe with help.
+    pub message: String,
+}
+
+/// A certificate at one moment.
+pub struct Loaded {
+    /// What rustls shows.
+    pub key: Arc<CertifiedKey>,
+    /// Its DNS names in lower case.
+    pub names: Vec<String>,
+    /// When it ends, in seconds of Unix time.
+    pub not_after: i64,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+impl Loaded {
+    /// Whether the key is of that kind.
+    pub fn is(&self, algorithm: SignatureAlgorithm) -> bool {
+        self.key.key.algorithm() == algorithm
+    }
+
+    /// How well a name fits: `None`, by a wildcard, or exactly.
+    pub fn covers(&self, name: &str) -> Option<Fit> {
+        if self.names.iter().any(|known| known == name) {
+            return Some(Fit::Exact);
+        }
+        let (_, parent) = name.split_once('.')?;
+        let is_wild = |known: &String| known.strip_prefix("*.").is_some_and(|rest| rest == parent);
+        self.names.iter().any(is_wild).then_some(Fit::Wildcard)
+    }
+}
+
+/// How well a name fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// By `*.example.com`.
+    Wildcard,
+    /// As it is.
+    Exact,
+}
+
+/// A certificate that may be replaced.
+pub struct Certificate {
+    /// Where it lies.
+    pub paths: Paths,
+    current: ArcSwap<Loaded>,
+    /// Whether the files hold something else that is of no use.
+    is_outdated: AtomicBool,
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Certificate").field(&self.paths).finish()
+    }
+}
+
+impl Certificate {
+    /// Loads it.
+    ///
+    /// # Errors
+    /// What is wrong with which file.
+    pub fn load(paths: Paths, cache: &FileCache) -> Result<Self, LoadError> {
+        let current = ArcSwap::from_pointee(load(&paths, cache)?);
+        Ok(Self { paths, current, is_outdated: AtomicBool::new(false) })
+    }
+
+    /// As it is now.
+    pub fn now(&self) -> arc_swap::Guard<Arc<Loaded>> {
+        self.current.load()
+    }
+
+    /// Loads it anew; what was there stays if that fails.
+    ///
+    /// # Errors
+    /// As [`Certificate::load`].
+    pub fn renew(&self, cache: &FileCache) -> Result<(), LoadError> {
+        let loaded = load(&self.paths, cache);
+        self.is_outdated.store(loaded.is_err(), Ordering::Relaxed);
+        self.current.store(Arc::new(loaded?));
+        Ok(())
+    }
+
+    /// Whether the files hold something else that is of no use.
+    pub fn is_outdated(&self) -> bool {
+        self.is_outdated.load(Ordering::Relaxed)
+    }
+}
+
+fn load(paths: &Paths, cache: &FileCache) -> Result<Loaded, LoadError> {
+    let wrong = |part, path: &Path| {
+        let path = path.display().to_string();
+        move |message: String| {
+            // What the file system says names the file already.
+            let message = if message.contains(&path) { message } else { format!("\"{path}\": {message}") };
+            LoadError { part, message }
+        }
+    };
+    let chain = cache.read(&paths.cert).and_then(|pem| files::certificates(&pem));
+    let chain = chain.map_err(wrong(Part::Cert, &paths.cert))?;
+    let key = cache.read(&paths.key).and_then(|pem| files::private_key(&pem));
+    let key = key.map_err(wrong(Part::Key, &paths.key))?;
+    let first = chain.first().cloned().unwrap_or_else(|| Vec::new().into());
+    let (names, not_after) = read(&first).map_err(wrong(Part::Cert, &paths.cert))?;
+    let key = aws_lc_rs::sign::any_supported_type(&key)
+        .map_err(|err| wrong(Part::Key, &paths.key)(format!("the key is of no use: {err}")))?;
+    let mut certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
+        Err(_) => {
+            let help = "the first certificate of the file must be the one that was made for the key";
+            let message = format!("the key does not belong to \"{}\"{HELP_MARK}{help}", paths.cert.display());
+            return Err(wrong(Part::Key, &paths.key)(message));
+        }
+    }
+    if let Some(path) = &paths.ocsp {
+        let answer = cache.read(path).map_err(wrong(Part::Ocsp, path))?;
+        // An OCSPResponse is a SEQUENCE (RFC 6960 4.2.1).
+        if answer.first() != Some(&0x30) {
+            return Err(wrong(Part::Ocsp, path)("it is no OCSP answer in DER".to_owned()));
+        }
+        certified.ocsp = Some(answer.to_vec());
+    }
+    Ok(Loaded { key: Arc::new(certified), names, not_after })
+}
+
+/// DNS names and the end of a certificate.
+fn read(der: &[u8]) -> Result<(Vec<String>, i64), String> {
+    let (_, cert) =
+        X509Certificate::from_der(der).map_err(|err| format!("it is no good certificate: {err}"))?;
+    let mut names = Vec::new();
+    if let Ok(Some(alternatives)) = cert.subject_alternative_name() {
+        for name in &alternatives.value.general_names {
+            if let GeneralName::DNSName(name) = name {
+                names.push(name.to_ascii_lowercase());
+            }
+        }
+    }
+    if names.is_empty() {
+        // Clients don't look there any more (RFC 9525), but it says whom an old certificate was made for.
+        let common = cert.subject().iter_common_name().filter_map(|name| name.as_str().ok());
+        names.extend(common.filter(|name| name.contains('.')).map(str::to_ascii_lowercase));
+    }
+    Ok((names, cert.validity().not_after.timestamp()))
+}
