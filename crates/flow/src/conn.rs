@@ -78,6 +78,11 @@ impl ConnCx {
 }
 
 impl ConnCx {
+    /// Bytes consumed since [`Self::take_consumed`] was asked last.
+    pub fn consumed(&self) -> u64 {
+        self.http.consumed() - self.counted.get()
+    }
+
     /// Bytes consumed since this was asked last: those of the request that ends now.
     pub fn take_consumed(&self) -> u64 {
         let consumed = self.http.consumed();

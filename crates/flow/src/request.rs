@@ -68,6 +68,7 @@ pub async fn handle(
     head: RequestHead,
 ) -> After {
     let mut task = Task::new(conn, plans);
+    task.cx.head_bytes = conn.consumed();
     let mut req = Request { head, body: Body::Empty };
     let begun = task.begin(&mut req);
     let res = match task.run(&mut req, begun).await {
@@ -82,7 +83,9 @@ pub async fn handle(
 /// Answers what could not be read as a request; the connection closes behind it.
 pub async fn refuse(conn: &ConnCx, plans: &(Rc<Local>, Arc<ListenerPlan>), err: Error) {
     let mut task = Task::new(conn, plans);
-    let mut req = Request { head: RequestHead::new("-", b"-", b""), body: Body::Empty };
+    let (head, line) = conn.http.refused();
+    task.cx.refused = Some(line.into());
+    let mut req = Request { head, body: Body::Empty };
     let res = match task.run(&mut req, Err(err)).await {
         Ok(res) => res,
         Err(silent) => {

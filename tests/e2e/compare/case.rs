@@ -8,6 +8,7 @@
 //! --- client
 //! GET /path | Field: value ;; Field: value :: body
 //! --- log NAME COUNT
+//! --- differs ROW, where it is not an answer that differs but what endpoints got or logs
 //! ```
 //!
 //! A step opens a connection of its own. `+` before it takes that of the step before, `to NAME` another
@@ -33,6 +34,8 @@ pub(super) struct Case {
     pub(super) steps: Vec<Step>,
     /// Name and how many lines; one for each request where no number is given.
     pub(super) logs: Vec<(&'static str, Option<usize>)>,
+    /// Whether what endpoints got, or logs, differ.
+    pub(super) others_differ: bool,
 }
 
 /// What a client does.
@@ -60,8 +63,14 @@ fn one(text: &'static str) -> Case {
     let mut sections = text.split("\n--- ");
     let first = sections.next().unwrap_or_default();
     let (name, conf) = first.split_once('\n').unwrap_or((first, ""));
-    let mut case =
-        Case { name, conf: whole(conf), answers: BTreeMap::new(), steps: Vec::new(), logs: Vec::new() };
+    let mut case = Case {
+        name,
+        conf: whole(conf),
+        answers: BTreeMap::new(),
+        steps: Vec::new(),
+        logs: Vec::new(),
+        others_differ: false,
+    };
     let sections: Vec<_> =
         sections.map(|section| section.split_once('\n').unwrap_or((section, ""))).collect();
     let closes = sections.iter().any(|(title, _)| title.starts_with("log "));
@@ -77,6 +86,10 @@ fn one(text: &'static str) -> Case {
                 Some((file, count)) => (file, Some(count.parse().expect("a number of lines"))),
                 None => (file, None),
             }),
+            ("differs", row) => {
+                known(row);
+                case.others_differ = true;
+            }
             (other, _) => panic!("{name}: section {other:?}"),
         }
     }
@@ -89,6 +102,7 @@ impl Case {
     pub(super) fn without_marks(&self) -> Self {
         let mut case = self.clone();
         case.steps.iter_mut().for_each(|step| step.differs = false);
+        case.others_differ = false;
         case
     }
 }
@@ -109,10 +123,15 @@ fn whole(conf: &str) -> String {
     }
 }
 
+/// What differs must be told.
+fn known(row: &str) {
+    assert!(TABLE.contains(&format!("\n| {row} |")), "no row {row:?} in docs/guide/nginx.md");
+}
+
 fn step(text: &'static str, closes: bool) -> Step {
     let (differs, rest) = match text.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
         Some((row, rest)) => {
-            assert!(TABLE.contains(&format!("\n| {row} |")), "no row {row:?} in docs/guide/nginx.md");
+            known(row);
             (true, rest)
         }
         None => (false, text),

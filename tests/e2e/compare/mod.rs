@@ -30,6 +30,7 @@ topics! {
     access
     bodies
     connections
+    destinations
     error_pages
     fields
     files

@@ -108,13 +108,13 @@ pub(super) fn differences(
             wrong.push(format!("{} | {what} | {}\n{}", case.name, step.text, beside(first, one, second, other)));
         }
     }
-    if case.steps.iter().any(|step| step.differs) {
-        return wrong;
-    }
-    for ((what, one), (_, other)) in one.others.iter().zip(&other.others) {
-        if one != other {
-            wrong.push(format!("{} | {what}\n{}", case.name, beside(first, one, second, other)));
-        }
+    let others: Vec<_> = one.others.iter().zip(&other.others).filter(|(one, other)| one != other).collect();
+    match case.others_differ {
+        true if others.is_empty() => wrong.push(format!("{} | no difference any more", case.name)),
+        true => {}
+        false => wrong.extend(others.iter().map(|((what, one), (_, other))| {
+            format!("{} | {what}\n{}", case.name, beside(first, one, second, other))
+        })),
     }
     wrong
 }
