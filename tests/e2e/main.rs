@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 mod clients;
+mod compare;
 mod config;
 mod layer4;
 mod load;

@@ -126,6 +126,14 @@ impl ConnCx {
         }
     }
 
+    /// Bytes consumed since [`Self::take_consumed`] was asked last.
+    pub fn consumed(&self) -> u64 {
+        match &self.exchange {
+            Some(exchange) => exchange.received(),
+            None => self.http.consumed() - self.counted.get(),
+        }
+    }
+
     /// Bytes consumed since this was asked last: those of the request that ends now.
     pub fn take_consumed(&self) -> u64 {
         if let Some(exchange) = &self.exchange {

@@ -117,17 +117,17 @@ pub fn settle(task: &mut Task<'_>, req: &mut Request, outcome: Result<Outcome>) 
             Err(res) => return Settled::Answer(finish(task, &req.head, res, Origin::Own)),
         },
     };
+    let is_taken_over = origin == Origin::Elsewhere;
     if let Action::Proxy(plan) = &task.route.action
         && origin == Origin::Elsewhere
     {
-        if plan.accel_redirect && res.head.headers.has(Name::XAccelRedirect) {
+        if plan.intercept_errors && res.head.status >= 300 && page_of(task, res.head.status).is_some() {
+            origin = Origin::Page;
+        } else if plan.accel_redirect && res.head.headers.has(Name::XAccelRedirect) {
             match accel::turn(task, &mut req.head, &res) {
                 Ok(turn) => return Settled::Turn(turn),
                 Err(err) => (res, origin) = (respond::to(task, &req.head, err), Origin::Page),
             }
-        } else if plan.intercept_errors && res.head.status >= 300 && page_of(task, res.head.status).is_some()
-        {
-            origin = Origin::Page;
         }
     }
     let is_redirect = matches!(res.head.status, 301 | 302 | 303 | 307 | 308);
@@ -140,7 +140,12 @@ pub fn settle(task: &mut Task<'_>, req: &mut Request, outcome: Result<Outcome>) 
     if origin == Origin::Page {
         match error_page(task, req, &res) {
             Some(Settled::Answer(redirect)) => res = redirect,
-            Some(other) => return other,
+            Some(other) => {
+                if !is_taken_over {
+                    keep_location(task, &req.head, &res);
+                }
+                return other;
+            }
             None => {}
         }
     }
@@ -166,10 +171,7 @@ fn of_error(task: &mut Task<'_>, req: &Request, err: Error) -> std::result::Resu
     }
     // What went wrong before the host was known is answered as that host's, or the default one's.
     if task.host.is_none() {
-        let route = task.route.clone();
-        if routing::find_host(task, &req.head).is_err() || task.route.errors.is_none() {
-            task.route = route;
-        }
+        let _ = routing::find_host(task, &req.head);
     }
     Ok(res)
 }
@@ -225,6 +227,8 @@ fn error_page(task: &mut Task<'_>, req: &mut Request, res: &Response) -> Option<
         PageStatus::Answer => None,
         PageStatus::Set(status) => Some(status),
     };
+    // What the page asks for as `$status`.
+    task.cx.status = detour.status.unwrap_or(0);
     if let Some(field) = FieldName::new("WWW-Authenticate") {
         let challenges = res.head.headers.get_all(Name::WwwAuthenticate);
         detour.fields.extend(challenges.map(|value| (field.clone(), value.to_vec())));
@@ -233,6 +237,15 @@ fn error_page(task: &mut Task<'_>, req: &mut Request, res: &Response) -> Option<
         read_only(&mut req.head);
     }
     Some(Settled::Turn(turn))
+}
+
+/// A redirect of our own leads where it led, whatever page it gets.
+fn keep_location(task: &mut Task<'_>, head: &RequestHead, res: &Response) {
+    let Some(to) = res.head.headers.get(Name::Location) else { return };
+    let to = whole_url(task, head, to).unwrap_or_else(|| to.to_vec());
+    if let (Some(detour), Some(field)) = (&mut task.detour, FieldName::new("Location")) {
+        detour.fields.push((field, to));
+    }
 }
 
 /// A page is fetched, whatever the request was to do.
@@ -244,6 +257,7 @@ fn read_only(head: &mut RequestHead) {
 
 /// Everything between an answer and the client that is not its way over the wire.
 fn finish(task: &mut Task<'_>, head: &RequestHead, mut res: Response, origin: Origin) -> Response {
+    task.cx.status = 0;
     if origin != Origin::Elsewhere {
         make_whole(task, head, &mut res);
     }
@@ -293,12 +307,15 @@ fn make_whole(task: &Task<'_>, head: &RequestHead, res: &mut Response) {
             res.head.headers.append_as("Content-Type", media.as_bytes());
         }
     }
-    if task.route.redirects.absolute
-        && let Some(to) = res.head.headers.get(Name::Location).filter(|to| to.starts_with(b"/"))
-    {
-        let to = [&origin_of(task, head), to].concat();
+    if let Some(to) = res.head.headers.get(Name::Location).and_then(|to| whole_url(task, head, to)) {
         res.head.headers.set(Name::Location.spelt("Location"), &to);
     }
+}
+
+/// Where a redirect of ours leads, with protocol, host and port, if it is to have them and has none.
+fn whole_url(task: &Task<'_>, head: &RequestHead, to: &[u8]) -> Option<Vec<u8>> {
+    let is_bare = task.route.redirects.absolute && to.starts_with(b"/");
+    is_bare.then(|| [&origin_of(task, head), to].concat())
 }
 
 /// Protocol, host and port that a redirect of ours leads to.

@@ -237,13 +237,14 @@ fn count_body(task: &mut Task<'_>, len: u64) {
     }
 }
 
-/// The last chunk, with trailer fields where they are passed on.
+/// The last chunk, with trailer fields: our own, and the endpoint's where they are passed on.
 fn end_chunked(task: &Task<'_>, body: &mut Body, out: &mut Vec<u8>) {
     let passes = match &task.route.action {
         Action::Proxy(plan) => plan.bodies.trailers,
         _ => true,
     };
-    write::chunked_end(out, body.take_trailers().filter(|_| passes).as_ref());
+    let trailers = if passes { body.take_trailers() } else { body.take_own_trailers() };
+    write::chunked_end(out, trailers.as_ref());
 }
 
 /// The endpoint has sent everything: it is free for others, however long the client takes.

@@ -68,6 +68,7 @@ pub async fn handle(
     mut req: Request,
 ) -> After {
     let mut task = Task::new(conn, plans);
+    task.cx.head_bytes = conn.consumed();
     let begun = task.begin(&mut req);
     let res = match task.run(&mut req, begun).await {
         Ok(res) => res,
@@ -82,6 +83,11 @@ pub async fn handle(
 pub async fn refuse(conn: &ConnCx, plans: &(Rc<Local>, Arc<ListenerPlan>), err: Error) -> After {
     let mut task = Task::new(conn, plans);
     let mut req = Request { head: RequestHead::new("-", b"-", b""), body: Body::Empty };
+    if conn.exchange.is_none() {
+        let (head, line) = conn.http.refused();
+        task.cx.refused = Some(line.into());
+        req.head = head;
+    }
     let res = match task.run(&mut req, Err(err)).await {
         Ok(res) => res,
         Err(silent) => return leave(task, &req.head, silent),

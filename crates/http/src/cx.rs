@@ -95,6 +95,8 @@ pub struct ReqCx {
     pub started_at: OnceCell<SystemTime>,
     /// Bytes of its head.
     pub head_bytes: u64,
+    /// The first line of what was refused before it was a request.
+    pub refused: Option<Box<[u8]>>,
     /// The normalised path where it differs from the one in the target.
     pub path: Option<Vec<u8>>,
     /// Whether `path` is decoded, as nginx's `$uri` is.
@@ -171,6 +173,7 @@ impl ReqCx {
             started,
             started_at: OnceCell::new(),
             head_bytes: 0,
+            refused: None,
             path: None,
             is_decoded: false,
             is_settled: false,

@@ -199,6 +199,15 @@ impl Body {
             _ => None,
         }
     }
+
+    /// Those among them that were added here, once the end was seen: none that came with the body.
+    pub fn take_own_trailers(&mut self) -> Option<Headers> {
+        match self {
+            Self::Changed(changed) => changed.take_own_trailers(),
+            Self::Paced(paced) => paced.inner.take_own_trailers(),
+            _ => None,
+        }
+    }
 }
 
 /// The next piece of the first part that has one.
@@ -238,12 +247,11 @@ impl FileBody {
 
 impl Changed {
     fn take_trailers(&mut self) -> Option<Headers> {
-        let Some(added) = self.transform.trailers() else { return self.inner.take_trailers() };
-        let Some(mut all) = self.inner.take_trailers() else { return Some(added) };
-        for (_, name, value) in added.iter() {
-            all.append(name, value);
-        }
-        Some(all)
+        joined(self.inner.take_trailers(), self.transform.trailers())
+    }
+
+    fn take_own_trailers(&mut self) -> Option<Headers> {
+        joined(self.inner.take_own_trailers(), self.transform.trailers())
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
@@ -261,6 +269,18 @@ impl Changed {
             }
         }
         Poll::Ready(Ok(None))
+    }
+}
+
+fn joined(first: Option<Headers>, second: Option<Headers>) -> Option<Headers> {
+    match (first, second) {
+        (Some(mut all), Some(more)) => {
+            for (_, name, value) in more.iter() {
+                all.append(name, value);
+            }
+            Some(all)
+        }
+        (first, second) => first.or(second),
     }
 }
 

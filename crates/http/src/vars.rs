@@ -113,7 +113,10 @@ impl Scope<'_> {
             Var::IsArgs if req.query().is_none_or(<[u8]>::is_empty) => {}
             Var::IsArgs => out.push(b'?'),
             Var::Pipe => out.push(if cx.is_pipelined { b'p' } else { b'.' }),
-            Var::Request => req.line(out),
+            Var::Request => match &cx.refused {
+                Some(line) => out.extend_from_slice(line),
+                None => req.line(out),
+            },
             Var::ServerProtocol => out.extend_from_slice(req.version.text().as_bytes()),
             Var::Http2 if req.version == Version::Http20 => {
                 out.extend_from_slice(if cx.conn.tls.is_some() { b"h2" } else { b"h2c" });
@@ -179,7 +182,10 @@ impl Scope<'_> {
         let tcp = || conn.socket.upgrade()?.stream().tcp_info();
         match var {
             Var::RemoteAddr => return address(cx.client.map(|addr| addr.ip()), out),
-            Var::RemotePort => return number(cx.client.map(|addr| addr.port()), out),
+            // A trusted proxy may have told the address alone.
+            Var::RemotePort => {
+                return number(cx.client.map(|addr| addr.port()).filter(|port| *port != 0), out);
+            }
             Var::BinaryRemoteAddr => match cx.client.map(|addr| addr.ip()) {
                 Some(IpAddr::V4(ip)) => out.extend_from_slice(&ip.octets()),
                 Some(IpAddr::V6(ip)) => out.extend_from_slice(&ip.octets()),

@@ -236,7 +236,9 @@ impl Run<'_> {
             return redirect(answer.status, &self.render(to));
         }
         let mut res = Response::empty(answer.status);
-        let body = self.render(&answer.body);
+        let scope = Scope { res: Some(&res.head), ..self.scope() };
+        let mut body = Vec::new();
+        answer.body.render(&scope, &mut body);
         let media = answer.content_type.as_ref().map(|template| self.render(template));
         if let Some(media) = media.filter(|value| is_field_value(value) && !value.is_empty()) {
             res.head.headers.append_as("Content-Type", &media);

@@ -14,7 +14,7 @@ use bifrons_config::Template;
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::name::is_field_value;
 use bifrons_http::vars::Scope;
-use bifrons_http::{Body, FieldName, Name, Request, RequestHead, Response};
+use bifrons_http::{Body, FieldName, Name, Request, RequestHead, Response, ResponseHead};
 
 pub use try_files::try_files;
 
@@ -50,11 +50,21 @@ pub async fn answer(action: &Action, task: &mut Task<'_>, req: &mut Request) -> 
 }
 
 fn render(task: &Task<'_>, head: &RequestHead, template: &Template) -> Vec<u8> {
+    render_for(task, head, None, template)
+}
+
+/// The same for an answer whose status is settled.
+fn render_for(
+    task: &Task<'_>,
+    head: &RequestHead,
+    res: Option<&ResponseHead>,
+    template: &Template,
+) -> Vec<u8> {
     let mut out = Vec::new();
     if template.as_text().is_none() {
         know_local(task);
     }
-    template.render(&Scope { cx: &task.cx, req: head, res: None }, &mut out);
+    template.render(&Scope { cx: &task.cx, req: head, res }, &mut out);
     out
 }
 
@@ -63,7 +73,10 @@ fn redirect(task: &Task<'_>, head: &RequestHead, to: &Template, status: u16) -> 
     if !is_field_value(&target) {
         return Err(Error::downstream(Kind::Malformed, "the target of a redirect has a control character"));
     }
-    Ok(redirect_to(&target, status))
+    // Its page comes later, unless an error page takes its place.
+    let mut res = Response::empty(status);
+    res.head.headers.append_as("Location", &target);
+    Ok(res)
 }
 
 /// A redirect with a short body for people.
@@ -81,7 +94,7 @@ fn respond(
     fields: &[(FieldName, Template)],
 ) -> Response {
     let mut res = Response::empty(status);
-    let body = render(task, head, body);
+    let body = render_for(task, head, Some(&res.head), body);
     let content_type = content_type.map(|template| render(task, head, template));
     if let Some(value) = content_type.filter(|value| is_field_value(value) && !value.is_empty()) {
         res.head.headers.append_as("Content-Type", &value);

@@ -90,6 +90,23 @@ pub fn trailers(buf: &[u8], limits: &Limits, side: Side) -> Result<Parsed<Header
     Ok(Parsed::Head(Headers::of(buf.get(..len).unwrap_or_default(), fields), len))
 }
 
+/// 8 KiB: what is kept of a line that was refused, as much as nginx's buffer holds.
+const REFUSED_BYTES_MAX: usize = 8 * 1024;
+
+/// For the record of what was refused: its head as far as the first line tells it, and that line.
+pub fn refused(buf: &[u8]) -> (RequestHead, Vec<u8>) {
+    let is_end = |b: &u8| matches!(b, b'\r' | b'\n');
+    let start = buf.iter().position(|b| !is_end(b)).unwrap_or(buf.len());
+    let rest = buf.get(start..).unwrap_or_default();
+    let len = rest.iter().take(REFUSED_BYTES_MAX).take_while(|b| !is_end(b)).count();
+    let line = rest.get(..len).unwrap_or_default();
+    let head = request_line(line, &(0..len)).ok().and_then(|(method, target, version)| {
+        let method = std::str::from_utf8(line.get(method)?).ok()?;
+        Some(RequestHead { version, ..RequestHead::new(method, line.get(target)?, b"") })
+    });
+    (head.unwrap_or_else(|| RequestHead::new("-", b"-", b"")), line.to_vec())
+}
+
 /// Where the request line starts behind empty lines (RFC 9112 2.2); `None` where only such have come.
 fn skip_empty_lines(buf: &[u8], limits: &Limits) -> Result<Option<usize>> {
     let mut at = 0;

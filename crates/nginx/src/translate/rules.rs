@@ -1,9 +1,9 @@
 //! The rewrite phase: rules of a block as the steps of a `rewrite`, `if` blocks as routes that take over.
 
 use super::routes::Emitter;
-use crate::directives::rewrite::Rule;
+use crate::directives::rewrite::{IfBlock, Rule};
 use crate::level::Level;
-use bifrons_config::{Place, Template};
+use bifrons_config::Template;
 use bifrons_filters::FilterConfig;
 use bifrons_filters::rewrite::{Config, If, Return, Step};
 use bifrons_model::{Redirect, Respond, Route};
@@ -32,6 +32,7 @@ impl Emitter<'_> {
     pub(super) fn steps(&mut self, level: &Level, location: Option<&PathPattern>) -> Vec<Step> {
         let has_settings = |rule: &Rule| matches!(rule, Rule::If(block) if block.has_settings);
         let takes_over = level.try_files.is_some() || level.rules.iter().any(has_settings);
+        let answers = level.rules.iter().any(answers);
         let mut steps = Vec::new();
         for rule in &level.rules {
             let block = match rule {
@@ -43,7 +44,7 @@ impl Emitter<'_> {
             };
             let mut then = Vec::new();
             if let Some(pattern) = location.filter(|_| takes_over) {
-                then.extend(self.take_over(&block.level, pattern, &block.place).map(Step::Use));
+                then.extend(self.take_over(block, pattern, answers).map(Step::Use));
             }
             then.extend(self.steps(&block.level, None));
             steps.push(Step::If(If { then, ..block.test.clone() }));
@@ -51,11 +52,13 @@ impl Emitter<'_> {
         steps
     }
 
-    /// The route of an `if` block, by name.
-    fn take_over(&mut self, level: &Level, pattern: &PathPattern, place: &Place) -> Option<String> {
+    /// The route of an `if` block, by name. `answers` says whether a rule of its location does: the text is
+    /// of the media type that the block has.
+    fn take_over(&mut self, block: &IfBlock, pattern: &PathPattern, answers: bool) -> Option<String> {
+        let (level, place) = (&block.level, &block.place);
         let name = self.free_name(&format!("if:{}", place.line_column().0));
         let mut route = self.plain(level, pattern.clone(), Some(place.clone()));
-        if level.rules.iter().any(|rule| matches!(rule, Rule::Step(Step::Return(_)))) {
+        if answers {
             route.media_types = Some(level.files.media_types());
         }
         let route = self.with_content(level, route)?;
@@ -72,6 +75,14 @@ impl Emitter<'_> {
             name = format!("{base}:{number}");
         }
         name
+    }
+}
+
+/// Whether a rule answers, or one within it.
+fn answers(rule: &Rule) -> bool {
+    match rule {
+        Rule::Step(step) => matches!(step, Step::Return(_)),
+        Rule::If(block) => block.level.rules.iter().any(answers),
     }
 }
 

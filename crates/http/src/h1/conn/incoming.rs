@@ -5,6 +5,8 @@ use super::{Conn, Pace, ROOM_MAX};
 use crate::buffers::{self, ROOM_MIN};
 use crate::h1::chunked::{Decoded, Decoder};
 use crate::h1::framing::Framing;
+use crate::h1::parse;
+use crate::head::RequestHead;
 use crate::headers::Headers;
 use bifrons_core::{Error, Kind, Limits, Result};
 use bifrons_net::clock;
@@ -79,6 +81,11 @@ impl Incoming {
 }
 
 impl Conn {
+    /// For the record of what was refused: its head as far as the first line tells it, and that line.
+    pub fn refused(&self) -> (RequestHead, Vec<u8>) {
+        parse::refused(&self.buf.borrow())
+    }
+
     /// Begins reading a body of that framing. `max` bytes are allowed.
     pub fn begin_body(&self, framing: Framing, limits: &Limits, pace: Pace, max: u64) {
         let decode = match framing {

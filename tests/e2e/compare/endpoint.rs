@@ -1,0 +1,80 @@
+//! What stands behind the servers: endpoints that write down what they got and answer as they are asked to.
+
+use bifrons_testkit::{Message, Origin};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An endpoint of that name.
+pub(super) struct Endpoint {
+    origin: Origin,
+    got: Arc<Mutex<Vec<String>>>,
+}
+
+impl Endpoint {
+    /// With the answers that requests may ask for, in which `@me@` is its address; a request that asks for
+    /// none gets its own start line and body back. An empty answer closes the connection.
+    pub(super) fn start(name: &str, answers: &BTreeMap<&'static str, Vec<u8>>) -> Self {
+        let (name, answers) = (name.to_owned(), answers.clone());
+        let got = Arc::new(Mutex::new(Vec::new()));
+        let notes = got.clone();
+        let origin = Origin::script(move |wire| {
+            let me = wire.local_addr().to_string();
+            while let Some(request) = wire.read_request() {
+                notes.lock().unwrap_or_else(PoisonError::into_inner).push(written(&request));
+                let answer = match asked(&request).and_then(|name| answers.get(&*name)) {
+                    Some(answer) => replace(answer, b"@me@", me.as_bytes()),
+                    None => echo(&name, &request),
+                };
+                if answer.is_empty() || wire.try_send(&answer).is_err() {
+                    break;
+                }
+                let closes = request.start.ends_with("HTTP/1.0")
+                    || request.field("Connection").is_some_and(|value| value == "close");
+                if closes {
+                    break;
+                }
+            }
+        });
+        Self { origin, got }
+    }
+
+    pub(super) fn addr(&self) -> SocketAddr {
+        self.origin.addr()
+    }
+
+    /// The requests it got, in order.
+    pub(super) fn got(&self) -> Vec<String> {
+        self.got.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The name of the answer that a request asks for.
+fn asked(request: &Message) -> Option<String> {
+    if let Some(name) = request.all("X-Answer").first() {
+        return Some((*name).to_owned());
+    }
+    let (_, query) = request.target().split_once('?')?;
+    query.split('&').find_map(|pair| pair.strip_prefix("a=")).map(str::to_owned)
+}
+
+fn echo(name: &str, request: &Message) -> Vec<u8> {
+    let body = format!("{name}: {} [{}]", request.start, String::from_utf8_lossy(&request.body));
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/x-echo\r\nContent-Length: {}\r\n\r\n", body.len());
+    if request.method() == "HEAD" { head.into_bytes() } else { (head + &body).into_bytes() }
+}
+
+/// A request in one line, fields in no order.
+fn written(request: &Message) -> String {
+    let mut fields: Vec<_> =
+        request.fields.iter().map(|(name, value)| format!("{}: {value}", name.to_ascii_lowercase())).collect();
+    fields.sort();
+    format!("{} | {} :: {}", request.start, fields.join(" ;; "), String::from_utf8_lossy(&request.body))
+}
+
+fn replace(bytes: &[u8], what: &[u8], by: &[u8]) -> Vec<u8> {
+    match bifrons_testkit::message::find(bytes, what) {
+        Some(at) => [&bytes[..at], by, &replace(&bytes[at + what.len()..], what, by)].concat(),
+        None => bytes.to_vec(),
+    }
+}
