@@ -157,6 +157,8 @@ pub struct ReqCx {
     pub received: u64,
     /// When everything was over.
     pub finished: Option<Instant>,
+    /// Whether the client did not get all of the answer.
+    pub is_cut: bool,
     /// What went wrong, if something did.
     pub error: Option<Error>,
 }
@@ -203,6 +205,7 @@ impl ReqCx {
             body_sent: 0,
             received: 0,
             finished: None,
+            is_cut: false,
             error: None,
         }
     }

@@ -72,7 +72,8 @@ fn written(request: &Message) -> String {
     format!("{} | {} :: {}", request.start, fields.join(" ;; "), String::from_utf8_lossy(&request.body))
 }
 
-fn replace(bytes: &[u8], what: &[u8], by: &[u8]) -> Vec<u8> {
+/// Bytes with others in place of some.
+pub(super) fn replace(bytes: &[u8], what: &[u8], by: &[u8]) -> Vec<u8> {
     match bifrons_testkit::message::find(bytes, what) {
         Some(at) => [&bytes[..at], by, &replace(&bytes[at + what.len()..], what, by)].concat(),
         None => bytes.to_vec(),

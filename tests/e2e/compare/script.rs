@@ -1,7 +1,7 @@
 //! The script of a client, and what came of it.
 
 use super::case::{Case, Step};
-use super::endpoint::Endpoint;
+use super::endpoint::{self, Endpoint};
 use super::servers::{Server, Values, addr};
 use super::told;
 use bifrons_testkit::{Message, TempDir, Wire, free_addr, wait_until};
@@ -97,7 +97,10 @@ fn ask(wire: &mut Wire, step: &Step, values: &Values) -> (String, bool) {
     let mut said = String::new();
     // The other end may refuse before all is sent.
     let mut writer = wire.twin();
-    let bytes = step.bytes.clone();
+    let names = values.iter().map(|(name, value)| (format!("@{name}@"), value));
+    let bytes = names.fold(step.bytes.clone(), |bytes, (name, value)| {
+        endpoint::replace(&bytes, name.as_bytes(), value.as_bytes())
+    });
     let sending = std::thread::spawn(move || writer.try_send(bytes).is_ok());
     let mut is_open = true;
     'requests: for method in &step.methods {
