@@ -1,5 +1,6 @@
 //! What stands behind the servers: endpoints that write down what they got and answer as they are asked to.
 
+use bifrons_testkit::addr::own_ip;
 use bifrons_testkit::{Message, Origin};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,10 +16,19 @@ impl Endpoint {
     /// With the answers that requests may ask for, in which `@me@` is its address; a request that asks for
     /// none gets its own start line and body back. An empty answer closes the connection.
     pub(super) fn start(name: &str, answers: &BTreeMap<&'static str, Vec<u8>>) -> Self {
+        Self::start_at(SocketAddr::from((own_ip(), 0)), name, answers)
+    }
+
+    /// The same at that address.
+    pub(super) fn start_at(
+        addr: SocketAddr,
+        name: &str,
+        answers: &BTreeMap<&'static str, Vec<u8>>,
+    ) -> Self {
         let (name, answers) = (name.to_owned(), answers.clone());
         let got = Arc::new(Mutex::new(Vec::new()));
         let notes = got.clone();
-        let origin = Origin::script(move |wire| {
+        let origin = Origin::script_at(addr, move |wire| {
             let me = wire.local_addr().to_string();
             while let Some(request) = wire.read_request() {
                 notes.lock().unwrap_or_else(PoisonError::into_inner).push(written(&request));

@@ -11,6 +11,7 @@ mod script;
 mod servers;
 mod site;
 mod told;
+mod worlds;
 
 use case::Case;
 use servers::Nginx;

@@ -18,7 +18,7 @@ pub(super) fn answer(message: &Message, method: &str, values: &Values) -> String
     let status = message.status();
     let body = String::from_utf8_lossy(&message.body).into_owned();
     // The page of an error or a redirect is each server's own.
-    let is_page = status >= 300 && (body.contains("<center>nginx/") || body.contains("<hr><p>bifrons</p>"));
+    let is_page = status >= 300 && (body.contains("<center>nginx") || body.contains("<hr><p>bifrons</p>"));
     let is_empty_page = method == "HEAD" && status >= 300 && message.field("Content-Type") == Some("text/html");
     let mut fields = Vec::new();
     let mut boundary = None;
