@@ -20,11 +20,7 @@ impl Endpoint {
     }
 
     /// The same at that address.
-    pub(super) fn start_at(
-        addr: SocketAddr,
-        name: &str,
-        answers: &BTreeMap<&'static str, Vec<u8>>,
-    ) -> Self {
+    pub(super) fn start_at(addr: SocketAddr, name: &str, answers: &BTreeMap<&'static str, Vec<u8>>) -> Self {
         let (name, answers) = (name.to_owned(), answers.clone());
         let got = Arc::new(Mutex::new(Vec::new()));
         let notes = got.clone();
@@ -70,14 +66,18 @@ fn asked(request: &Message) -> Option<String> {
 
 fn echo(name: &str, request: &Message) -> Vec<u8> {
     let body = format!("{name}: {} [{}]", request.start, String::from_utf8_lossy(&request.body));
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/x-echo\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/x-echo\r\nContent-Length: {}\r\n\r\n", body.len());
     if request.method() == "HEAD" { head.into_bytes() } else { (head + &body).into_bytes() }
 }
 
 /// A request in one line, fields in no order.
 fn written(request: &Message) -> String {
-    let mut fields: Vec<_> =
-        request.fields.iter().map(|(name, value)| format!("{}: {value}", name.to_ascii_lowercase())).collect();
+    let mut fields: Vec<_> = request
+        .fields
+        .iter()
+        .map(|(name, value)| format!("{}: {value}", name.to_ascii_lowercase()))
+        .collect();
     fields.sort();
     format!("{} | {} :: {}", request.start, fields.join(" ;; "), String::from_utf8_lossy(&request.body))
 }

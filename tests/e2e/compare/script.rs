@@ -55,12 +55,7 @@ fn run(case: &Case, site: &TempDir, start: impl Fn(&str, &Values) -> Option<Serv
 }
 
 /// Takes the steps with a server that runs; logs are in that directory.
-pub(super) fn play(
-    case: &Case,
-    values: &Values,
-    endpoints: &[(String, Endpoint)],
-    logs: &Path,
-) -> Outcome {
+pub(super) fn play(case: &Case, values: &Values, endpoints: &[(String, Endpoint)], logs: &Path) -> Outcome {
     let mut steps = Vec::new();
     let mut kept: Option<Wire> = None;
     for (at, step) in case.steps.iter().enumerate() {
@@ -80,7 +75,9 @@ pub(super) fn play(
     }
     let mut others: Vec<_> = endpoints
         .iter()
-        .map(|(name, endpoint)| (format!("what {name} got"), told::places(&endpoint.got().join("\n"), values)))
+        .map(|(name, endpoint)| {
+            (format!("what {name} got"), told::places(&endpoint.got().join("\n"), values))
+        })
         .collect();
     let requests = case.steps.iter().map(|step| step.methods.len()).sum();
     for (log, count) in &case.logs {
@@ -89,7 +86,10 @@ pub(super) fn play(
         let read = || std::fs::read(logs.join(log)).unwrap_or_default();
         let is_whole = || read().iter().filter(|byte| **byte == b'\n').count() >= count;
         wait_until(&format!("{}: {log} is written", case.name), is_whole);
-        others.push((format!("the log {log}"), sorted(&told::places(&String::from_utf8_lossy(&read()), values))));
+        others.push((
+            format!("the log {log}"),
+            sorted(&told::places(&String::from_utf8_lossy(&read()), values)),
+        ));
     }
     Outcome { steps, others }
 }

@@ -67,7 +67,11 @@ impl Nginx {
     pub(super) fn is_installed() -> bool {
         static FOUND: OnceLock<bool> = OnceLock::new();
         *FOUND.get_or_init(|| {
-            Command::new("nginx").arg("-v").stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+            Command::new("nginx")
+                .arg("-v")
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success())
         })
     }
 

@@ -107,7 +107,9 @@ fn mount(place: &TempDir) {
         let times = std::fs::FileTimes::new().set_modified(old);
         std::fs::File::open(place.path().join(name)).unwrap().set_times(times).unwrap();
     }
-    for (from, to) in [("etc", "/etc/nginx"), ("srv", "/srv"), ("www", "/var/www"), ("log", LOGS), ("run", "/run")] {
+    for (from, to) in
+        [("etc", "/etc/nginx"), ("srv", "/srv"), ("www", "/var/www"), ("log", LOGS), ("run", "/run")]
+    {
         let from = place.path().join(from);
         let done = Command::new("mount").arg("--bind").arg(&from).arg(to).status().unwrap();
         assert!(done.success(), "mount {} at {to}", from.display());
