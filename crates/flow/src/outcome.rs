@@ -59,7 +59,9 @@ impl Turn {
             [b'@', name @ ..] => Ok(Self::Named(String::from_utf8_lossy(name).into())),
             [b'/', ..] => {
                 let (path, query) = bifrons_route::split_target(text);
-                Ok(Self::Path { path: path.to_vec(), query: query.map(<[u8]>::to_vec) })
+                // As in nginx, one that turns out empty is none.
+                let query = query.filter(|query| !query.is_empty()).map(<[u8]>::to_vec);
+                Ok(Self::Path { path: path.to_vec(), query })
             }
             _ => Err(Error::local(Kind::Internal, "a path to route again must begin with \"/\"")),
         }

@@ -99,6 +99,7 @@ fn abort(task: &mut Task<'_>, err: Error, delimit: Delimit) -> After {
     if err.kind() == Kind::Timeout && err.side() == Side::Downstream && task.listener.reset_slow {
         task.conn.http.stream().reset_on_close();
     }
+    task.cx.is_cut = true;
     task.cx.note_error(err);
     After::Abort
 }

@@ -101,6 +101,7 @@ pub async fn refuse(conn: &ConnCx, plans: &(Rc<Local>, Arc<ListenerPlan>), err: 
 #[cold]
 fn leave(mut task: Task<'_>, head: &RequestHead, err: Error) -> After {
     task.cx.status = respond::status_of(&err);
+    task.cx.is_cut = true;
     task.cx.note_error(err);
     task.cx.received = task.conn.take_consumed();
     record::finish(&mut task, head);

@@ -159,6 +159,8 @@ pub struct ReqCx {
     pub received: u64,
     /// When everything was over.
     pub finished: Option<Instant>,
+    /// Whether the client did not get all of the answer.
+    pub is_cut: bool,
     /// What went wrong, if something did.
     pub error: Option<Error>,
 }
@@ -205,6 +207,7 @@ impl ReqCx {
             body_sent: 0,
             received: 0,
             finished: None,
+            is_cut: false,
             error: None,
         }
     }

@@ -227,7 +227,7 @@ impl Scope<'_> {
             }
             Var::RequestLength => number(Some(cx.received.max(cx.head_bytes)), out),
             Var::RequestCompletion => {
-                let is_complete = cx.finished.is_some() && cx.error.is_none();
+                let is_complete = cx.finished.is_some() && !cx.is_cut;
                 some(Some(if is_complete { b"OK".as_slice() } else { b"" }), out)
             }
             Var::Termination => match &cx.error {

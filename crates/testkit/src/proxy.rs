@@ -16,6 +16,8 @@ use std::thread;
 pub struct Setup {
     config: String,
     file: String,
+    /// A file that is there already, in place of one with `config`.
+    unchanged: Option<PathBuf>,
     values: BTreeMap<String, String>,
     args: Vec<String>,
     env: Vec<(String, String)>,
@@ -102,7 +104,7 @@ impl Setup {
     fn launch(mut self) -> Proxy {
         self.values.entry("dir".to_owned()).or_insert_with(|| self.dir.path().display().to_string());
         let config = fill(&self.config, &mut self.values);
-        let file = self.dir.write(&self.file, config);
+        let file = self.unchanged.unwrap_or_else(|| self.dir.write(&self.file, config));
         if let Some(addr) = self.ready_at {
             self.values.insert("ready".to_owned(), addr.to_string());
         }
@@ -141,6 +143,11 @@ impl Proxy {
     /// With that nginx configuration, placeholders as in [`Proxy::yaml`].
     pub fn nginx(config: &str) -> Setup {
         Setup { config: config.to_owned(), file: "nginx.conf".to_owned(), ..Setup::default() }
+    }
+
+    /// With a file where it lies; [`Setup::ready_at`] says where it listens.
+    pub fn of_file(path: &Path) -> Setup {
+        Setup { unchanged: Some(path.to_owned()), ..Setup::default() }
     }
 
     #[track_caller]

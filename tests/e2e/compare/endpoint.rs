@@ -1,5 +1,6 @@
 //! What stands behind the servers: endpoints that write down what they got and answer as they are asked to.
 
+use bifrons_testkit::addr::own_ip;
 use bifrons_testkit::{Message, Origin};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,10 +16,15 @@ impl Endpoint {
     /// With the answers that requests may ask for, in which `@me@` is its address; a request that asks for
     /// none gets its own start line and body back. An empty answer closes the connection.
     pub(super) fn start(name: &str, answers: &BTreeMap<&'static str, Vec<u8>>) -> Self {
+        Self::start_at(SocketAddr::from((own_ip(), 0)), name, answers)
+    }
+
+    /// The same at that address.
+    pub(super) fn start_at(addr: SocketAddr, name: &str, answers: &BTreeMap<&'static str, Vec<u8>>) -> Self {
         let (name, answers) = (name.to_owned(), answers.clone());
         let got = Arc::new(Mutex::new(Vec::new()));
         let notes = got.clone();
-        let origin = Origin::script(move |wire| {
+        let origin = Origin::script_at(addr, move |wire| {
             let me = wire.local_addr().to_string();
             while let Some(request) = wire.read_request() {
                 notes.lock().unwrap_or_else(PoisonError::into_inner).push(written(&request));
@@ -60,19 +66,24 @@ fn asked(request: &Message) -> Option<String> {
 
 fn echo(name: &str, request: &Message) -> Vec<u8> {
     let body = format!("{name}: {} [{}]", request.start, String::from_utf8_lossy(&request.body));
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/x-echo\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/x-echo\r\nContent-Length: {}\r\n\r\n", body.len());
     if request.method() == "HEAD" { head.into_bytes() } else { (head + &body).into_bytes() }
 }
 
 /// A request in one line, fields in no order.
 fn written(request: &Message) -> String {
-    let mut fields: Vec<_> =
-        request.fields.iter().map(|(name, value)| format!("{}: {value}", name.to_ascii_lowercase())).collect();
+    let mut fields: Vec<_> = request
+        .fields
+        .iter()
+        .map(|(name, value)| format!("{}: {value}", name.to_ascii_lowercase()))
+        .collect();
     fields.sort();
     format!("{} | {} :: {}", request.start, fields.join(" ;; "), String::from_utf8_lossy(&request.body))
 }
 
-fn replace(bytes: &[u8], what: &[u8], by: &[u8]) -> Vec<u8> {
+/// Bytes with others in place of some.
+pub(super) fn replace(bytes: &[u8], what: &[u8], by: &[u8]) -> Vec<u8> {
     match bifrons_testkit::message::find(bytes, what) {
         Some(at) => [&bytes[..at], by, &replace(&bytes[at + what.len()..], what, by)].concat(),
         None => bytes.to_vec(),

@@ -11,6 +11,7 @@ mod script;
 mod servers;
 mod site;
 mod told;
+mod worlds;
 
 use case::Case;
 use servers::Nginx;
@@ -60,8 +61,7 @@ fn there_are_enough_pairs() {
 fn compare(topic: &str) {
     let (_, text) = TOPICS.iter().find(|(name, _)| *name == topic).unwrap();
     let only = std::env::var("BIFRONS_COMPARE").unwrap_or_default();
-    let cases: Vec<Case> =
-        case::parse(text).into_iter().filter(|case| case.name.contains(&only)).collect();
+    let cases: Vec<Case> = case::parse(text).into_iter().filter(|case| case.name.contains(&only)).collect();
     let site = site::site();
     let (mut wrong, mut compared) = (Vec::new(), 0);
     for case in &cases {

@@ -1,11 +1,12 @@
 //! The script of a client, and what came of it.
 
 use super::case::{Case, Step};
-use super::endpoint::Endpoint;
+use super::endpoint::{self, Endpoint};
 use super::servers::{Server, Values, addr};
 use super::told;
 use bifrons_testkit::{Message, TempDir, Wire, free_addr, wait_until};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// What a server made of a case: an entry for each step, for each endpoint, for each log.
 pub(super) struct Outcome {
@@ -48,15 +49,22 @@ fn run(case: &Case, site: &TempDir, start: impl Fn(&str, &Values) -> Option<Serv
         values.entry(name).or_insert_with(|| value.to_string());
     }
     let server = start(&case.conf, &values)?;
+    let outcome = play(case, &values, &endpoints, dir.path());
+    drop(server);
+    Some(outcome)
+}
+
+/// Takes the steps with a server that runs; logs are in that directory.
+pub(super) fn play(case: &Case, values: &Values, endpoints: &[(String, Endpoint)], logs: &Path) -> Outcome {
     let mut steps = Vec::new();
     let mut kept: Option<Wire> = None;
     for (at, step) in case.steps.iter().enumerate() {
         let goes_on = case.steps.get(at + 1).is_some_and(|next| next.same_connection);
         let mut wire = match (step.same_connection, kept.take()) {
             (true, Some(wire)) => wire,
-            _ => Wire::connect(addr(&values, step.to)),
+            _ => Wire::connect(addr(values, step.to)),
         };
-        let (mut said, is_open) = ask(&mut wire, step, &values);
+        let (mut said, is_open) = ask(&mut wire, step, values);
         match (is_open, goes_on) {
             (true, true) => kept = Some(wire),
             (true, false) if case.logs.is_empty() => said += &fate(&mut wire),
@@ -67,19 +75,30 @@ fn run(case: &Case, site: &TempDir, start: impl Fn(&str, &Values) -> Option<Serv
     }
     let mut others: Vec<_> = endpoints
         .iter()
-        .map(|(name, endpoint)| (format!("what {name} got"), told::places(&endpoint.got().join("\n"), &values)))
+        .map(|(name, endpoint)| {
+            (format!("what {name} got"), told::places(&endpoint.got().join("\n"), values))
+        })
         .collect();
     let requests = case.steps.iter().map(|step| step.methods.len()).sum();
     for (log, count) in &case.logs {
         let count = count.unwrap_or(requests);
         // Not all bytes in them need be text.
-        let read = || std::fs::read(dir.path().join(log)).unwrap_or_default();
+        let read = || std::fs::read(logs.join(log)).unwrap_or_default();
         let is_whole = || read().iter().filter(|byte| **byte == b'\n').count() >= count;
         wait_until(&format!("{}: {log} is written", case.name), is_whole);
-        others.push((format!("the log {log}"), told::places(&String::from_utf8_lossy(&read()), &values)));
+        others.push((
+            format!("the log {log}"),
+            sorted(&told::places(&String::from_utf8_lossy(&read()), values)),
+        ));
     }
-    drop(server);
-    Some(Outcome { steps, others })
+    Outcome { steps, others }
+}
+
+/// The lines in order: each worker writes those of its connections.
+fn sorted(text: &str) -> String {
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
 }
 
 /// The names between two `@` of a configuration.
@@ -97,7 +116,10 @@ fn ask(wire: &mut Wire, step: &Step, values: &Values) -> (String, bool) {
     let mut said = String::new();
     // The other end may refuse before all is sent.
     let mut writer = wire.twin();
-    let bytes = step.bytes.clone();
+    let names = values.iter().map(|(name, value)| (format!("@{name}@"), value));
+    let bytes = names.fold(step.bytes.clone(), |bytes, (name, value)| {
+        endpoint::replace(&bytes, name.as_bytes(), value.as_bytes())
+    });
     let sending = std::thread::spawn(move || writer.try_send(bytes).is_ok());
     let mut is_open = true;
     'requests: for method in &step.methods {

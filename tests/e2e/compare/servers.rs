@@ -5,6 +5,7 @@ use bifrons_testkit::wait::wait_until;
 use bifrons_testkit::{Proxy, TempDir, binary};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
@@ -39,10 +40,16 @@ impl Server {
     pub(super) fn of_yaml(conf: &str, values: &Values) -> Self {
         let dir = TempDir::new();
         let file = dir.write("nginx.conf", fill(conf, values));
+        Self::of_shown(&file, addr(values, "web"))
+    }
+
+    /// The same with a file as it is.
+    #[track_caller]
+    pub(super) fn of_shown(file: &Path, addr: SocketAddr) -> Self {
         let shown = binary::run(&["show", file.to_str().unwrap()]);
         assert!(shown.status.success(), "show: {}", String::from_utf8_lossy(&shown.stderr));
         let yaml = String::from_utf8(shown.stdout).unwrap();
-        Self::Ours { _process: Proxy::yaml(&yaml).ready_at(addr(values, "web")).start() }
+        Self::Ours { _process: Proxy::yaml(&yaml).ready_at(addr).start() }
     }
 }
 
@@ -60,7 +67,11 @@ impl Nginx {
     pub(super) fn is_installed() -> bool {
         static FOUND: OnceLock<bool> = OnceLock::new();
         *FOUND.get_or_init(|| {
-            Command::new("nginx").arg("-v").stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+            Command::new("nginx")
+                .arg("-v")
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success())
         })
     }
 
@@ -103,14 +114,19 @@ impl Nginx {
         nginx
     }
 
-    /// Of files that lie where nginx looks for them.
+    /// With a file as it is.
     #[track_caller]
-    pub(super) fn installed_at(addr: SocketAddr, dir: &TempDir) -> Self {
-        let log = dir.path().join("error.log").display().to_string();
-        let globals = "daemon off; master_process off;";
-        let child = Command::new("nginx").args(["-e", &log, "-g", globals]).stderr(Stdio::null()).spawn().unwrap();
+    pub(super) fn unchanged(file: &Path, addr: SocketAddr) -> Self {
+        let log = "/run/nginx-error.log";
+        let child = Command::new("nginx")
+            .arg("-c")
+            .arg(file)
+            .args(["-e", log, "-g", "daemon off; master_process off;"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut nginx = Self { child };
-        nginx.wait(addr, &log);
+        nginx.wait(addr, log);
         nginx
     }
 

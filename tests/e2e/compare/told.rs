@@ -18,8 +18,9 @@ pub(super) fn answer(message: &Message, method: &str, values: &Values) -> String
     let status = message.status();
     let body = String::from_utf8_lossy(&message.body).into_owned();
     // The page of an error or a redirect is each server's own.
-    let is_page = status >= 300 && (body.contains("<center>nginx/") || body.contains("<hr><p>bifrons</p>"));
-    let is_empty_page = method == "HEAD" && status >= 300 && message.field("Content-Type") == Some("text/html");
+    let is_page = status >= 300 && (body.contains("<center>nginx") || body.contains("<hr><p>bifrons</p>"));
+    let is_empty_page =
+        method == "HEAD" && status >= 300 && message.field("Content-Type") == Some("text/html");
     let mut fields = Vec::new();
     let mut boundary = None;
     for (name, value) in &message.fields {
@@ -38,8 +39,11 @@ pub(super) fn answer(message: &Message, method: &str, values: &Values) -> String
     fields.sort();
     let reason = message.start.split(' ').next().unwrap_or_default();
     let mut text = format!("{reason} {status}\n{}\n", fields.join("\n"));
-    let mut trailers: Vec<_> =
-        message.trailers.iter().map(|(name, value)| format!("{}: {value}", name.to_ascii_lowercase())).collect();
+    let mut trailers: Vec<_> = message
+        .trailers
+        .iter()
+        .map(|(name, value)| format!("{}: {value}", name.to_ascii_lowercase()))
+        .collect();
     trailers.sort();
     if !trailers.is_empty() {
         text += &format!("trailers {}\n", trailers.join(" ;; "));
@@ -84,7 +88,8 @@ fn replace_number(text: &str, number: &str, by: &str) -> String {
     let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
     let (mut out, mut done) = (String::new(), 0);
     for (at, found) in text.match_indices(number) {
-        let around = (at.checked_sub(1).and_then(|at| text.as_bytes().get(at)), text.as_bytes().get(at + found.len()));
+        let around =
+            (at.checked_sub(1).and_then(|at| text.as_bytes().get(at)), text.as_bytes().get(at + found.len()));
         if !is_digit(around.0) && !is_digit(around.1) {
             out += &text[done..at];
             out += by;
@@ -105,7 +110,12 @@ pub(super) fn differences(
         let (one, other) = (&one.steps[at], &other.steps[at]);
         if (one != other) != step.differs {
             let what = if step.differs { "no difference any more" } else { "differs" };
-            wrong.push(format!("{} | {what} | {}\n{}", case.name, step.text, beside(first, one, second, other)));
+            wrong.push(format!(
+                "{} | {what} | {}\n{}",
+                case.name,
+                step.text,
+                beside(first, one, second, other)
+            ));
         }
     }
     let others: Vec<_> = one.others.iter().zip(&other.others).filter(|(one, other)| one != other).collect();

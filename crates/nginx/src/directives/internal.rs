@@ -106,7 +106,10 @@ fn error_page(cx: &mut Ctx, directive: &Directive) {
     }
     let mut on = Vec::new();
     for word in words {
-        match values::digits(&word.text).and_then(|code| u16::try_from(code).ok()) {
+        let Some(code) = values::digits(&word.text) else {
+            return cx.problem(word, format!("invalid value \"{}\"", word.text));
+        };
+        match u16::try_from(code).ok() {
             Some(499) => return cx.problem(word, "invalid value \"499\""),
             Some(code @ 300..=599) => on.push(code),
             _ => {

@@ -83,10 +83,15 @@ impl Clusters {
     /// The settings of servers that requests name. Locations with another resolver have other settings.
     fn dynamic(&mut self, pass: &ProxyPass, resolver: &ResolverSettings) -> Target {
         let cluster = Upstream::dynamic(resolver.emit().unwrap_or(Resolver::None)).emit(None, resolver);
-        let mut name = pass.host.clone();
+        // Never the name of a host, which would lead to these settings and not to a server.
+        let base = match pass.host.contains('$') {
+            true => pass.host.clone(),
+            false => pass.word.text.trim_start_matches("http://").to_owned(),
+        };
+        let mut name = base.clone();
         for number in 2.. {
             match self.emitted.get(&name) {
-                Some(other) if *other != cluster => name = format!("{}#{number}", pass.host),
+                Some(other) if *other != cluster => name = format!("{base}#{number}"),
                 _ => break,
             }
         }

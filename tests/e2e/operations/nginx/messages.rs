@@ -51,7 +51,7 @@ impl Case {
 fn mistakes_are_told_as_nginx_tells_them() {
     let dir = TempDir::new();
     let cases = cases();
-    assert!(cases.len() > 60, "{}", cases.len());
+    assert!(cases.len() > 140, "{}", cases.len());
     let mut wrong = Vec::new();
     for case in &cases {
         let file = case.file(&dir);
