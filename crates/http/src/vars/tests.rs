@@ -189,6 +189,8 @@ fn how_it_ended() {
     assert_eq!(rendered("$request_completion $request_time$termination", &cx, &get(""), None), "OK 1.234");
     cx.note_error(Error::upstream(Kind::Timeout, "x"));
     cx.note_error(Error::downstream(Kind::Closed, "only the first counts"));
+    assert_eq!(rendered("$request_completion$termination", &cx, &get(""), None), "OKupstream_timeout");
+    cx.is_cut = true;
     assert_eq!(rendered("$request_completion$termination", &cx, &get(""), None), "upstream_timeout");
 }
 
