@@ -27,7 +27,8 @@ pub use health_check::{Expect, ExpectField, HealthCheck, StatusRule};
 pub use host::Host;
 pub use internal::{ErrorPage, MediaTypes, OwnRedirects, PageStatus, TryFiles};
 pub use listener::{
-    ClientAddress, ConnectionLimits, Http2, Listener, LoneLf, MessageLimits, NameRule, ServerField, Timeouts,
+    ClientAddress, ConnectionLimits, Http2, Listener, LoneLf, MessageLimits, NameRule, PlainHttp2,
+    ServerField, Timeouts,
 };
 pub use route::{
     ClientAbort, ConnectionFields, ExpectContinue, ForwardedField, HostField, Proxy, Redirect, Respond, Route,

@@ -60,8 +60,19 @@ struct Limits {
 /// Relays until both directions have ended, or one fails, or nothing has moved for too long.
 async fn both_ways(down: &Rc<Conn>, up: &Rc<Conn>, limits: &Limits) -> Result<()> {
     let moved = Cell::new(false);
-    let mut there = pin!(one_way(down, up, limits.up, &moved));
-    let mut back = pin!(one_way(up, down, limits.down, &moved));
+    let there = one_way(down, up, limits.up, &moved);
+    let back = one_way(up, down, limits.down, &moved);
+    until_both_end(there, back, &moved, limits.idle).await
+}
+
+/// Runs two directions until both have ended, or one fails, or nothing has moved for too long.
+pub(super) async fn until_both_end(
+    there: impl Future<Output = Result<()>>,
+    back: impl Future<Output = Result<()>>,
+    moved: &Cell<bool>,
+    idle_max: Duration,
+) -> Result<()> {
+    let (mut there, mut back) = (pin!(there), pin!(back));
     let (mut is_there_done, mut is_back_done) = (false, false);
     let mut idle = Timer::new();
     poll_fn(|cx| {
@@ -81,7 +92,7 @@ async fn both_ways(down: &Rc<Conn>, up: &Rc<Conn>, limits: &Limits) -> Result<()
             idle.clear();
         }
         let is_half = is_there_done || is_back_done;
-        let limit = if is_half { limits.idle.min(HALF_CLOSED) } else { limits.idle };
+        let limit = if is_half { idle_max.min(HALF_CLOSED) } else { idle_max };
         ready!(idle.poll(cx, limit));
         Poll::Ready(Err(Error::local(Kind::TunnelIdle, "nothing moved in the tunnel")))
     })
@@ -97,12 +108,14 @@ async fn one_way(from: &Rc<Conn>, to: &Rc<Conn>, send_timeout: Duration, moved: 
             to.end_write();
             return Ok(());
         }
-        to.write([&bytes, b"", b""], send_timeout).await.map_err(|err| {
-            if err.kind() == Kind::Reset {
-                Error::of(err.side(), Kind::Closed, "the other end has gone")
-            } else {
-                err
-            }
-        })?;
+        to.write([&bytes, b"", b""], send_timeout).await.map_err(gone)?;
+    }
+}
+
+/// A reset of who is written to says no more than that it has gone.
+pub(super) fn gone(err: Error) -> Error {
+    match err.kind() {
+        Kind::Reset => Error::of(err.side(), Kind::Closed, "the other end has gone"),
+        _ => err,
     }
 }

@@ -11,14 +11,16 @@ use bifrons_net::{Stream, Timer, Tls, clock};
 use bytes::{Buf, Bytes, BytesMut};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 
 mod incoming;
+mod other;
 mod outgoing;
 
 use incoming::Incoming;
+use other::Ending;
 pub(crate) use outgoing::Outgoing;
 
 /// 128 KiB: beyond it a bigger read saves nothing measurable, and slow clients would hold more memory.
@@ -70,18 +72,6 @@ pub struct Conn {
     ending: Cell<Ending>,
     born: Instant,
     messages: Cell<u32>,
-}
-
-/// Whether the connection is to end in its protocol's own way.
-#[derive(Default)]
-enum Ending {
-    /// Nobody would know how.
-    #[default]
-    Unheard,
-    /// Whom to wake when it is.
-    Heard(Waker),
-    /// It is.
-    Asked,
 }
 
 /// What of a head was looked at while the rest of it comes.
@@ -285,49 +275,6 @@ impl Conn {
     /// Whether bytes of a next message were read already.
     pub fn has_buffered(&self) -> bool {
         !self.buf.borrow().is_empty()
-    }
-
-    /// Whether what was read ahead begins so.
-    pub fn starts_with(&self, text: &[u8]) -> bool {
-        self.buf.borrow().starts_with(text)
-    }
-
-    /// Says whether it rests between two messages, where another protocol than HTTP/1 runs on it.
-    pub fn set_idle(&self, idle: bool) {
-        self.idle.set(idle);
-    }
-
-    /// Counts a message that was read by another protocol than HTTP/1.
-    pub fn count_message(&self) {
-        self.messages.set(self.messages.get() + 1);
-    }
-
-    /// Asks whoever serves it to bring it to an end in its protocol's own way; false where nobody listens.
-    pub fn ask_end(&self) -> bool {
-        match self.ending.replace(Ending::Asked) {
-            Ending::Unheard => {
-                self.ending.set(Ending::Unheard);
-                false
-            }
-            Ending::Heard(waker) => {
-                waker.wake();
-                true
-            }
-            Ending::Asked => true,
-        }
-    }
-
-    /// Listens for such a request: whoever waits is woken by it. Ready once it was asked.
-    pub fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.ending.take() {
-            Ending::Asked => {
-                self.ending.set(Ending::Asked);
-                return Poll::Ready(());
-            }
-            Ending::Heard(waker) if waker.will_wake(cx.waker()) => self.ending.set(Ending::Heard(waker)),
-            _ => self.ending.set(Ending::Heard(cx.waker().clone())),
-        }
-        Poll::Pending
     }
 
     /// Reads more bytes behind those in the buffer; 0 is the end of the stream.

@@ -1,0 +1,61 @@
+//! A connection on which another protocol than HTTP/1 runs: what that one says and hears here.
+
+use super::Conn;
+use std::task::{Context, Poll, Waker};
+
+/// Whether the connection is to end in its protocol's own way.
+#[derive(Default)]
+pub(super) enum Ending {
+    /// Nobody would know how.
+    #[default]
+    Unheard,
+    /// Whom to wake when it is.
+    Heard(Waker),
+    /// It is.
+    Asked,
+}
+
+impl Conn {
+    /// Whether what was read ahead begins so.
+    pub fn starts_with(&self, text: &[u8]) -> bool {
+        self.buf.borrow().starts_with(text)
+    }
+
+    /// Says whether it rests between two messages, where another protocol than HTTP/1 runs on it.
+    pub fn set_idle(&self, idle: bool) {
+        self.idle.set(idle);
+    }
+
+    /// Counts a message that was read by another protocol than HTTP/1.
+    pub fn count_message(&self) {
+        self.messages.set(self.messages.get() + 1);
+    }
+
+    /// Asks whoever serves it to bring it to an end in its protocol's own way; false where nobody listens.
+    pub fn ask_end(&self) -> bool {
+        match self.ending.replace(Ending::Asked) {
+            Ending::Unheard => {
+                self.ending.set(Ending::Unheard);
+                false
+            }
+            Ending::Heard(waker) => {
+                waker.wake();
+                true
+            }
+            Ending::Asked => true,
+        }
+    }
+
+    /// Listens for such a request: whoever waits is woken by it. Ready once it was asked.
+    pub fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.ending.take() {
+            Ending::Asked => {
+                self.ending.set(Ending::Asked);
+                return Poll::Ready(());
+            }
+            Ending::Heard(waker) if waker.will_wake(cx.waker()) => self.ending.set(Ending::Heard(waker)),
+            _ => self.ending.set(Ending::Heard(cx.waker().clone())),
+        }
+        Poll::Pending
+    }
+}
