@@ -1,10 +1,11 @@
-"""The load: wrk as fast as it goes, a constant rate, and many idle connections."""
+"""The load: wrk and h2load as fast as they go, a constant rate, and many idle connections."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -41,6 +42,8 @@ class Load:
 
 def probe(port: int, row: Row) -> None:
     """One request before anything is measured: a proxy that answers wrongly must not win."""
+    if row.streams:
+        return _probe_h2(port, row)
     conn = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         conn.request("GET", row.path)
@@ -52,6 +55,43 @@ def probe(port: int, row: Row) -> None:
         conn.close()
     if answer.status != 200 or len(body) != row.body_bytes:
         raise BenchError(f"GET {row.path} gave {answer.status} with {len(body)} bytes, not 200 with {row.body_bytes}")
+
+
+def _probe_h2(port: int, row: Row) -> None:
+    argv = ["curl", "-sk", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_version} %{response_code} %{size_download}",
+            "--http2" if row.tls else "--http2-prior-knowledge", _url(port, row)]
+    seen = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+    if seen != f"2 200 {row.body_bytes}":
+        raise BenchError(f"GET {row.path} over HTTP/2 gave version, status and length {seen!r}")
+
+
+def _url(port: int, row: Row) -> str:
+    return f"{'https' if row.tls else 'http'}://127.0.0.1:{port}{row.path}"
+
+
+def flat_out(procs: Procs, cores: Cores, port: int, row: Row, seconds: float) -> Load:
+    """As fast as one thread of the row's load generator goes."""
+    return (h2load if row.kind == "h2load" else wrk)(procs, cores, port, row, seconds)
+
+
+def h2load(procs: Procs, cores: Cores, port: int, row: Row, seconds: float) -> Load:
+    """As fast as one h2load thread goes; percentiles are of its log, which has a line for each request."""
+    log = procs.work / "h2load.log"
+    log.unlink(missing_ok=True)
+    argv = ["h2load", "-t1", f"-c{row.conns}", f"-m{row.streams}", f"--duration={max(1, round(seconds))}",
+            f"--log-file={log}", _url(port, row)]
+    out = _output(procs, argv, cores.load, seconds + 30)
+    found = re.search(r"requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", out)
+    if not found:
+        raise BenchError(f"h2load printed no result:\n{out}")
+    done, failed, errored, timeout = (int(found.group(at)) for at in (2, 3, 4, 5))
+    with open(log, encoding="ascii") as lines:
+        rows = [line.split("\t") for line in lines]
+    took = sorted(int(row[2]) for row in rows)
+    starts = [int(row[0]) for row in rows]
+    length = (max(starts) - min(starts)) / 1e6 if len(rows) > 1 else seconds
+    latency = {f"p{part}_us": float(took[len(took) * part // 100]) if took else 0.0 for part in (50, 90, 99)}
+    return Load(done, done / length, length, failed + errored + timeout, latency)
 
 
 def wrk(procs: Procs, cores: Cores, port: int, row: Row, seconds: float) -> Load:
@@ -147,6 +187,15 @@ class IdleConns:
 
 def _result(procs: Procs, argv: list[str], core: int, seconds_max: float) -> dict:
     """Runs a load generator to its end and reads the line it prints for us."""
+    text = _output(procs, argv, core, seconds_max)
+    for line in text.splitlines():
+        if line.startswith("RESULT "):
+            return json.loads(line.removeprefix("RESULT "))
+    raise BenchError(f"{argv[0]} printed no result:\n{text}\n{tail(procs.work / 'load.err')}")
+
+
+def _output(procs: Procs, argv: list[str], core: int, seconds_max: float) -> str:
+    """Runs a load generator to its end."""
     out = procs.work / "load.out"
     err = procs.work / "load.err"
     out.unlink(missing_ok=True)
@@ -157,10 +206,7 @@ def _result(procs: Procs, argv: list[str], core: int, seconds_max: float) -> dic
         raise BenchError(f"{argv[0]} did not end after {seconds_max:.0f} s") from late
     finally:
         procs.stop(child)
-    for line in out.read_text().splitlines():
-        if line.startswith("RESULT "):
-            return json.loads(line.removeprefix("RESULT "))
-    raise BenchError(f"{argv[0]} printed no result:\n{tail(out)}\n{tail(err)}")
+    return out.read_text()
 
 
 def _wrk_seconds(seconds: float) -> str:

@@ -44,17 +44,20 @@ def percent(part: float) -> str:
 
 CPU = Metric("cpu_us", "CPU µs/req", micros, ratio=True)
 
+FLAT_OUT = (
+    CPU,
+    Metric("user_us", "user", micros),
+    Metric("sys_us", "sys", micros),
+    Metric("rps", "req/s", count, ratio=True, high_is_better=True),
+    Metric("p50_us", "p50 ms", latency, ratio=True),
+    Metric("p99_us", "p99 ms", latency, ratio=True),
+    Metric("rss_kib", "RSS MiB", mebi, ratio=True),
+    Metric("core_used", "core", percent),
+)
+
 METRICS: dict[str, tuple[Metric, ...]] = {
-    "wrk": (
-        CPU,
-        Metric("user_us", "user", micros),
-        Metric("sys_us", "sys", micros),
-        Metric("rps", "req/s", count, ratio=True, high_is_better=True),
-        Metric("p50_us", "p50 ms", latency, ratio=True),
-        Metric("p99_us", "p99 ms", latency, ratio=True),
-        Metric("rss_kib", "RSS MiB", mebi, ratio=True),
-        Metric("core_used", "core", percent),
-    ),
+    "wrk": FLAT_OUT,
+    "h2load": FLAT_OUT,
     "latency": (
         Metric("added_p50_us", "added p50 ms", latency, ratio=True),
         Metric("added_p99_us", "added p99 ms", latency, ratio=True),

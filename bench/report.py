@@ -118,7 +118,7 @@ def _warnings(result: dict) -> list[str]:
         if proxy["spread"] > SPREAD_WARN:
             warnings.append(f"{name}: rounds differ by {proxy['spread'] * 100:.0f}% in {title}")
         # In the latency row the origin shares the core on purpose.
-        waited = proxy["median"]["core_waited"] if result["kind"] == "wrk" else 0.0
+        waited = proxy["median"]["core_waited"] if result["kind"] in ("wrk", "h2load") else 0.0
         if waited > WAITED_WARN:
             warnings.append(f"{name}: waited {waited * 100:.0f}% of the time for its core, which others used too")
     return warnings

@@ -9,7 +9,8 @@ SMALL_BYTES = 66
 
 @dataclass(frozen=True)
 class Row:
-    """One row. `kind` chooses the driver: `wrk` (as fast as it goes), `latency` (constant rate), `idle`."""
+    """One row. `kind` chooses the driver: `wrk` and `h2load` (as fast as it goes), `latency` (constant rate),
+    `idle`."""
 
     name: str
     title: str
@@ -22,6 +23,13 @@ class Row:
     log: bool = False
     static: bool = False
     routes: int = 0
+    streams: int = 0
+    """Requests of a connection at once, which means HTTP/2; 0: HTTP/1."""
+    tls: bool = False
+
+    @property
+    def is_flat_out(self) -> bool:
+        return self.kind in ("wrk", "h2load")
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ GROUPS = (
     Group("bodies", "Large answers: CPU per request"),
     Group("idle", "Idle keep-alive connections: memory of one"),
     Group("latency", "Half load at a constant rate: latency added by one hop"),
+    Group("http2", "HTTP/2, 8 connections × 16 streams, small answers: CPU per request"),
     Group("static", "Static files: CPU per request"),
     Group("routes", "Routing among many: CPU per request"),
 )
@@ -63,6 +72,11 @@ ROWS = (
     Row("h1-1m", "16 connections, 1 MiB answers", "bodies", path="/1m.bin", body_bytes=1 << 20, conns=16),
     Row("h1-idle", "10,000 idle keep-alive connections after one request each", "idle", kind="idle", conns=10_000),
     Row("h1-latency", "64 connections, 66-byte answers at half load", "latency", kind="latency"),
+    Row("h2c", "HTTP/2 without TLS, 8 connections × 16 streams, 66-byte answers", "http2", kind="h2load", conns=8, streams=16),
+    Row(
+        "h2-tls", "HTTP/2 over TLS, 8 connections × 16 streams, 66-byte answers", "http2",
+        kind="h2load", conns=8, streams=16, tls=True,
+    ),
     Row("static-1k", "Static file of 1 KiB, 64 connections", "static", path="/1k.bin", body_bytes=1 << 10, static=True),
     Row(
         "static-1m", "Static file of 1 MiB, 16 connections", "static",

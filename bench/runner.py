@@ -9,6 +9,7 @@ from pathlib import Path
 
 import drivers
 import measure
+from certificate import certificate
 from origin import Origin
 from peers import Job, OURS, Peer, REFERENCE
 from procs import BenchError, Cores, Procs
@@ -93,6 +94,7 @@ class Runner:
             access_log=home / "access.log" if row.log else None,
             static_root=self.origin.files if row.static else None,
             routes=tuple(route_path(index) for index in range(row.routes)),
+            http2=row.streams > 0, pair=certificate(self.procs.work) if row.tls else None,
         )
         reason = peer.declines(job)
         if reason:
@@ -133,13 +135,13 @@ class Runner:
 
     def _flat_out(self, row: Row, running: list[Running], outcome: Outcome) -> None:
         for one in running:
-            one.answers += drivers.wrk(self.procs, self.cores, one.port, row, WARMUP_SECONDS).requests
+            one.answers += drivers.flat_out(self.procs, self.cores, one.port, row, WARMUP_SECONDS).requests
         for one in self._turns(running, self.settings.rounds):
             if one.peer.name in outcome.skipped:
                 continue
             try:
                 seen, _ = self._measured(
-                    one, lambda one=one: drivers.wrk(self.procs, self.cores, one.port, row, self.settings.seconds),
+                    one, lambda one=one: drivers.flat_out(self.procs, self.cores, one.port, row, self.settings.seconds),
                 )
             except BenchError as err:
                 outcome.skip(one.peer, err)

@@ -29,6 +29,10 @@ class Job:
     static_root: Path | None = None
     routes: tuple[str, ...] = ()
     """Path prefixes that lead to the origin; empty: everything does."""
+    http2: bool = False
+    """Whether clients speak HTTP/2: by ALPN with a certificate, by prior knowledge without."""
+    pair: tuple[Path, Path] | None = None
+    """Certificate and key where clients speak TLS."""
 
 
 class Peer:

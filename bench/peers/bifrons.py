@@ -20,7 +20,7 @@ listeners:
     via: false
     connections: {{ requests: {requests} }}
     timeouts: {{ keep_alive: {idle}s }}
-hosts:
+{tls}hosts:
   - default: true
     routes:
 {routes}
@@ -66,5 +66,6 @@ class Bifrons(Peer):
         conf.write_text(text.format(
             log=LOG_FILE.format(path=job.access_log) if job.access_log else LOG_OFF,
             port=job.port, origin_port=job.origin_port, requests=REQUESTS_PER_CONN, idle=IDLE_SECONDS, routes=routes,
+            tls="    tls: {{ certificates: [{{ cert: {}, key: {} }}] }}\n".format(*job.pair) if job.pair else "",
         ))
         return [str(binary()), "run", str(conf)]

@@ -34,6 +34,8 @@ class Envoy(Peer):
         return ask_version([str(binary()), "--version"], r"/([\d.]+)[/-]")
 
     def declines(self, job: Job) -> str | None:
+        if job.http2:
+            return "not set up for HTTP/2 here"
         return "serves no files" if job.static_root else None
 
     def configure(self, job: Job) -> list[str]:

@@ -27,7 +27,7 @@ defaults
     http-reuse always
 
 frontend web
-    bind 127.0.0.1:{port} backlog 4096
+    bind 127.0.0.1:{port} backlog 4096{bind}
     {route}
 
 backend origin
@@ -53,13 +53,18 @@ class Haproxy(Peer):
             conns=CONNS_MAX, idle=IDLE_SECONDS, port=job.port, origin_port=job.origin_port,
             log_target="log stdout format raw local0" if job.access_log else "",
             log_use="log global\n    option httplog" if job.access_log else "no log",
-            route=self._route(job),
+            route=self._route(job), bind=self._bind(job),
         ))
         return ["haproxy", "-db", "-f", str(conf)]
 
     def stdout(self, job: Job) -> Path | None:
         # A file at the end of stdout is the cheapest log HAProxy has: one write a request, no syslog in between.
         return job.access_log
+
+    def _bind(self, job: Job) -> str:
+        if job.pair:
+            return f" ssl crt {job.pair[0].parent / 'pair.pem'} alpn h2,http/1.1"
+        return " proto h2" if job.http2 else ""
 
     def _route(self, job: Job) -> str:
         if not job.routes:

@@ -36,8 +36,8 @@ http {{
         keepalive_timeout {idle}s;
     }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
-{locations}
+        listen 127.0.0.1:{port}{listen} backlog=4096;
+{tls}{locations}
     }}
 }}
 """
@@ -63,7 +63,8 @@ class Nginx(Peer):
             user=user_line(), dir=job.dir, conns=CONNS_MAX, idle=IDLE_SECONDS, requests=REQUESTS_PER_CONN,
             upstream_idle=UPSTREAM_IDLE_MAX, origin_port=job.origin_port, port=job.port,
             log=f"{job.access_log} combined" if job.access_log else "off",
-            locations=self._locations(job),
+            locations=self._locations(job), listen=(" ssl" if job.pair else "") + (" http2" if job.http2 else ""),
+            tls="        ssl_certificate {}; ssl_certificate_key {};\n".format(*job.pair) if job.pair else "",
         ))
         return ["nginx", "-e", f"{job.dir}/error.log", "-p", str(job.dir), "-c", str(conf), "-g", "daemon off;"]
 
