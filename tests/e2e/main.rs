@@ -29,9 +29,11 @@ mod http2 {
     mod encrypted;
     mod endings;
     mod hoarding;
+    mod nginx;
     mod programs;
     mod requests;
     mod rfc;
+    mod websockets;
 }
 mod buffering {
     mod answers;

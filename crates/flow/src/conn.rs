@@ -6,13 +6,13 @@ use crate::record::Share;
 use crate::secure::{self, Line};
 use crate::serve;
 use crate::shared::Admitted;
-use crate::snapshot::{HostPlan, ListenerPlan, TcpAction};
+use crate::snapshot::{HostPlan, Http2Plan, ListenerPlan, TcpAction};
 use crate::worker::{Local, Worker};
 use bifrons_core::Side;
 use bifrons_http::ConnFacts;
 use bifrons_http::h1::Conn;
-use bifrons_http::h2::Exchange;
-use bifrons_model::ProxyHeaderIn;
+use bifrons_http::h2::{Exchange, H2Body, websocket};
+use bifrons_model::{PlainHttp2, ProxyHeaderIn};
 use bifrons_net::{Addr, Stream, Timer};
 use bifrons_tls::TlsPlan;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -45,6 +45,8 @@ pub struct ConnCx {
     pub http: Rc<Conn>,
     /// The request's stream, where the connection has several (HTTP/2).
     pub exchange: Option<Rc<Exchange>>,
+    /// What the client sends over its stream once a WebSocket is open there, and the key to open it with.
+    pub websocket: RefCell<Option<(websocket::Key, Box<H2Body>)>>,
     /// Whether the head at hand came before the answer to the request before it was over.
     pub pipelined: Cell<bool>,
     addr: Addr,
@@ -93,6 +95,7 @@ impl ConnCx {
             facts: self.facts.clone(),
             http: self.http.clone(),
             exchange: Some(exchange),
+            websocket: RefCell::new(None),
             pipelined: Cell::new(false),
             addr: self.addr.clone(),
             last_host: self.last_host.clone(),
@@ -227,6 +230,7 @@ pub async fn serve(
         facts: Rc::new(facts),
         http,
         exchange: None,
+        websocket: RefCell::new(None),
         pipelined: Cell::new(false),
         addr: accepted.addr,
         last_host: Rc::default(),
@@ -239,8 +243,11 @@ pub async fn serve(
         return Box::pin(serve::tcp::serve(cx, (local, listener), route)).await;
     }
     // What ALPN has chosen leads to its file here.
-    match cx.facts.tls.as_ref().and_then(|tls| tls.alpn.as_deref()) {
-        Some(b"h2") => Box::pin(serve::http2::serve(cx, (local, listener))).await,
-        _ => serve::http1::serve(cx, (local, listener)).await,
+    let alpn = cx.facts.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
+    let is_only = |http2: &Http2Plan| http2.plain == PlainHttp2::Only && listener.tls.is_none();
+    if alpn == Some(b"h2") || listener.http2.as_ref().is_some_and(is_only) {
+        Box::pin(serve::http2::serve(cx, (local, listener))).await;
+    } else {
+        serve::http1::serve(cx, (local, listener)).await;
     }
 }

@@ -18,7 +18,8 @@ use bifrons_http::h1::conn::HeadPace;
 use bifrons_http::pool::Keep;
 use bifrons_http::{DocumentRoot, FieldName, Version};
 use bifrons_model::{
-    Builtin, ClientAbort, Config, ConnectionFields, ErrorPage, ForwardedField, OwnRedirects, Resolver,
+    Builtin, ClientAbort, Config, ConnectionFields, ErrorPage, ForwardedField, OwnRedirects, PlainHttp2,
+    Resolver,
 };
 use bifrons_model::{ProxyHeaderIn, ProxyHeaderOut, TcpProtocol};
 use bifrons_net::{Addr, ListenOptions};
@@ -135,7 +136,7 @@ pub struct ListenerPlan {
 #[derive(Clone, Copy, Debug)]
 pub struct Http2Plan {
     /// Whether also without encryption, by prior knowledge.
-    pub plain: bool,
+    pub plain: PlainHttp2,
     /// Streams at once.
     pub streams_max: u32,
     /// Bytes a client may send ahead of what is read of a stream.

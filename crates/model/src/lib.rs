@@ -28,7 +28,7 @@ pub use health_check::{Expect, ExpectField, HealthCheck, StatusRule};
 pub use host::Host;
 pub use internal::{ErrorPage, MediaTypes, OwnRedirects, PageStatus, TryFiles};
 pub use listener::{
-    Allowance, ClientAddress, ConnectionLimits, Http2, Listener, LoneLf, MessageLimits, NameRule,
+    Allowance, ClientAddress, ConnectionLimits, Http2, Listener, LoneLf, MessageLimits, NameRule, PlainHttp2,
     ServerField, Timeouts,
 };
 pub use route::{

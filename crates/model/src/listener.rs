@@ -93,7 +93,7 @@ pub struct Http2 {
     /// Whether it is spoken at all: offered by ALPN where the listener has TLS.
     pub enabled: bool,
     /// Whether it is spoken without TLS too, with clients that begin with it (prior knowledge).
-    pub plain: bool,
+    pub plain: PlainHttp2,
     /// Streams of a connection at once (nginx's `http2_max_concurrent_streams`).
     pub streams: u32,
     /// Bytes a client may send ahead of what is read of one stream, 64 KiB at the least.
@@ -108,7 +108,8 @@ impl Default for Http2 {
     fn default() -> Self {
         Self {
             enabled: true,
-            plain: true,
+            plain: PlainHttp2::Accept,
+            // The least that RFC 9113 6.5.2 recommends is 100; nginx allows as many as this.
             streams: 128,
             stream_window: Size::kib(256),
             connection_window: Size::mib(1),
@@ -119,6 +120,18 @@ impl Default for Http2 {
 
 fn is_off(header: &ProxyHeaderIn) -> bool {
     *header == ProxyHeaderIn::Off
+}
+
+/// HTTP/2 on connections that are not encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlainHttp2 {
+    /// HTTP/1 only.
+    Refuse,
+    /// Beside HTTP/1, as the client begins.
+    Accept,
+    /// Nothing else.
+    Only,
 }
 
 /// Where a listener's blanket redirect leads.

@@ -15,6 +15,7 @@ pub(crate) mod files;
 pub(crate) mod headers;
 pub(crate) mod health;
 pub(crate) mod http;
+pub(crate) mod http2;
 pub(crate) mod internal;
 pub(crate) mod later;
 pub(crate) mod later_cgi;
@@ -60,6 +61,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Upstreams", sticky::DIRECTIVES),
     ("Upstreams", health::DIRECTIVES),
     ("Upstreams", resolver::DIRECTIVES),
+    ("HTTP/2", http2::DIRECTIVES),
     ("Fields of answers", headers::DIRECTIVES),
     ("Fields of answers", expires::DIRECTIVES),
     ("Files", files::DIRECTIVES),

@@ -7,6 +7,7 @@ use crate::directives::expires::ExpiresSettings;
 use crate::directives::files::FileSettings;
 use crate::directives::headers::HeaderSettings;
 use crate::directives::health::Check;
+use crate::directives::http2::Http2Settings;
 use crate::directives::internal::InternalSettings;
 use crate::directives::location::{Key, Location, Matcher};
 use crate::directives::log::LogSettings;
@@ -32,6 +33,7 @@ pub(crate) struct Level {
     pub(crate) expires: ExpiresSettings,
     pub(crate) files: FileSettings,
     pub(crate) headers: HeaderSettings,
+    pub(crate) http2: Http2Settings,
     pub(crate) internal: InternalSettings,
     pub(crate) log: LogSettings,
     pub(crate) proxy: ProxySettings,
@@ -84,6 +86,7 @@ impl Level {
         self.expires.inherit(&outer.expires);
         self.files.inherit(&outer.files);
         self.headers.inherit(&outer.headers);
+        self.http2.inherit(&outer.http2);
         self.internal.inherit(&outer.internal);
         self.log.inherit(&outer.log);
         self.proxy.inherit(&outer.proxy);

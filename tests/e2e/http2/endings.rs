@@ -152,8 +152,10 @@ fn a_reload_that_takes_the_listener_away_ends_its_connections_after_a_request() 
     let config = std::fs::read_to_string(proxy.file()).unwrap();
     let other = bifrons_testkit::free_addr();
     proxy.rewrite(&config.replace(&proxy.addr("web").to_string(), &other.to_string()));
-    proxy.signal("HUP");
-    wait_until("the other listener is there", || bifrons_testkit::proxy::listens(other));
+    // It comes back when the new configuration is in force.
+    let pid_file = proxy.dir().path().join("pid").display().to_string();
+    let output = bifrons_testkit::binary::run(&["reload", "--pid-file", &pid_file]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     client.get(3, "/");
     let (frames, _) = client.rest();
     assert!(frames.iter().any(|frame| frame.stream == 3 && frame.is_last()), "{frames:?}");

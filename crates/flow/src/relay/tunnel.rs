@@ -71,8 +71,19 @@ struct Limits {
 /// Relays until both directions have ended, or one fails, or nothing has moved for too long.
 async fn both_ways(worker: &Worker, (down, up): (&Rc<Conn>, &Rc<Conn>), limits: &Limits) -> Result<()> {
     let moved = Cell::new(false);
-    let mut there = pin!(one_way(worker, (down, up), limits.up, &moved));
-    let mut back = pin!(one_way(worker, (up, down), limits.down, &moved));
+    let there = one_way(worker, (down, up), limits.up, &moved);
+    let back = one_way(worker, (up, down), limits.down, &moved);
+    until_both_end(there, back, &moved, limits.idle).await
+}
+
+/// Runs two directions until both have ended, or one fails, or nothing has moved for too long.
+pub(super) async fn until_both_end(
+    there: impl Future<Output = Result<()>>,
+    back: impl Future<Output = Result<()>>,
+    moved: &Cell<bool>,
+    idle_max: Duration,
+) -> Result<()> {
+    let (mut there, mut back) = (pin!(there), pin!(back));
     let (mut is_there_done, mut is_back_done) = (false, false);
     let mut idle = Timer::new();
     poll_fn(|cx| {
@@ -92,7 +103,7 @@ async fn both_ways(worker: &Worker, (down, up): (&Rc<Conn>, &Rc<Conn>), limits: 
             idle.clear();
         }
         let is_half = is_there_done || is_back_done;
-        let limit = if is_half { limits.idle.min(HALF_CLOSED) } else { limits.idle };
+        let limit = if is_half { idle_max.min(HALF_CLOSED) } else { idle_max };
         ready!(idle.poll(cx, limit));
         Poll::Ready(Err(Error::local(Kind::TunnelIdle, "nothing moved in the tunnel")))
     })
@@ -123,11 +134,12 @@ async fn one_way(
             return Ok(());
         }
         is_bulk = is_plain && bytes.len() >= BULK_BYTES && !from.has_buffered();
-        to.write([&bytes, b"", b""], send_timeout).await.map_err(as_left)?;
+        to.write([&bytes, b"", b""], send_timeout).await.map_err(gone)?;
     }
 }
 
-fn as_left(err: Error) -> Error {
+/// A reset of who is written to says no more than that it has gone.
+pub(super) fn gone(err: Error) -> Error {
     match err.kind() {
         Kind::Reset => Error::of(err.side(), Kind::Closed, "the other end has gone"),
         _ => err,
@@ -158,7 +170,7 @@ async fn spliced(
         while !pipe.is_empty() {
             let len = poll_fn(|cx| match pipe.poll_drain(cx, to.stream(), false) {
                 Poll::Ready(Ok(len)) => Poll::Ready(Ok(len)),
-                Poll::Ready(Err(err)) => Poll::Ready(Err(as_left(Error::io(to.side(), &err)))),
+                Poll::Ready(Err(err)) => Poll::Ready(Err(gone(Error::io(to.side(), &err)))),
                 Poll::Pending => to.poll_write_timer(cx, send_timeout).map(Err),
             });
             let len = len.await?;

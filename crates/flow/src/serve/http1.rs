@@ -10,6 +10,7 @@ use bifrons_http::h1::Conn;
 use bifrons_http::h1::conn::HeadPace;
 use bifrons_http::h2::PREFACE_LINE;
 use bifrons_http::{Body, Request};
+use bifrons_model::PlainHttp2;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -81,7 +82,7 @@ fn is_preface(cx: &ConnCx, plans: &(Rc<Local>, Arc<ListenerPlan>), err: &Error) 
     err.kind() == Kind::Version
         && cx.facts.tls.is_none()
         && !cx.is_misplaced
-        && plans.1.http2.as_ref().is_some_and(|http2| http2.plain)
+        && plans.1.http2.as_ref().is_some_and(|http2| http2.plain != PlainHttp2::Refuse)
         && cx.http.starts_with(PREFACE_LINE)
 }
 

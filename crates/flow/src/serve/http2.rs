@@ -7,7 +7,8 @@ use crate::request::{self, After};
 use crate::snapshot::{Http2Plan, ListenerPlan};
 use crate::worker::Local;
 use bifrons_core::Error;
-use bifrons_http::h1::framing;
+use bifrons_http::h1::{Pace, framing};
+use bifrons_http::h2::head::Asked;
 use bifrons_http::h2::{Exchange, H2Body, Io, Meter, Offence, head};
 use bifrons_http::{Body, Name, Request, RequestHead};
 use bifrons_net::{Timer, clock};
@@ -70,7 +71,9 @@ fn builder(plan: &Http2Plan, listener: &ListenerPlan) -> h2::server::Builder {
         .initial_window_size(plan.stream_window)
         .initial_connection_window_size(plan.connection_window)
         .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))
-        .max_send_buffer_size(plan.send_buffer);
+        .max_send_buffer_size(plan.send_buffer)
+        // WebSockets (RFC 8441).
+        .enable_connect_protocol();
     builder
 }
 
@@ -223,13 +226,22 @@ impl Session<'_> {
         let active = Active::of(&self.counts);
         let (parts, stream) = request.into_parts();
         let parsed = head::request(&parts, &plans.1.limits);
-        let bytes = parsed.as_ref().map_or(0, |(_, bytes)| *bytes);
+        let bytes = parsed.as_ref().map_or(0, |asked| asked.bytes);
         let exchange = Rc::new(Exchange::new(respond, bytes, plans.1.send_pace, self.meter.clone()));
-        let parsed = parsed.map(|(head, _)| {
-            let body = body_of(&head, stream, &exchange, &plans.1);
-            Request { head, body }
-        });
         let cx = self.cx.stream(exchange.clone());
+        let parsed = parsed.map(|Asked { head, websocket, .. }| match websocket {
+            Some(key) => {
+                // What comes over the stream is no body, and waits for the tunnel.
+                let rules = (Pace::timeout(Duration::MAX), plans.1.limits);
+                let body = H2Body::new(stream, exchange.clone(), None, rules);
+                *cx.websocket.borrow_mut() = Some((key, Box::new(body)));
+                Request { head, body: Body::Empty }
+            }
+            None => {
+                let body = body_of(&head, stream, &exchange, &plans.1);
+                Request { head, body }
+            }
+        });
         let plans = plans.clone();
         // It ends with its stream at the latest, which ends with the connection; a panic ends it alone.
         tokio::task::spawn_local(async move {

@@ -286,7 +286,8 @@ fn keeps_alive(version: Version, headers: &crate::headers::Headers) -> bool {
 /// never in HTTP/1.0. Never HTTP/2 either: in such a tunnel requests would go round every rule of ours,
 /// and RFC 9113 3.1 has given that upgrade up.
 pub fn asks_upgrade(head: &RequestHead) -> bool {
-    head.version == Version::Http11
+    // Over HTTP/2 only an extended CONNECT of ours is written so (RFC 9113 8.2.2 allows nobody else to).
+    head.version != Version::Http10
         && head.headers.has(Name::Upgrade)
         && !["h2c", "h2"].iter().any(|protocol| head.headers.lists(Name::Upgrade, protocol))
         && head.headers.lists(Name::Connection, "upgrade")

@@ -3,6 +3,7 @@
 //! A request's is written as one of HTTP/1.1 and read by the parser of those: what is refused there is
 //! refused here, and nothing that both could read differently gets through.
 
+use super::websocket;
 use crate::date;
 use crate::h1::chunked::is_forbidden_trailer;
 use crate::h1::parse::{self, Parsed};
@@ -11,15 +12,26 @@ use crate::head::{Method, RequestHead, ResponseHead, Version};
 use crate::headers::Headers;
 use crate::name::Name;
 use bifrons_core::{Error, Kind, Limits, Result, Side};
-use http::header::{COOKIE, HOST};
+use http::header::{COOKIE, HOST, SEC_WEBSOCKET_KEY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-/// The head of a request, and how many bytes it has.
+/// What a client asks for.
+pub struct Asked {
+    /// The head.
+    pub head: RequestHead,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// The key of a WebSocket that it opens (RFC 8441): then the head is the one of its upgrade.
+    pub websocket: Option<websocket::Key>,
+}
+
+/// The head of a request.
 ///
 /// # Errors
-/// What the parser of HTTP/1 refuses; `Malformed` where `:authority` and `Host` differ (RFC 9113 8.3.1).
-pub fn request(parts: &Parts, limits: &Limits) -> Result<(RequestHead, u64)> {
+/// What the parser of HTTP/1 refuses; `Malformed` where `:authority` and `Host` differ (RFC 9113 8.3.1);
+/// `Method` for protocols over CONNECT that we don't know.
+pub fn request(parts: &Parts, limits: &Limits) -> Result<Asked> {
     let fields = &parts.headers;
     let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
     let mut hosts = fields.get_all(HOST).iter();
@@ -37,21 +49,28 @@ pub fn request(parts: &Parts, limits: &Limits) -> Result<(RequestHead, u64)> {
     if authority.contains(&b'@') {
         return Err(malformed("an :authority with user information"));
     }
-    let is_connect = parts.method == http::Method::CONNECT;
+    let protocol = parts.extensions.get::<h2::ext::Protocol>();
+    let websocket = protocol.filter(|it| it.as_str().eq_ignore_ascii_case(websocket::PROTOCOL));
+    let websocket = websocket.map(|_| websocket::Key::made());
+    if protocol.is_some() && websocket.is_none() {
+        return Err(Error::downstream(Kind::Method, "CONNECT for another protocol than WebSocket"));
+    }
+    let is_connect = parts.method == http::Method::CONNECT && websocket.is_none();
     let target = match parts.uri.path_and_query() {
         _ if is_connect => authority,
         Some(target) => target.as_str().as_bytes(),
         None => b"/",
     };
     let mut text = Vec::with_capacity(512);
-    text.extend_from_slice(parts.method.as_str().as_bytes());
+    text.extend_from_slice(if websocket.is_some() { b"GET" } else { parts.method.as_str().as_bytes() });
     text.push(b' ');
     text.extend_from_slice(target);
     text.extend_from_slice(b" HTTP/1.1\r\n");
     field(&mut text, b"host", authority);
     for (name, value) in fields {
         // They may come in several fields, one for each (RFC 9113 8.2.3).
-        if *name != HOST && *name != COOKIE {
+        let is_ours = *name == SEC_WEBSOCKET_KEY && websocket.is_some();
+        if *name != HOST && *name != COOKIE && !is_ours {
             field(&mut text, name.as_str().as_bytes(), value.as_bytes());
         }
     }
@@ -65,12 +84,17 @@ pub fn request(parts: &Parts, limits: &Limits) -> Result<(RequestHead, u64)> {
         }
         text.extend_from_slice(b"\r\n");
     }
+    if let Some(key) = &websocket {
+        field(&mut text, b"connection", b"upgrade");
+        field(&mut text, b"upgrade", b"websocket");
+        field(&mut text, b"sec-websocket-key", key.as_bytes());
+    }
     text.extend_from_slice(b"\r\n");
     let strict = Limits { lone_lf: false, ..*limits };
     match parse::request(&text, &strict)? {
         Parsed::Head(mut head, len) if len == text.len() => {
             head.version = Version::Http20;
-            Ok((head, len as u64))
+            Ok(Asked { head, bytes: len as u64, websocket })
         }
         _ => Err(malformed("a head that is none of HTTP/1")),
     }

@@ -6,6 +6,7 @@ pub mod exchange;
 pub mod head;
 pub mod io;
 pub mod meter;
+pub mod websocket;
 
 pub use body::H2Body;
 pub use exchange::Exchange;

@@ -26,6 +26,8 @@ pub(crate) struct Listen {
     /// `0.0.0.0:80`, `[::]:80` or `unix:/path`.
     pub(crate) address: String,
     pub(crate) default: bool,
+    /// Whether HTTP/2 is asked for, which holds for all servers of the address.
+    pub(crate) http2: bool,
     pub(crate) options: SocketOptions,
     pub(crate) place: Place,
 }
@@ -57,7 +59,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::AtLeast(1),
         "An address the server is reached at: a port, `address:port`, `[v6]:port`, `unix:/path`; with \
          `default_server` for requests that no name fits (the first server of an address is it otherwise), \
-         `backlog=`, `ipv6only=`; `ssl` for TLS. Servers of one address share its listener.",
+         `backlog=`, `ipv6only=`; `ssl` for TLS; with `http2` HTTP/2, which without `ssl` is then all that is \
+          spoken there. Servers of one address share its listener.",
         listen,
     )
     .default("*:80"),
@@ -90,10 +93,12 @@ fn listen(cx: &mut Ctx, directive: &Directive) {
         }
     };
     let mut default = false;
+    let mut http2 = false;
     let mut options = SocketOptions::default();
     for word in directive.args.iter().skip(1) {
         match word.text.as_str() {
             "default_server" | "default" => default = true,
+            "http2" => http2 = true,
             _ => listen_parameter(cx, directive, word, &mut options),
         }
     }
@@ -102,7 +107,7 @@ fn listen(cx: &mut Ctx, directive: &Directive) {
             return cx.problem(word, format!("a duplicate listen {address}"));
         }
         let place = word.place.clone();
-        cx.server.listens.push(Listen { address, default, options, place });
+        cx.server.listens.push(Listen { address, default, http2, options, place });
     }
 }
 
@@ -126,7 +131,7 @@ fn listen_parameter(cx: &mut Ctx, directive: &Directive, word: &Word, options: &
             ));
         }
         "ssl" => options.ssl = true,
-        "http2" | "quic" | "spdy" | "proxy_protocol" | "so_keepalive" | "rcvbuf" | "sndbuf" | "setfib"
+        "quic" | "spdy" | "proxy_protocol" | "so_keepalive" | "rcvbuf" | "sndbuf" | "setfib"
         | "accept_filter" | "multipath" => {
             cx.later(word.place.clone(), &format!("\"{name}\" of \"listen\""), "");
         }

@@ -20,6 +20,7 @@ pub(super) struct Binding {
     pub(super) default: usize,
     /// Whether it speaks TLS.
     pub(super) ssl: bool,
+    http2: bool,
     options: SocketOptions,
 }
 
@@ -41,6 +42,7 @@ pub(super) fn bind(cx: &mut Ctx, servers: &[Server]) -> Vec<Binding> {
                     servers: vec![],
                     default: server,
                     ssl: false,
+                    http2: false,
                     options,
                 });
                 said.push((false, false));
@@ -58,7 +60,8 @@ pub(super) fn bind(cx: &mut Ctx, servers: &[Server]) -> Vec<Binding> {
 /// may not be taken is an error.
 fn implied(server: Option<&Place>) -> Listen {
     let place = server.cloned().unwrap_or_else(|| Place::new(&bifrons_config::Source::new("", ""), 0..0));
-    Listen { address: "0.0.0.0:80".into(), default: false, options: SocketOptions::default(), place }
+    let options = SocketOptions::default();
+    Listen { address: "0.0.0.0:80".into(), default: false, http2: false, options, place }
 }
 
 /// What one `listen` says of its address.
@@ -71,6 +74,7 @@ fn take(cx: &mut Ctx, server: usize, listen: &Listen, binding: &mut Binding, sai
         binding.default = server;
         said.0 = true;
     }
+    binding.http2 |= listen.http2;
     let options = SocketOptions { ssl: false, ..listen.options };
     if options != SocketOptions::default() {
         if said.1 {
@@ -130,6 +134,7 @@ fn listener(default: &Server, binding: &Binding) -> Listener {
         client: default.level.realip.emit(),
         server: default.level.server_field(),
         via: false,
+        http2: default.level.http2.emit(binding.http2),
         limits: connection.limits(),
         connections: connection.connections(),
         timeouts: connection.timeouts(),

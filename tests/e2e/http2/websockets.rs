@@ -1,0 +1,163 @@
+//! WebSockets over a stream (RFC 8441), to endpoints that know them by HTTP/1.1.
+
+use super::client::{Client, get, request};
+use crate::support::{front, front_setup, front_with, routes};
+use bifrons_testkit::{End, Message, Origin, wait_until};
+use bytes::Bytes;
+use h2::ext::Protocol;
+use sha1::{Digest, Sha1};
+
+fn opening(protocol: &'static str) -> http::Request<()> {
+    let mut ask = request("CONNECT", "/chat");
+    ask.headers_mut().insert("sec-websocket-version", "13".parse().unwrap());
+    ask.headers_mut().insert("sec-websocket-protocol", "chat".parse().unwrap());
+    ask.extensions_mut().insert(Protocol::from_static(protocol));
+    ask
+}
+
+/// RFC 6455 4.2.2.
+fn accept(head: &Message) -> String {
+    let mut hash = Sha1::new();
+    hash.update(head.field("sec-websocket-key").unwrap());
+    hash.update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    let mut text = String::new();
+    for group in hash.finalize().chunks(3) {
+        let mut bits = 0u32;
+        (0..3).for_each(|at| bits = bits << 8 | u32::from(group.get(at).copied().unwrap_or(0)));
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        for at in 0..4 {
+            let digit = char::from(alphabet[(bits >> (18 - 6 * at) & 63) as usize]);
+            text.push(if at <= group.len() { digit } else { '=' });
+        }
+    }
+    text
+}
+
+fn switched(head: &Message) -> String {
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: chat\r\n\r\n",
+        accept(head)
+    )
+}
+
+/// The next so many bytes of a stream.
+fn take(client: &Client, stream: &mut h2::RecvStream, len: usize) -> Vec<u8> {
+    client.wait(async {
+        let mut bytes = Vec::new();
+        while bytes.len() < len {
+            let piece = stream.data().await.unwrap().unwrap();
+            stream.flow_control().release_capacity(piece.len()).unwrap();
+            bytes.extend_from_slice(&piece);
+        }
+        bytes
+    })
+}
+
+#[test]
+fn a_tunnel_carries_both_directions_and_their_ends() {
+    let origin = Origin::script(|wire| {
+        let head = wire.read_head();
+        assert_eq!((head.method(), head.target()), ("GET", "/chat"));
+        assert_eq!(head.field("upgrade"), Some("websocket"));
+        assert!(head.field("connection").unwrap().eq_ignore_ascii_case("upgrade"), "{head:?}");
+        assert_eq!(head.field("sec-websocket-version"), Some("13"));
+        wire.send(switched(&head)).send("welcome");
+        let said = wire.read_exact(100_000);
+        wire.send(said);
+        assert_eq!(wire.read_end(), End::Closed, "the end of the client's direction arrives");
+        wire.send("bye");
+    });
+    // What bounds bodies does not bound tunnels.
+    let proxy = front_with(&origin, ", limits: { body: 1000 }, timeouts: { body: 100ms }", "");
+    let mut client = Client::connect(proxy.addr("web"));
+    let mut running = client.begin(opening("websocket"), false);
+    let head = client.wait(async { running.answer().await.unwrap() });
+    assert_eq!(head.status(), 200);
+    assert_eq!(head.headers()["sec-websocket-protocol"], "chat");
+    for field in ["upgrade", "connection", "sec-websocket-accept", "transfer-encoding", "content-length"] {
+        assert!(!head.headers().contains_key(field), "{head:?}");
+    }
+    let mut stream = head.into_body();
+    assert_eq!(take(&client, &mut stream, 7), b"welcome");
+    let body = crate::support::pattern(100_000);
+    running.body.send_data(body.clone().into(), false).unwrap();
+    assert!(take(&client, &mut stream, body.len()) == body);
+    running.body.send_data(Bytes::new(), true).unwrap();
+    assert_eq!(take(&client, &mut stream, 3), b"bye");
+    let last = client.wait(stream.data());
+    assert!(last.is_none_or(|last| last.unwrap().is_empty()) && stream.is_end_stream());
+    let record = &proxy.wait_records(1)[0];
+    assert!(record.contains("\"status\":200"), "{record}");
+}
+
+#[test]
+fn other_streams_live_beside_it() {
+    let origin = Origin::script(|wire| {
+        let head = wire.read_head();
+        if head.target() == "/chat" {
+            wire.send(switched(&head));
+            wire.read_to_end();
+        } else {
+            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        }
+    });
+    let proxy = front(&origin);
+    let mut client = Client::connect(proxy.addr("web"));
+    let mut running = client.begin(opening("websocket"), false);
+    let head = client.wait(async { running.answer().await.unwrap() });
+    assert_eq!(head.status(), 200);
+    assert_eq!(client.ask(get("/")).text(), "ok");
+    // A reset ends it.
+    running.body.send_reset(h2::Reason::CANCEL);
+    drop(head);
+    wait_until("the tunnel is recorded", || proxy.stdout().contains("/chat"));
+}
+
+#[test]
+fn what_is_no_websocket_is_not_taken_for_one() {
+    // An endpoint that answers as if it were any request, and one that proves nothing.
+    let answers = [
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+    ];
+    for answer in answers {
+        let origin = Origin::script(move |wire| {
+            wire.read_head();
+            wire.send(answer);
+        });
+        let proxy = front(&origin);
+        let mut client = Client::connect(proxy.addr("web"));
+        let running = client.begin(opening("websocket"), false);
+        assert_eq!(client.head(running).unwrap().status(), 502, "{answer}");
+    }
+    // Refusals are passed on.
+    let origin = Origin::answering("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
+    let proxy = front(&origin);
+    let mut client = Client::connect(proxy.addr("web"));
+    let running = client.begin(opening("websocket"), false);
+    assert_eq!(client.head(running).unwrap().status(), 403);
+    // Where upgrades are off there are none, and none with other protocols or with us.
+    let proxy = front_setup(&[origin.addr()], "", "", "{ cluster: app, upgrade: false }").start();
+    let mut client = Client::connect(proxy.addr("web"));
+    let running = client.begin(opening("websocket"), false);
+    assert_eq!(client.head(running).unwrap().status(), 403);
+    let running = client.begin(opening("connect-udp"), false);
+    assert_eq!(client.head(running).unwrap().status(), 405);
+    let proxy = routes("- path: /*\n  respond: { body: hello }\n");
+    let mut client = Client::connect(proxy.addr("web"));
+    let running = client.begin(opening("websocket"), false);
+    assert_eq!(client.head(running).unwrap().status(), 502);
+}
+
+#[test]
+fn a_plain_connect_opens_nothing() {
+    let origin = Origin::saying("ok");
+    let proxy = front(&origin);
+    let mut client = Client::connect(proxy.addr("web"));
+    let ask = http::Request::builder().method("CONNECT").uri("test:443").body(()).unwrap();
+    let running = client.begin(ask, false);
+    assert_eq!(client.head(running).unwrap().status(), 405);
+    assert_eq!(client.ask(get("/")).text(), "ok");
+}
