@@ -76,9 +76,8 @@ pub async fn attempt(
     cluster: &ClusterPlan,
     task: &mut Task<'_>,
     req: &mut Request,
-    (picked, freshness): (Picked, Freshness),
+    (endpoint, picked, freshness): (&Arc<Endpoint>, Picked, Freshness),
 ) -> Result<Response> {
-    let endpoint = picked.endpoint().clone();
     let room = cluster.queue.as_ref().map(Queue::room);
     let share = Share::of(&task.conn.worker, cluster.stats.requests_active).with(room);
     task.active = Some((picked.into_active(), share));
@@ -94,7 +93,7 @@ pub async fn attempt(
         received: 0,
         error: None,
     });
-    let outcome = exchange(plan, cluster, task, req, (&endpoint, freshness)).await;
+    let outcome = exchange(plan, cluster, task, req, (endpoint, freshness)).await;
     if let (Err(err), Some(attempt)) = (&outcome, task.cx.attempts.last_mut())
         && err.side() == Side::Upstream
     {
@@ -433,7 +432,7 @@ async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) 
         return Ok(());
     }
     let mut out = Vec::new();
-    write::interim(&mut out, head, relay::server_of(&task.route, task.listener));
+    write::interim(&mut out, head, relay::server_of(task.route, task.listener));
     task.conn.http.write([&out, b"", b""], task.listener.send_timeout).await
 }
 

@@ -5,7 +5,7 @@ use crate::record::Share;
 use crate::secure::{self, Line};
 use crate::serve;
 use crate::shared::Admitted;
-use crate::snapshot::{HostPlan, ListenerPlan};
+use crate::snapshot::ListenerPlan;
 use crate::worker::{Local, Worker};
 use bifrons_core::Side;
 use bifrons_http::ConnFacts;
@@ -63,8 +63,8 @@ pub(crate) struct LastHost {
     pub(crate) name: Vec<u8>,
     /// The plans it was looked up in.
     pub(crate) listener: Arc<ListenerPlan>,
-    /// What was found.
-    pub(crate) plan: Arc<HostPlan>,
+    /// The number of what was found there.
+    pub(crate) at: usize,
 }
 
 impl ConnCx {

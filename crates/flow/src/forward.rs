@@ -77,7 +77,8 @@ async fn try_endpoints(mut tries: Tries<'_>, task: &mut Task<'_>, req: &mut Requ
             Err(err) => return in_hand.map(|res: Box<Response>| *res).ok_or(err),
         };
         let endpoint = picked.endpoint().clone();
-        let mut outcome = attempt::attempt(plan, cluster, task, req, (picked, tries.freshness())).await;
+        let mut outcome =
+            attempt::attempt(plan, cluster, task, req, (&endpoint, picked, tries.freshness())).await;
         let now_ms = task.conn.worker.shared.ms_at(clock::recent());
         let verdict = tries.judge(req, &outcome);
         tries.report(task, &endpoint, &verdict, now_ms);

@@ -166,7 +166,7 @@ fn of_error(task: &mut Task<'_>, req: &Request, err: Error) -> std::result::Resu
     }
     // What went wrong before the host was known is answered as that host's, or the default one's.
     if task.host.is_none() {
-        let route = task.route.clone();
+        let route = task.route;
         if routing::find_host(task, &req.head).is_err() || task.route.errors.is_none() {
             task.route = route;
         }
@@ -253,7 +253,7 @@ fn finish(task: &mut Task<'_>, head: &RequestHead, mut res: Response, origin: Or
     if task.route.chain.is_empty() {
         return res;
     }
-    let route = task.route.clone();
+    let route = task.route;
     match route.chain.response(&mut task.cx, head, &mut res) {
         Ok(()) => res,
         Err(err) => respond::to(task, head, err),

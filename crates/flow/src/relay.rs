@@ -106,7 +106,7 @@ async fn send(
     res: &mut Response,
     (delimit, persist): (Delimit, Persist<'_>),
 ) -> Result<()> {
-    let server = match server_of(&task.route, task.listener) {
+    let server = match server_of(task.route, task.listener) {
         Server::Pass if !res.head.headers.has(Name::Server) => Server::Set("bifrons"),
         server => server,
     };

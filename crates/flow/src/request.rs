@@ -37,9 +37,9 @@ pub struct Task<'a> {
     /// The listener.
     pub listener: &'a Arc<ListenerPlan>,
     /// The host it is for.
-    pub host: Option<Arc<HostPlan>>,
+    pub host: Option<&'a HostPlan>,
     /// The route it takes.
-    pub route: Arc<RoutePlan>,
+    pub route: &'a RoutePlan,
     /// What is known about it.
     pub cx: ReqCx,
     /// The head of the answer, once it was sent.
@@ -145,7 +145,7 @@ impl Task<'_> {
         if let Some(early) = routing::follow(self, req, turn)? {
             return Ok(early);
         }
-        let route = self.route.clone();
+        let route = self.route;
         self.fields.get_or_insert(req.head.headers.mark());
         if route.chain.takes_requests() {
             match Box::pin(route.chain.request(&mut self.cx, req)).await? {

@@ -39,7 +39,7 @@ impl<'a> Task<'a> {
             local,
             listener,
             host: None,
-            route: listener.fallback.clone(),
+            route: &listener.fallback,
             cx,
             res: None,
             fields: None,
@@ -90,7 +90,7 @@ pub fn find_host(task: &mut Task<'_>, head: &RequestHead) -> Result<()> {
         None => look_up_host(task, host)?,
     };
     task.cx.server_name = Some(plan.name.clone());
-    task.route = plan.fallback.clone();
+    task.route = &plan.fallback;
     if let Some(rules) = &plan.client {
         task.cx.client = task.cx.conn.peer;
         task.cx.is_trusted = false;
@@ -101,32 +101,34 @@ pub fn find_host(task: &mut Task<'_>, head: &RequestHead) -> Result<()> {
 }
 
 /// The host of the connection's last request, where this one asks for the same.
-fn same_host(task: &Task<'_>, host: &[u8]) -> Option<Arc<HostPlan>> {
+fn same_host<'a>(task: &Task<'a>, host: &[u8]) -> Option<&'a HostPlan> {
     let last = task.conn.last_host.borrow();
     let last =
         last.as_ref().filter(|last| last.name == host && Arc::ptr_eq(&last.listener, task.listener))?;
-    Some(last.plan.clone())
+    let listener: &'a ListenerPlan = task.listener;
+    listener.hosts.values().get(last.at).map(|plan| &**plan)
 }
 
-fn look_up_host(task: &mut Task<'_>, host: &[u8]) -> Result<Arc<HostPlan>> {
+fn look_up_host<'a>(task: &mut Task<'a>, host: &[u8]) -> Result<&'a HostPlan> {
+    let listener: &'a Arc<ListenerPlan> = task.listener;
     let found = CAPTURES.with_borrow_mut(|(captures, _)| {
-        let found = task.listener.hosts.find(host, captures).map(|found| found.value.clone());
+        let found = listener.hosts.find(host, captures);
         if !captures.is_empty() {
             // Names have no case, and what is captured of one is in lower case, as in nginx.
             note_captures(&mut task.cx, captures, &host.to_ascii_lowercase());
         }
         search_ended(captures)?;
-        if let Some(plan) = &found {
-            crate::secure::check_direction(task, host, plan)?;
+        if let Some(found) = &found {
+            crate::secure::check_direction(task, host, found.value)?;
         }
         // What a regex captured is part of what was found.
-        let last = found.as_ref().filter(|_| captures.is_empty()).map(|plan| LastHost {
+        let last = found.as_ref().filter(|_| captures.is_empty()).map(|found| LastHost {
             name: host.to_vec(),
-            listener: task.listener.clone(),
-            plan: plan.clone(),
+            listener: listener.clone(),
+            at: found.at,
         });
         task.conn.last_host.replace(last);
-        Ok::<_, Error>(found)
+        Ok::<_, Error>(found.map(|found| &**found.value))
     })?;
     found.ok_or_else(|| Error::local(Kind::NoRoute, "no host of that name"))
 }
@@ -142,10 +144,10 @@ pub fn follow(task: &mut Task<'_>, req: &mut Request, turn: Turn) -> Result<Opti
         _ => start_over(task, req)?,
     }
     let missing = || Error::local(Kind::NoRoute, "no host of that name");
-    let host = task.host.clone().ok_or_else(missing)?;
+    let host = task.host.ok_or_else(missing)?;
     match turn {
         Turn::Named(name) | Turn::Use(name) => {
-            take_named(task, &host, &name)?;
+            take_named(task, host, &name)?;
             limit_body(task, &req.body)?;
             return Ok(None);
         }
@@ -154,28 +156,28 @@ pub fn follow(task: &mut Task<'_>, req: &mut Request, turn: Turn) -> Result<Opti
             task.cx.is_final = false;
         }
         Turn::Table => {
-            find_route(task, req, &host)?;
+            find_route(task, req, host)?;
             return Ok(None);
         }
         Turn::First => {}
     }
     if let Some(program) = &host.rewrite
-        && let Some(answer) = rewrite(task, req, &host, program)?
+        && let Some(answer) = rewrite(task, req, host, program)?
     {
         return Ok(Some(Outcome::Own(answer)));
     }
-    find_route(task, req, &host)?;
+    find_route(task, req, host)?;
     Ok(None)
 }
 
 /// The host's own rewriting, before a route is looked for.
-fn rewrite(
-    task: &mut Task<'_>,
+fn rewrite<'a>(
+    task: &mut Task<'a>,
     req: &mut Request,
-    host: &HostPlan,
+    host: &'a HostPlan,
     program: &Program,
 ) -> Result<Option<Response>> {
-    task.route = host.fallback.clone();
+    task.route = &host.fallback;
     task.cx.document = host.document.clone();
     settle_path(&mut task.cx, &mut req.head, &host.path)?;
     know_local(task);
@@ -232,16 +234,16 @@ pub fn of_filter(task: &mut Task<'_>, turn: bifrons_filters::Turn) -> Result<Out
         bifrons_filters::Turn::Route => Ok(Outcome::Turn(Turn::Table)),
         bifrons_filters::Turn::Use(name) => Ok(Outcome::Turn(Turn::Use(name))),
         bifrons_filters::Turn::Reply(name, res) => {
-            if let Some(host) = task.host.clone() {
-                take_named(task, &host, &name)?;
+            if let Some(host) = task.host {
+                take_named(task, host, &name)?;
             }
             Ok(Outcome::Own(*res))
         }
     }
 }
 
-fn take_named(task: &mut Task<'_>, host: &HostPlan, name: &str) -> Result<()> {
-    let route = host.named.get(name).cloned();
+fn take_named<'a>(task: &mut Task<'a>, host: &'a HostPlan, name: &str) -> Result<()> {
+    let route = host.named.get(name);
     let missing = || {
         tracing::error!(name, "there is no such named route");
         Error::local(Kind::Internal, "there is no route of that name")
@@ -251,7 +253,7 @@ fn take_named(task: &mut Task<'_>, host: &HostPlan, name: &str) -> Result<()> {
 }
 
 /// The route is this one from now on.
-fn take(task: &mut Task<'_>, route: Arc<RoutePlan>) {
+fn take<'a>(task: &mut Task<'a>, route: &'a RoutePlan) {
     task.cx.route = Some(route.name.clone());
     if route.document.is_some() || task.cx.document.is_some() {
         task.cx.document = route.document.clone();
@@ -270,12 +272,12 @@ pub fn know_local(task: &Task<'_>) {
 /// `NoRoute`; `Malformed` for a path that can't be normalised; `BodyTooLarge` for a length beyond the
 /// route's; `NotFound` for an internal route that was asked for from outside; `Internal` for a search that
 /// took too long.
-fn find_route(task: &mut Task<'_>, req: &mut Request, host: &HostPlan) -> Result<()> {
+fn find_route<'a>(task: &mut Task<'a>, req: &mut Request, host: &'a HostPlan) -> Result<()> {
     let head = &mut req.head;
     settle_path(&mut task.cx, head, &host.path)?;
     let route = CAPTURES.with_borrow_mut(|(_, captures)| {
         let facts = RequestFacts { cx: &task.cx, head };
-        let route = host.routes.find(&facts, captures).cloned();
+        let route = host.routes.find(&facts, captures);
         if !captures.is_empty() {
             let path = facts.path().to_vec();
             note_captures(&mut task.cx, captures, &path);
@@ -285,7 +287,7 @@ fn find_route(task: &mut Task<'_>, req: &mut Request, host: &HostPlan) -> Result
     })?;
     let fallback = || match host.fallback.action {
         Action::None => Err(Error::local(Kind::NoRoute, "no route fits")),
-        _ => Ok(host.fallback.clone()),
+        _ => Ok(&host.fallback),
     };
     let route = route.map_or_else(fallback, Ok)?;
     let is_hidden = route.internal && !task.cx.is_internal;

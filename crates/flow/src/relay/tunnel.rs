@@ -22,7 +22,7 @@ pub(super) async fn run(task: &mut Task<'_>, _req: &RequestHead, res: &mut Respo
     let Body::Tunnel(upstream) = &res.body else { return After::Abort };
     let upstream = upstream.clone();
     let mut out = Vec::with_capacity(512);
-    let server = super::server_of(&task.route, task.listener);
+    let server = super::server_of(task.route, task.listener);
     let to = ToDownstream { delimit: Delimit::AsIs, persist: Persist::Upgrade, server };
     write::response(&mut out, &res.head, &to);
     let http = task.conn.http.clone();

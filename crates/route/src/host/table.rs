@@ -53,6 +53,8 @@ pub enum HostMatch {
 /// A host that was found.
 #[derive(Clone, Debug)]
 pub struct Found<'t, T> {
+    /// The number of the host.
+    pub at: usize,
     /// What the host leads to.
     pub value: &'t T,
     /// The name that matched; `None` for the default.
@@ -147,12 +149,13 @@ impl<T> HostTable<T> {
     }
 
     fn find_default(&self) -> Option<Found<'_, T>> {
-        Some(Found { value: self.values.get(self.default?)?, name: None, by: HostMatch::Default })
+        let at = self.default?;
+        Some(Found { at, value: self.values.get(at)?, name: None, by: HostMatch::Default })
     }
 
     fn found(&self, name: usize, by: HostMatch) -> Option<Found<'_, T>> {
         let named = self.names.get(name)?;
-        Some(Found { value: self.values.get(named.value)?, name: Some(&named.name), by })
+        Some(Found { at: named.value, value: self.values.get(named.value)?, name: Some(&named.name), by })
     }
 }
 
