@@ -105,6 +105,33 @@ fn the_name_in_tls_decides_without_being_decrypted() {
 }
 
 #[test]
+fn tls_that_ends_here_agrees_on_nothing_and_lets_only_whom_it_should() {
+    let ca = Authority::new("Test CA");
+    let plain = Origin::script(|wire| {
+        if wire.read_request().is_some() {
+            wire.send(bifrons_testkit::origin::ok("plain"));
+        }
+    });
+    let config = "workers: 1\n\
+        listeners:\n  web:\n    bind: \"@web@\"\n    tcp: { routes: [{ terminate: true, proxy: plain }] }\n\
+        \x20   tls: { certificates: [{ cert: site.crt, key: site.key }], client: { ca: ca.crt, refusal: answer } }\n\
+        clusters: { plain: { endpoints: [\"@plain@\"] } }\n";
+    let setup = with_ca(Proxy::yaml(config).with("plain", plain.addr()), &ca);
+    let setup = with_pair(setup, "site", &ca.issue(&["site.test"], KeyKind::Ecdsa));
+    let proxy = with_pair(setup, "good", &ca.issue(&["anna.test"], KeyKind::Ecdsa)).start();
+    // What the endpoint speaks only the endpoint knows, so that a client that could do HTTP/2 does not begin it.
+    let own = ["--http2", "--cert", "@dir@/good.crt", "--key", "@dir@/good.key", "https://site.test/"];
+    let said = curl(&proxy, proxy.addr("web"), "site.test", &own);
+    assert_eq!(said.out, "plain", "{}", said.err);
+    let said = curl(&proxy, proxy.addr("web"), "site.test", &["https://site.test/"]);
+    assert!(!said.ok, "without a certificate: {}", said.out);
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(rest(&mut client), b"", "plain text is not what the listener speaks");
+    assert_eq!(plain.connections(), 1);
+}
+
+#[test]
 fn a_hello_in_many_pieces_is_read_whole() {
     let behind = Origin::script(|wire| {
         let hello = wire.read_exact(5);

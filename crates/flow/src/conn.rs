@@ -85,9 +85,7 @@ impl ConnCx {
         }
         if self.worker.shared.is_draining() { Lease::Last } else { Lease::On }
     }
-}
 
-impl ConnCx {
     /// One stream of it, which has a request of its own.
     pub fn stream(&self, exchange: Rc<Exchange>) -> Self {
         Self {
@@ -190,9 +188,9 @@ pub async fn serve(
         }
     }
     let peer = first.told.map(|(source, _)| source).or(accepted.peer);
-    let is_secured = match &first.action {
-        Some(TcpAction::Proxy { terminate, .. }) => *terminate,
-        Some(TcpAction::Http) | None => listener.tls.is_some(),
+    let (is_raw, is_secured) = match &first.action {
+        Some(TcpAction::Proxy { terminate, .. }) => (true, *terminate),
+        Some(TcpAction::Http) | None => (false, listener.tls.is_some()),
     };
     let local_addr = match &accepted.addr {
         _ if first.told.is_some() => OnceCell::from(first.told.map(|(_, destination)| destination)),
@@ -205,7 +203,7 @@ pub async fn serve(
         false if first.ahead.is_empty() => Line::plain(Conn::new(stream, Side::Downstream)),
         false => Line::plain(Conn::with_read_ahead(stream, Side::Downstream, first.ahead)),
         // Boxed: a connection must not hold room for its handshake for as long as it lasts.
-        true => match Box::pin(secure::accept(&worker, &listener, (stream, first.ahead))).await {
+        true => match Box::pin(secure::accept(&worker, &listener, (stream, first.ahead), is_raw)).await {
             Some(line) => line,
             None => return,
         },

@@ -55,11 +55,13 @@ impl Line {
     }
 }
 
-/// Carries out the handshake; `None` where it came to nothing.
+/// Carries out the handshake, behind what was read `ahead` of it; `None` where it came to nothing. `is_raw`
+/// where what is within goes on byte for byte.
 pub async fn accept(
     worker: &Rc<Worker>,
     listener: &Arc<ListenerPlan>,
     (stream, ahead): (Stream, BytesMut),
+    is_raw: bool,
 ) -> Option<Line> {
     let stats = &listener.stats;
     let Some(_share) = listener.state.begin_handshake(listener.handshakes_max, listener.handshake_rate)
@@ -67,7 +69,8 @@ pub async fn accept(
         stats.refuse(&worker.shard, Refusal::Handshakes);
         return None;
     };
-    let outcome = tokio::time::timeout(listener.handshake_timeout, secure(listener, stream, ahead)).await;
+    let outcome =
+        tokio::time::timeout(listener.handshake_timeout, secure(listener, (stream, ahead), is_raw)).await;
     let outcome = match outcome {
         Ok(Ok(line)) => {
             let result = match &line.facts {
@@ -94,8 +97,8 @@ struct Failure {
 
 async fn secure(
     listener: &Arc<ListenerPlan>,
-    stream: Stream,
-    ahead: BytesMut,
+    (stream, ahead): (Stream, BytesMut),
+    is_raw: bool,
 ) -> std::result::Result<Line, Failure> {
     let (first, bytes) = first_message(&stream, ahead).await?;
     let hello = match first {
@@ -112,7 +115,7 @@ async fn secure(
         return Err(Failure { result: Handshake::UnknownName, why });
     };
     let failed = |why: String| Failure { result: Handshake::Failed, why };
-    let session = plan.session().map_err(failed)?;
+    let session = plan.session(is_raw).map_err(failed)?;
     let done = Tls::handshake(&stream, session, bytes).await;
     let (tls, plain) = done.map_err(|err: HandshakeError| failed(err.to_string()))?;
     let facts = facts::of(&tls.agreed(), hello, plan.client.as_deref());

@@ -48,6 +48,9 @@ const ALPN: &[&[u8]] = &[b"h2", b"http/1.1", b"http/1.0"];
 pub struct TlsPlan {
     /// What rustls goes by.
     pub config: Arc<ServerConfig>,
+    /// The same where no request is looked for within: no protocol is agreed upon, since only the endpoint
+    /// would know which it speaks.
+    raw: Arc<ServerConfig>,
     /// Which certificate is shown.
     pub resolver: Arc<Resolver>,
     /// What is asked of clients.
@@ -67,12 +70,13 @@ impl fmt::Debug for TlsPlan {
 }
 
 impl TlsPlan {
-    /// The beginning of a session.
+    /// The beginning of a session; `is_raw` where what is within goes on byte for byte.
     ///
     /// # Errors
     /// What the library says.
-    pub fn session(&self) -> Result<Session, String> {
-        let conn = UnbufferedServerConnection::new(self.config.clone());
+    pub fn session(&self, is_raw: bool) -> Result<Session, String> {
+        let config = if is_raw { &self.raw } else { &self.config };
+        let conn = UnbufferedServerConnection::new(config.clone());
         conn.map(|conn| Session::Server(Box::new(conn))).map_err(|err| err.to_string())
     }
 }
@@ -177,8 +181,11 @@ impl ServerTls {
             let timeout = sessions.timeout.0.min(tickets::TIMEOUT_MAX);
             config.ticketer = Arc::new(Ticketer { keys, context, timeout });
         }
+        let mut raw = config.clone();
+        raw.alpn_protocols.clear();
         Ok(TlsPlan {
             config: Arc::new(config),
+            raw: Arc::new(raw),
             resolver,
             client,
             context,

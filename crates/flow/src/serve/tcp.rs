@@ -6,8 +6,10 @@ use crate::forward;
 use crate::relay;
 use crate::request::Task;
 use crate::respond;
+use crate::secure;
 use crate::snapshot::{Action, ListenerPlan, RoutePlan};
 use crate::{record, worker::Local};
+use bifrons_core::{Error, Kind, Result};
 use bifrons_http::{Body, Request, RequestHead};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,7 +21,11 @@ pub async fn serve(cx: ConnCx, plans: (Rc<Local>, Arc<ListenerPlan>), route: Arc
     task.route = route.clone();
     let mut req = Request { head: RequestHead::new("TCP", b"-", b""), body: Body::Empty };
     let Action::Proxy(plan) = &route.action else { return };
-    match forward::forward(plan, &mut task, &mut req).await {
+    let outcome = match admit(&task) {
+        Ok(()) => forward::forward(plan, &mut task, &mut req).await,
+        Err(err) => Err(err),
+    };
+    match outcome {
         Ok(res) => {
             relay::answer(&mut task, &req.head, res, Lease::Last).await;
         }
@@ -31,4 +37,13 @@ pub async fn serve(cx: ConnCx, plans: (Rc<Local>, Arc<ListenerPlan>), route: Arc
         }
     }
     record::finish(&mut task, &req.head);
+}
+
+/// What requests are asked before they are routed: whoever is to be told of it in an answer learns it here by the
+/// end of the connection.
+fn admit(task: &Task<'_>) -> Result<()> {
+    if task.conn.is_misplaced {
+        return Err(Error::downstream(Kind::PlainText, "plain text where TLS is spoken"));
+    }
+    secure::check_client(task)
 }
