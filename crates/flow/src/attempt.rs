@@ -31,6 +31,7 @@ use bifrons_net::{Addr, clock, dial};
 use bytes::Bytes;
 use said::Said;
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -263,15 +264,8 @@ async fn connect(
     };
     worker.shard.inc(cluster.stats.connects);
     let bind = plan.bind.as_ref().and_then(|bind| said::address(bind, task, head)).or(cluster.bind);
-    let mut dialled = Box::pin(dial::dial(&addr, bind, plan.connect_timeout));
-    let stream = poll_fn(|cx| match dialled.as_mut().poll(cx) {
-        Poll::Pending => match client_left(cx, plan.client_abort, task.conn) {
-            Some(err) => Poll::Ready(Err(err)),
-            None => Poll::Pending,
-        },
-        Poll::Ready(stream) => Poll::Ready(Ok(stream)),
-    });
-    let stream = stream.await?.map_err(|err| {
+    let dialled = Box::pin(dial::dial(&addr, bind, plan.connect_timeout));
+    let stream = unless_left(plan.client_abort, task.conn, dialled).await?.map_err(|err| {
         worker.shard.inc(cluster.stats.connect_failures);
         let kind = if err.kind() == std::io::ErrorKind::TimedOut { Kind::Timeout } else { Kind::Connect };
         Error::upstream(kind, format!("connecting to {}: {err}", endpoint.spec().name)).retry(Retry::Safe)
@@ -287,16 +281,9 @@ async fn connect(
     let conn = match name {
         None => Conn::new(stream, Side::Upstream),
         Some(name) => {
-            let secured = secure::upstream(cluster, stream, name, plan.connect_timeout);
-            let mut secured = Box::pin(secured);
-            let secured = poll_fn(|cx| match secured.as_mut().poll(cx) {
-                Poll::Pending => match client_left(cx, plan.client_abort, task.conn) {
-                    Some(err) => Poll::Ready(Err(err)),
-                    None => Poll::Pending,
-                },
-                Poll::Ready(secured) => Poll::Ready(secured),
-            });
-            secured.await.inspect_err(|_| worker.shard.inc(cluster.stats.connect_failures))?
+            let secured = Box::pin(secure::upstream(cluster, stream, name, plan.connect_timeout));
+            let secured = unless_left(plan.client_abort, task.conn, secured).await.flatten();
+            secured.inspect_err(|_| worker.shard.inc(cluster.stats.connect_failures))?
         }
     };
     let conn = Rc::new(conn);
@@ -432,6 +419,25 @@ fn poll_pump(cx: &mut Context<'_>, pump: &mut Option<Pump>) -> Poll<Result<()>> 
     }
 }
 
+/// Waits for `work` as long as the client is there, in the sense of the policy.
+///
+/// # Errors
+/// The client's leaving.
+async fn unless_left<T>(
+    policy: ClientAbort,
+    client: &ConnCx,
+    mut work: Pin<Box<impl Future<Output = T>>>,
+) -> Result<T> {
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Pending => match client_left(cx, policy, client) {
+            Some(err) => Poll::Ready(Err(err)),
+            None => Poll::Pending,
+        },
+        Poll::Ready(done) => Poll::Ready(Ok(done)),
+    })
+    .await
+}
+
 /// An error once the client is gone in the sense of the policy.
 pub(crate) fn client_left(cx: &mut Context<'_>, policy: ClientAbort, client: &ConnCx) -> Option<Error> {
     if let Some(exchange) = &client.exchange {
@@ -459,16 +465,17 @@ pub(crate) fn client_left(cx: &mut Context<'_>, policy: ClientAbort, client: &Co
     is_gone.then(|| Error::downstream(Kind::Closed, "the client left before the answer"))
 }
 
-/// Passes an interim answer on to an HTTP/1.1 client (RFC 9110 15.2).
+/// Passes an interim answer on (RFC 9110 15.2), which clients of HTTP/1.0 know nothing of.
 async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) -> Result<()> {
     if req.version == Version::Http10 {
         return Ok(());
     }
+    let server = relay::server_of(&task.route, task.listener);
     if let Some(exchange) = &task.conn.exchange {
-        return exchange.interim(Ok(h2::head::response(head, write::Server::Pass, None, false)));
+        return exchange.interim(Ok(h2::head::response(head, server, None, false)));
     }
     let mut out = Vec::new();
-    write::interim(&mut out, head, relay::server_of(&task.route, task.listener));
+    write::interim(&mut out, head, server);
     task.conn.http.write([&out, b"", b""], task.listener.send_timeout).await
 }
 

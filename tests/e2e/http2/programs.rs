@@ -1,17 +1,26 @@
 //! Programs that others wrote: curl, nghttp, h2load.
 
 use crate::clients::run;
-use crate::support::{front, pattern, routes_to};
+use crate::support::{front, front_with, pattern, routes_to};
 use bifrons_testkit::{Origin, TempDir};
 
 #[test]
+fn the_server_field_of_interim_answers_is_the_listeners_affair() {
+    let origin = Origin::answering(
+        "HTTP/1.1 103 Early Hints\r\nServer: leaky\r\nLink: </a.css>\r\n\r\n\
+         HTTP/1.1 200 OK\r\nServer: leaky\r\nContent-Length: 0\r\n\r\n",
+    );
+    let proxy = front_with(&origin, ", server: off", "");
+    let url = format!("http://{}/", proxy.addr("web"));
+    let Some(said) = run("curl", &["-sS", "-i", "--max-time", "20", "--http2-prior-knowledge", &url]) else {
+        return;
+    };
+    assert!(said.contains("103") && said.contains("a.css") && !said.contains("leaky"), "{said}");
+}
+
+#[test]
 fn curl() {
-    let origin = Origin::serve(|request| {
-        let mut bytes =
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", request.body.len()).into_bytes();
-        bytes.extend_from_slice(&request.body);
-        bytes
-    });
+    let origin = Origin::mirror();
     let proxy = front(&origin);
     let (dir, body) = (TempDir::new(), pattern(2_000_000));
     let upload = dir.write("body", &body);
