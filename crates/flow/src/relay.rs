@@ -25,8 +25,8 @@ mod splice;
 mod stream;
 mod tunnel;
 
-/// 16 KiB: small pieces of a chunked body are gathered up to here before they are written.
-const GATHER_BYTES: usize = 16 * 1024;
+/// 16 KiB: small pieces of a body are gathered up to here before they are written.
+pub(crate) const GATHER_BYTES: usize = 16 * 1024;
 
 /// Sends the answer and says what becomes of the connection.
 pub async fn answer(task: &mut Task<'_>, req: &RequestHead, mut res: Response, lease: Lease) -> After {

@@ -2,6 +2,7 @@
 //! head, and what comes in small pieces is gathered, so that a body costs no more writes than its arrival asks
 //! for.
 
+use crate::relay::GATHER_BYTES;
 use bifrons_core::Result;
 use bifrons_http::Body;
 use bifrons_http::buffers::{self, Scratch};
@@ -12,9 +13,6 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-
-/// 16 KiB: small pieces are gathered up to here before they are written.
-const GATHER_BYTES: usize = 16 * 1024;
 
 /// A body that is being sent.
 pub(crate) struct Upload {

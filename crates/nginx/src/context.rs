@@ -232,6 +232,14 @@ impl Ctx {
         self.invalid(directive, word, Invalid::Other(message, None));
     }
 
+    /// Notes what a message says of a word, with the help that it may have.
+    pub(crate) fn wrong(&mut self, word: &Word, message: &str) {
+        let (message, help) = split_help(message);
+        let mut problem = Problem::at(word.place.clone(), message);
+        problem.help = help;
+        self.notes.problem(problem);
+    }
+
     /// Notes that nginx knows something and we don't yet. `instead` may be empty.
     pub(crate) fn later(&mut self, place: Place, what: &str, instead: &str) {
         let mut problem = Problem::at(place, format!("{what} is not supported yet"));

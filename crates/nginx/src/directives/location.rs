@@ -115,10 +115,7 @@ fn matcher(cx: &mut Ctx, word: &Word, sign: &str, name: &str) -> Option<Matcher>
     match PathPattern::regex(name, case) {
         Ok(pattern) => Some(Matcher::Regex(pattern)),
         Err(err) => {
-            let (message, help) = split_help(&err.to_string());
-            let mut problem = Problem::at(word.place.clone(), message);
-            problem.help = help;
-            cx.notes.problem(problem);
+            cx.wrong(word, &err.to_string());
             None
         }
     }

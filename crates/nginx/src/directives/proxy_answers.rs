@@ -4,11 +4,11 @@ use super::super::settings::settings;
 use super::headers::{is_field_name, is_framing};
 use super::location::Matcher;
 use super::proxy_pass::ProxyPass;
-use crate::context::{Ctx, split_help};
+use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values::Invalid;
-use bifrons_config::{Problem, Template};
+use bifrons_config::Template;
 use bifrons_filters::rewrite_cookies::{CookieFlag, FlagRule};
 use bifrons_filters::value_rule::{Match, Rule};
 use bifrons_filters::{FilterConfig, hide_fields, rewrite_cookies, rewrite_location};
@@ -180,10 +180,7 @@ fn matcher(cx: &mut Ctx, word: &Word, attribute: Attribute) -> Option<Match> {
     match Regex::new(&text, Case::Sensitive) {
         Ok(regex) => Some(Match::Regex(regex)),
         Err(err) => {
-            let (message, help) = split_help(&err.to_string());
-            let mut problem = Problem::at(word.place.clone(), message);
-            problem.help = help;
-            cx.notes.problem(problem);
+            cx.wrong(word, &err.to_string());
             None
         }
     }

@@ -1,6 +1,6 @@
 //! The rewrite phase: `set`, `if`, `rewrite`, `return`, `break`.
 
-use crate::context::{Ctx, split_help};
+use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::level::Level;
 use crate::tree::{Directive, Word};
@@ -194,10 +194,7 @@ fn regex(cx: &mut Ctx, word: &Word, ignore_case: bool) -> Option<Regex> {
     match Regex::new(&text, Case::Sensitive) {
         Ok(regex) => Some(regex),
         Err(err) => {
-            let (message, help) = split_help(&err.to_string());
-            let mut problem = Problem::at(word.place.clone(), message);
-            problem.help = help;
-            cx.notes.problem(problem);
+            cx.wrong(word, &err.to_string());
             None
         }
     }

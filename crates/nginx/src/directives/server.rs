@@ -220,11 +220,7 @@ fn wrong_name(cx: &mut Ctx, word: &Word, err: &HostNameError) {
     let (why, help) = split_help(&err.to_string());
     let text = &word.text;
     let refuses = match err {
-        HostNameError::Regex(_) | HostNameError::EmptyRegex => {
-            let mut problem = Problem::at(word.place.clone(), why);
-            problem.help = help;
-            return cx.notes.problem(problem);
-        }
+        HostNameError::Regex(_) | HostNameError::EmptyRegex => return cx.wrong(word, &err.to_string()),
         HostNameError::StarAlone | HostNameError::EmptyLabel(_) => true,
         HostNameError::Star(_) => text.starts_with("*.") || text.ends_with(".*"),
         _ => false,
