@@ -28,15 +28,15 @@ impl Endpoint {
             let me = wire.local_addr().to_string();
             while let Some(request) = wire.read_request() {
                 notes.lock().unwrap_or_else(PoisonError::into_inner).push(written(&request));
+                let closes = request.start.ends_with("HTTP/1.0")
+                    || request.field("Connection").is_some_and(|value| value == "close");
                 let answer = match asked(&request).and_then(|name| answers.get(&*name)) {
                     Some(answer) => replace(answer, b"@me@", me.as_bytes()),
-                    None => echo(&name, &request),
+                    None => echo(&name, &request, closes),
                 };
                 if answer.is_empty() || wire.try_send(&answer).is_err() {
                     break;
                 }
-                let closes = request.start.ends_with("HTTP/1.0")
-                    || request.field("Connection").is_some_and(|value| value == "close");
                 if closes {
                     break;
                 }
@@ -64,10 +64,15 @@ fn asked(request: &Message) -> Option<String> {
     query.split('&').find_map(|pair| pair.strip_prefix("a=")).map(str::to_owned)
 }
 
-fn echo(name: &str, request: &Message) -> Vec<u8> {
+/// Whoever is not told that the connection closes may send the next request on it, and it depends on the moment
+/// whether that comes to anything.
+fn echo(name: &str, request: &Message, closes: bool) -> Vec<u8> {
     let body = format!("{name}: {} [{}]", request.start, String::from_utf8_lossy(&request.body));
-    let head =
-        format!("HTTP/1.1 200 OK\r\nContent-Type: text/x-echo\r\nContent-Length: {}\r\n\r\n", body.len());
+    let connection = if closes { "Connection: close\r\n" } else { "" };
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/x-echo\r\n{connection}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
     if request.method() == "HEAD" { head.into_bytes() } else { (head + &body).into_bytes() }
 }
 

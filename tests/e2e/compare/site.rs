@@ -1,13 +1,8 @@
 //! The directory that all servers serve, so that times, sizes and with them tags are the same.
 
+use crate::support::age;
 use bifrons_testkit::TempDir;
-use std::fs::{File, FileTimes};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
-
-/// Thu, 02 Jan 2020 03:04:05 GMT
-const CHANGED: u64 = 1_577_934_245;
 
 /// Passwords are `secret`: one as Apache makes them, one of SHA-512, a plain one.
 const PASSWORDS: &str = "# who may\nanna:$apr1$Qb2/ABcd$I.Oc3UMtIXvMNDV1urRVo.\nbert:{PLAIN}secret\n\
@@ -59,15 +54,4 @@ pub(super) fn site() -> TempDir {
     symlink("a.txt", dir.path().join("link.txt")).unwrap();
     age(dir.path());
     dir
-}
-
-fn age(path: &Path) {
-    if path.is_symlink() {
-        return;
-    }
-    if path.is_dir() {
-        std::fs::read_dir(path).unwrap().for_each(|entry| age(&entry.unwrap().path()));
-    }
-    let times = FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_secs(CHANGED));
-    File::open(path).unwrap().set_times(times).unwrap();
 }
