@@ -91,6 +91,16 @@ impl Origin {
         Self::answering(ok(text))
     }
 
+    /// Answers with the request's body.
+    pub fn mirror() -> Self {
+        Self::serve(|request| {
+            let mut answer =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", request.body.len()).into_bytes();
+            answer.extend_from_slice(&request.body);
+            answer
+        })
+    }
+
     /// Answers with the request itself as the body: start line, fields, body (decoded).
     pub fn echo() -> Self {
         Self::serve(|request| {

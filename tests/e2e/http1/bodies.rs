@@ -45,12 +45,7 @@ fn trailers_that_would_change_the_message_are_dropped() {
 #[test]
 fn megabytes_go_up_and_come_down_unchanged() {
     let body = pattern(3 << 20);
-    let origin = Origin::serve(|request| {
-        let mut answer =
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", request.body.len()).into_bytes();
-        answer.extend_from_slice(&request.body);
-        answer
-    });
+    let origin = Origin::mirror();
     let proxy = front(&origin);
     let mut client = proxy.client();
     // Twice: with a length and in chunks.

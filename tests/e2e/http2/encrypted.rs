@@ -51,12 +51,7 @@ fn it_can_be_off() {
 
 #[test]
 fn bodies_of_any_size() {
-    let origin = Origin::serve(|request| {
-        let mut bytes =
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", request.body.len()).into_bytes();
-        bytes.extend_from_slice(&request.body);
-        bytes
-    });
+    let origin = Origin::mirror();
     let proxy = site("", &origin);
     for len in [1, 20_000, 3_000_000] {
         let body = crate::support::pattern(len);

@@ -56,12 +56,7 @@ fn streams_do_not_wait_for_each_other() {
 
 #[test]
 fn bodies_go_both_ways_whatever_their_size() {
-    let origin = Origin::serve(|request| {
-        let mut bytes =
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", request.body.len()).into_bytes();
-        bytes.extend_from_slice(&request.body);
-        bytes
-    });
+    let origin = Origin::mirror();
     let proxy = front(&origin);
     let mut client = Client::connect(proxy.addr("web"));
     for len in [0, 1, 1000, 16_384, 65_535, 65_536, 300_000, 3_000_000] {

@@ -1,15 +1,10 @@
 //! Files as a real nginx answers with them, from the same directory and by the same configuration.
 
-use crate::support::each;
+use crate::support::{age, each};
 use crate::vars::beside::Beside;
 use bifrons_testkit::{Message, TempDir};
-use std::fs::{File, FileTimes};
 use std::os::unix::fs::symlink;
-use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
 
-/// Thu, 02 Jan 2020 03:04:05 GMT
-const CHANGED: u64 = 1_577_934_245;
 const TAG: &str = "\"5e0d5da5-a\"";
 const DATE: &str = "Thu, 02 Jan 2020 03:04:05 GMT";
 
@@ -49,17 +44,6 @@ fn site() -> TempDir {
     symlink("real/f.txt", dir.path().join("links/filelink")).unwrap();
     age(dir.path());
     dir
-}
-
-fn age(path: &Path) {
-    if path.is_symlink() {
-        return;
-    }
-    if path.is_dir() {
-        std::fs::read_dir(path).unwrap().for_each(|entry| age(&entry.unwrap().path()));
-    }
-    let times = FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_secs(CHANGED));
-    File::open(path).unwrap().set_times(times).unwrap();
 }
 
 fn both(site: &TempDir, locations: &str) -> Beside {
