@@ -64,7 +64,7 @@ fn open_files(proxy: &Proxy) -> usize {
 
 #[test]
 fn a_slow_client_does_not_hold_the_endpoint() {
-    let body = pattern(2 * LEN);
+    let body = pattern(4 * LEN);
     let origin = origin(&body);
     let proxy = nginx(&origin, "");
     let before = resident(&proxy);
@@ -74,8 +74,8 @@ fn a_slow_client_does_not_hold_the_endpoint() {
         wait_until("the endpoint is free", || status(&proxy) == 200);
         assert_eq!((origin.connections(), open_files(&proxy)), (1, 1), "{path}");
         let grown = resident(&proxy).saturating_sub(before);
-        // What allocators keep does not grow with the body.
-        assert!(grown < LEN * 3 / 2, "{path}: {grown} bytes in memory");
+        // What allocators keep, some 35 MiB at times, does not grow with the body: three quarters of it are more.
+        assert!(grown < body.len() * 3 / 4, "{path}: {grown} bytes in memory");
         let answer = client.read_response();
         assert!(answer.body == body, "{path}: {} bytes", answer.body.len());
         // nginx passes trailer fields on only when told to.
