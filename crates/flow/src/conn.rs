@@ -75,6 +75,53 @@ pub(crate) struct LastHost {
 }
 
 impl ConnCx {
+    /// One that was accepted and understood.
+    fn new(
+        worker: Rc<Worker>,
+        listener: &ListenerPlan,
+        accepted: Accepted,
+        first: First,
+        line: Line,
+    ) -> Self {
+        let peer = first.told.map(|(source, _)| source).or(accepted.peer);
+        let local = match &accepted.addr {
+            _ if first.told.is_some() => OnceCell::from(first.told.map(|(_, destination)| destination)),
+            Addr::Inet(addr) if !addr.ip().is_unspecified() => OnceCell::from(Some(*addr)),
+            Addr::Unix(_) => OnceCell::from(None),
+            // A wildcard listener: the kernel knows, and is asked when somebody wants it.
+            Addr::Inet(_) => OnceCell::new(),
+        };
+        let http = Rc::new(line.conn);
+        let facts = ConnFacts {
+            listener: listener.name.clone(),
+            peer,
+            peer_text: peer_text(peer),
+            local,
+            socket: Rc::downgrade(&http),
+            asked_name: first.asked_name,
+            tls: line.facts,
+            serial: accepted.serial,
+            accepted: accepted.at,
+            requests: Cell::new(0),
+        };
+        worker.register(accepted.serial, &http);
+        Self {
+            counts: Some((accepted.admitted, Share::of(&worker, listener.stats.active))),
+            worker,
+            facts: Rc::new(facts),
+            http,
+            exchange: None,
+            websocket: RefCell::new(None),
+            pipelined: Cell::new(false),
+            addr: accepted.addr,
+            last_host: Rc::default(),
+            pinned: Pinned::default(),
+            secured: line.secured,
+            is_misplaced: line.is_misplaced,
+            counted: Cell::new(0),
+        }
+    }
+
     /// Snapshot and listener for the next request. Where a reload has taken the listener away, the
     /// connection goes on with what it had, and closes after this request.
     pub fn refresh(&self, plans: &mut (Rc<Local>, Arc<ListenerPlan>)) -> Lease {
@@ -167,8 +214,9 @@ fn peer_text(peer: Option<SocketAddr>) -> Box<str> {
     peer.map_or_else(|| "unix:".into(), |peer| peer.ip().to_canonical().to_string().into())
 }
 
-/// Serves the connection to its end.
-pub async fn serve(
+/// Starts the task that serves the connection to its end. One that is to be understood first has a task of its
+/// own for that, so that an idle connection does not hold room for what it once went through.
+pub fn start(
     worker: Rc<Worker>,
     local: Rc<Local>,
     listener: Arc<ListenerPlan>,
@@ -176,10 +224,27 @@ pub async fn serve(
     accepted: Accepted,
 ) {
     worker.shard.inc(listener.stats.accepted);
+    let asks_first = listener.tcp.is_some() || listener.proxy_protocol != ProxyHeaderIn::Off;
+    if asks_first || listener.tls.is_some() {
+        tokio::task::spawn_local(understand(worker, (local, listener), stream, accepted));
+        return;
+    }
+    let line = Line::plain(Conn::new(stream, Side::Downstream));
+    let cx = ConnCx::new(worker, &listener, accepted, First::default(), line);
+    serve(cx, (local, listener), None);
+}
+
+/// What comes before any request: the first bytes, where they decide, and the handshake.
+async fn understand(
+    worker: Rc<Worker>,
+    plans: (Rc<Local>, Arc<ListenerPlan>),
+    stream: Stream,
+    accepted: Accepted,
+) {
+    let listener = &plans.1;
     let mut first = First::default();
     if listener.tcp.is_some() || listener.proxy_protocol != ProxyHeaderIn::Off {
-        // Boxed: most connections need none of it.
-        match Box::pin(first::read(&listener, &stream, accepted.peer)).await {
+        match first::read(listener, &stream, accepted.peer).await {
             Ok(read) => first = read,
             Err(why) => {
                 tracing::debug!(listener = &*listener.name, peer = ?accepted.peer, why, "connection closed");
@@ -187,65 +252,35 @@ pub async fn serve(
             }
         }
     }
-    let peer = first.told.map(|(source, _)| source).or(accepted.peer);
     let (is_raw, is_secured) = match &first.action {
         Some(TcpAction::Proxy { terminate, .. }) => (true, *terminate),
         Some(TcpAction::Http) | None => (false, listener.tls.is_some()),
     };
-    let local_addr = match &accepted.addr {
-        _ if first.told.is_some() => OnceCell::from(first.told.map(|(_, destination)| destination)),
-        Addr::Inet(addr) if !addr.ip().is_unspecified() => OnceCell::from(Some(*addr)),
-        Addr::Unix(_) => OnceCell::from(None),
-        // A wildcard listener: the kernel knows, and is asked when somebody wants it.
-        Addr::Inet(_) => OnceCell::new(),
-    };
+    let ahead = std::mem::take(&mut first.ahead);
     let line = match is_secured {
-        false if first.ahead.is_empty() => Line::plain(Conn::new(stream, Side::Downstream)),
-        false => Line::plain(Conn::with_read_ahead(stream, Side::Downstream, first.ahead)),
-        // Boxed: a connection must not hold room for its handshake for as long as it lasts.
-        true => match Box::pin(secure::accept(&worker, &listener, (stream, first.ahead), is_raw)).await {
+        false if ahead.is_empty() => Line::plain(Conn::new(stream, Side::Downstream)),
+        false => Line::plain(Conn::with_read_ahead(stream, Side::Downstream, ahead)),
+        true => match secure::accept(&worker, listener, (stream, ahead), is_raw).await {
             Some(line) => line,
             None => return,
         },
     };
-    let http = Rc::new(line.conn);
-    let facts = ConnFacts {
-        listener: listener.name.clone(),
-        peer,
-        peer_text: peer_text(peer),
-        local: local_addr,
-        socket: Rc::downgrade(&http),
-        asked_name: first.asked_name,
-        tls: line.facts,
-        serial: accepted.serial,
-        accepted: accepted.at,
-        requests: Cell::new(0),
-    };
-    worker.register(accepted.serial, &http);
-    let cx = ConnCx {
-        counts: Some((accepted.admitted, Share::of(&worker, listener.stats.active))),
-        worker,
-        facts: Rc::new(facts),
-        http,
-        exchange: None,
-        websocket: RefCell::new(None),
-        pipelined: Cell::new(false),
-        addr: accepted.addr,
-        last_host: Rc::default(),
-        pinned: Pinned::default(),
-        secured: line.secured,
-        is_misplaced: line.is_misplaced,
-        counted: Cell::new(0),
-    };
-    if let Some(TcpAction::Proxy { route, .. }) = first.action {
-        return Box::pin(serve::tcp::serve(cx, (local, listener), route)).await;
+    let action = first.action.take();
+    let cx = ConnCx::new(worker, listener, accepted, first, line);
+    serve(cx, plans, action);
+}
+
+/// Starts the task of its protocol: what ALPN has chosen leads to its file here.
+fn serve(cx: ConnCx, plans: (Rc<Local>, Arc<ListenerPlan>), action: Option<TcpAction>) {
+    if let Some(TcpAction::Proxy { route, .. }) = action {
+        tokio::task::spawn_local(serve::tcp::serve(cx, plans, route));
+        return;
     }
-    // What ALPN has chosen leads to its file here.
     let alpn = cx.facts.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
-    let is_only = |http2: &Http2Plan| http2.plain == PlainHttp2::Only && listener.tls.is_none();
-    if alpn == Some(b"h2") || listener.http2.as_ref().is_some_and(is_only) {
-        Box::pin(serve::http2::serve(cx, (local, listener))).await;
+    let is_only = |http2: &Http2Plan| http2.plain == PlainHttp2::Only && plans.1.tls.is_none();
+    if alpn == Some(b"h2") || plans.1.http2.as_ref().is_some_and(is_only) {
+        tokio::task::spawn_local(serve::http2::serve(cx, plans));
     } else {
-        serve::http1::serve(cx, (local, listener)).await;
+        tokio::task::spawn_local(serve::http1::serve(cx, plans));
     }
 }

@@ -54,8 +54,7 @@ fn take(worker: &Rc<Worker>, acceptor: &Acceptor, stream: Stream, peer: Option<S
     let serial = worker.shared.serial.fetch_add(1, Ordering::Relaxed);
     let accepted =
         conn::Accepted { serial, peer, admitted, at: clock::read(), addr: acceptor.addr().clone() };
-    let task = conn::serve(worker.clone(), local, listener, stream, accepted);
-    tokio::task::spawn_local(task);
+    conn::start(worker.clone(), local, listener, stream, accepted);
 }
 
 fn refusal(reason: Refused) -> Refusal {

@@ -26,53 +26,59 @@ const DISCARD_BYTES_MAX: u64 = 256 * 1024;
 const AT_ONCE_BYTES: u64 = 14 * 1024;
 
 /// Serves requests until the connection closes.
-pub async fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) {
-    // The first bytes have mostly come with the connection.
-    cx.http.prefetch();
-    let mut is_first = true;
-    loop {
-        let listener = &plans.1;
-        let pace = match is_first {
-            // A connection that says nothing at first gets no longer than a head.
-            true => HeadPace { idle: listener.head_pace.head, ..listener.head_pace },
-            false => listener.head_pace,
-        };
-        cx.pipelined.set(!is_first && cx.http.has_buffered());
-        is_first = false;
-        let head = match cx.http.read_request(&listener.limits, pace).await {
-            Ok(Some(head)) => head,
-            Ok(None) => {
-                cx.http.close_notify();
-                return;
-            }
-            Err(err) if cx.http.messages() == 0 && is_preface(&cx, &plans, &err) => {
-                // Prior knowledge (RFC 9113 3.3).
-                return Box::pin(super::http2::serve(cx, plans)).await;
-            }
-            Err(err) => {
-                let is_silent = respond::is_silent(&err);
-                // Boxed: an idle connection must not hold room for what it may never need.
-                Box::pin(request::refuse(&cx, &plans, err)).await;
-                if !is_silent {
-                    linger(&cx.http, plans.1.linger).await;
-                }
-                return;
-            }
-        };
-        let lease = cx.refresh(&mut plans);
-        let requests = cx.facts.requests.get() + 1;
-        cx.facts.requests.set(requests);
-        let lease = if requests >= plans.1.requests_max { Lease::Last } else { lease };
-        let req = Request { head, body: Body::Empty };
-        match Box::pin(request::handle(&cx, &plans, lease, req)).await {
-            After::KeepAlive if cx.http.body_open() => {
-                if !discard(&cx.http, plans.1.linger).await {
+///
+/// Not an `async fn`: that would hold its arguments twice, in every idle connection.
+#[allow(clippy::manual_async_fn)]
+pub fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) -> impl Future<Output = ()> {
+    async move {
+        // The first bytes have mostly come with the connection.
+        cx.http.prefetch();
+        let mut is_first = true;
+        loop {
+            let listener = &plans.1;
+            let pace = match is_first {
+                // A connection that says nothing at first gets no longer than a head.
+                true => HeadPace { idle: listener.head_pace.head, ..listener.head_pace },
+                false => listener.head_pace,
+            };
+            cx.pipelined.set(!is_first && cx.http.has_buffered());
+            is_first = false;
+            let head = match cx.http.read_request(&listener.limits, pace).await {
+                Ok(Some(head)) => head,
+                Ok(None) => {
+                    cx.http.close_notify();
                     return;
                 }
+                Err(err) if cx.http.messages() == 0 && is_preface(&cx, &plans, &err) => {
+                    // Prior knowledge (RFC 9113 3.3).
+                    tokio::task::spawn_local(super::http2::serve(cx, plans));
+                    return;
+                }
+                Err(err) => {
+                    let is_silent = respond::is_silent(&err);
+                    // Boxed: an idle connection must not hold room for what it may never need.
+                    Box::pin(request::refuse(&cx, &plans, err)).await;
+                    if !is_silent {
+                        linger(&cx.http, plans.1.linger).await;
+                    }
+                    return;
+                }
+            };
+            let lease = cx.refresh(&mut plans);
+            let requests = cx.facts.requests.get() + 1;
+            cx.facts.requests.set(requests);
+            let lease = if requests >= plans.1.requests_max { Lease::Last } else { lease };
+            let req = Request { head, body: Body::Empty };
+            match Box::pin(request::handle(&cx, &plans, lease, req)).await {
+                After::KeepAlive if cx.http.body_open() => {
+                    if !discard(&cx.http, plans.1.linger).await {
+                        return;
+                    }
+                }
+                After::KeepAlive => {}
+                After::Close => return close(&cx.http, plans.1.linger).await,
+                After::Abort => return,
             }
-            After::KeepAlive => {}
-            After::Close => return close(&cx.http, plans.1.linger).await,
-            After::Abort => return,
         }
     }
 }
