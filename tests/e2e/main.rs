@@ -87,11 +87,13 @@ mod operations {
 }
 mod tls {
     mod clients;
+    mod fields;
     mod listeners;
     mod nginx;
     pub(crate) mod support;
     mod upstream;
     mod watch;
+    mod whole;
 }
 mod vars {
     mod access;

@@ -64,6 +64,8 @@ pub struct Loaded {
     pub key: Arc<CertifiedKey>,
     /// Its DNS names in lower case.
     pub names: Vec<String>,
+    /// Its names that are URIs.
+    pub uris: Vec<Box<str>>,
     /// When it ends, in seconds of Unix time.
     pub not_after: i64,
 }
@@ -161,7 +163,7 @@ fn load(paths: &Paths, cache: &FileCache) -> Result<Loaded, LoadError> {
     let key = cache.read(&paths.key).and_then(|pem| files::private_key(&pem));
     let key = key.map_err(wrong(Part::Key, &paths.key))?;
     let first = chain.first().cloned().unwrap_or_else(|| Vec::new().into());
-    let (names, not_after) = read(&first).map_err(wrong(Part::Cert, &paths.cert))?;
+    let Read { names, uris, not_after } = read(&first).map_err(wrong(Part::Cert, &paths.cert))?;
     let key = aws_lc_rs::sign::any_supported_type(&key)
         .map_err(|err| wrong(Part::Key, &paths.key)(format!("the key is of no use: {err}")))?;
     let mut certified = CertifiedKey::new(chain, key);
@@ -181,18 +183,26 @@ fn load(paths: &Paths, cache: &FileCache) -> Result<Loaded, LoadError> {
         }
         certified.ocsp = Some(answer.to_vec());
     }
-    Ok(Loaded { key: Arc::new(certified), names, not_after })
+    Ok(Loaded { key: Arc::new(certified), names, uris, not_after })
 }
 
-/// DNS names and the end of a certificate.
-fn read(der: &[u8]) -> Result<(Vec<String>, i64), String> {
+/// What a certificate says of itself.
+struct Read {
+    names: Vec<String>,
+    uris: Vec<Box<str>>,
+    not_after: i64,
+}
+
+fn read(der: &[u8]) -> Result<Read, String> {
     let (_, cert) =
         X509Certificate::from_der(der).map_err(|err| format!("it is no good certificate: {err}"))?;
-    let mut names = Vec::new();
+    let (mut names, mut uris) = (Vec::new(), Vec::new());
     if let Ok(Some(alternatives)) = cert.subject_alternative_name() {
         for name in &alternatives.value.general_names {
-            if let GeneralName::DNSName(name) = name {
-                names.push(name.to_ascii_lowercase());
+            match name {
+                GeneralName::DNSName(name) => names.push(name.to_ascii_lowercase()),
+                GeneralName::URI(uri) => uris.push(Box::from(*uri)),
+                _ => {}
             }
         }
     }
@@ -201,5 +211,5 @@ fn read(der: &[u8]) -> Result<(Vec<String>, i64), String> {
         let common = cert.subject().iter_common_name().filter_map(|name| name.as_str().ok());
         names.extend(common.filter(|name| name.contains('.')).map(str::to_ascii_lowercase));
     }
-    Ok((names, cert.validity().not_after.timestamp()))
+    Ok(Read { names, uris, not_after: cert.validity().not_after.timestamp() })
 }

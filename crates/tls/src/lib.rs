@@ -5,6 +5,7 @@
 
 pub mod certificate;
 pub mod client_auth;
+pub mod client_cert_field;
 pub mod config;
 pub mod facts;
 mod files;
@@ -20,6 +21,7 @@ mod verify;
 
 pub use certificate::Fit;
 pub use client_auth::Worth;
+pub use client_cert_field::ForwardClientCert;
 pub use config::{ServerTls, UpstreamTls};
 pub use resolver::Resolver;
 pub use server::{Cx, TlsPlan, Wrong};
