@@ -22,14 +22,22 @@ pub struct ForwardClientCert {
     /// What becomes of the field.
     pub mode: ForwardMode,
     /// What `append_forward` and `sanitize_set` say of a certificate; always in the order `by`, `hash`, `cert`,
-    /// `chain`, `subject`, `uri`, `dns`.
+    /// `chain`, `subject`, `uri`, `dns`. All but the certificates themselves where nothing is said.
+    #[serde(skip_serializing_if = "is_usual")]
     pub details: Vec<CertDetail>,
+}
+
+/// What is said of a certificate where nothing else is wanted.
+const USUAL: [CertDetail; 5] =
+    [CertDetail::By, CertDetail::Hash, CertDetail::Subject, CertDetail::Uri, CertDetail::Dns];
+
+fn is_usual(details: &[CertDetail]) -> bool {
+    details == USUAL
 }
 
 impl Default for ForwardClientCert {
     fn default() -> Self {
-        use CertDetail::{By, Dns, Hash, Subject, Uri};
-        Self { mode: ForwardMode::Sanitize, details: vec![By, Hash, Subject, Uri, Dns] }
+        Self { mode: ForwardMode::Sanitize, details: USUAL.into() }
     }
 }
 
