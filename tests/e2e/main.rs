@@ -90,6 +90,7 @@ mod tls {
     mod fields;
     mod listeners;
     mod nginx;
+    mod ocsp;
     pub(crate) mod support;
     mod upstream;
     mod watch;

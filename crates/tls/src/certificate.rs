@@ -2,6 +2,7 @@
 
 use crate::config::CertificateFiles;
 use crate::files::{self, FileCache};
+use crate::ocsp::{Question, Staple};
 use arc_swap::ArcSwap;
 use bifrons_config::problem::HELP_MARK;
 use rustls::SignatureAlgorithm;
@@ -9,8 +10,9 @@ use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -23,13 +25,33 @@ pub struct Paths {
     pub key: PathBuf,
     /// The OCSP answer.
     pub ocsp: Option<PathBuf>,
+    /// How an OCSP answer is fetched.
+    pub fetch: Option<Fetch>,
+}
+
+/// How an OCSP answer is fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fetch {
+    /// Who is asked, in place of whom the certificate names.
+    pub responder: Option<String>,
+    /// Where the certificate of who vouched for it lies.
+    pub issuer: Option<PathBuf>,
 }
 
 impl Paths {
     /// Of a configuration whose relative paths begin at `base`.
     pub fn of(files: &CertificateFiles, base: &Path) -> Self {
         let at = |path: &str| base.join(path);
-        Self { cert: at(&files.cert), key: at(&files.key), ocsp: files.ocsp.as_ref().map(|path| at(path)) }
+        let fetch = files.fetch_ocsp.as_ref().map(|fetch| Fetch {
+            responder: fetch.responder.as_ref().map(|url| url.value.clone()),
+            issuer: fetch.issuer.as_ref().map(|path| at(path)),
+        });
+        Self {
+            cert: at(&files.cert),
+            key: at(&files.key),
+            ocsp: files.ocsp.as_ref().map(|path| at(path)),
+            fetch,
+        }
     }
 
     /// All of them.
@@ -109,7 +131,32 @@ pub struct Certificate {
     current: ArcSwap<Loaded>,
     /// Whether the files hold something else that is of no use.
     is_outdated: AtomicBool,
+    stapling: Mutex<Stapling>,
 }
+
+/// What there is of a fetched OCSP answer.
+#[derive(Debug)]
+struct Stapling {
+    /// When one is to be fetched.
+    due: SystemTime,
+    /// When the one that is sent along ends.
+    ends: Option<SystemTime>,
+    /// Failures in a row.
+    failures: u32,
+}
+
+impl Default for Stapling {
+    fn default() -> Self {
+        Self { due: SystemTime::UNIX_EPOCH, ends: None, failures: 0 }
+    }
+}
+
+/// One hour: an answer that does not say when it ends is old then (RFC 6960 2.4 has newer ones at all times).
+const UNTOLD: Duration = Duration::from_secs(3600);
+/// A minute between two tries after a failure, twice as long after each further one, an hour at most.
+const RETRY: Duration = Duration::from_secs(60);
+/// Half an hour between two answers at the least, however soon they end.
+const RENEW_MIN: Duration = Duration::from_secs(1800);
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,7 +171,7 @@ impl Certificate {
     /// What is wrong with which file.
     pub fn load(paths: Paths, cache: &FileCache) -> Result<Self, LoadError> {
         let current = ArcSwap::from_pointee(load(&paths, cache)?);
-        Ok(Self { paths, current, is_outdated: AtomicBool::new(false) })
+        Ok(Self { paths, current, is_outdated: AtomicBool::new(false), stapling: Mutex::default() })
     }
 
     /// As it is now.
@@ -140,7 +187,74 @@ impl Certificate {
         let loaded = load(&self.paths, cache);
         self.is_outdated.store(loaded.is_err(), Ordering::Relaxed);
         self.current.store(Arc::new(loaded?));
+        *self.stapling() = Stapling::default();
         Ok(())
+    }
+
+    fn stapling(&self) -> MutexGuard<'_, Stapling> {
+        self.stapling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an OCSP answer is to be fetched now. One that has ended is sent along no more.
+    pub(crate) fn is_due(&self, now: SystemTime) -> bool {
+        if self.paths.fetch.is_none() {
+            return false;
+        }
+        let mut stapling = self.stapling();
+        if stapling.ends.is_some_and(|ends| ends <= now) {
+            stapling.ends = None;
+            self.set_ocsp(None);
+        }
+        stapling.due <= now
+    }
+
+    /// What is to be asked.
+    ///
+    /// # Errors
+    /// What is missing, for people.
+    pub fn question(&self, cache: &FileCache) -> Result<Question, String> {
+        let Some(fetch) = &self.paths.fetch else { return Err("no answer is wanted".to_owned()) };
+        let now = self.now();
+        let (own, rest) = now.key.cert.split_first().ok_or("there is no certificate")?;
+        let mut others = rest.to_vec();
+        if let Some(path) = &fetch.issuer {
+            others.extend(files::certificates(&cache.read(path)?)?);
+        }
+        Question::about(own, &others, fetch.responder.as_deref())
+    }
+
+    /// Sends that answer along from now on, unless the certificate is another one since.
+    pub fn staple(&self, question: &Question, staple: Staple, now: SystemTime) {
+        if self.now().key.cert.first() != Some(&question.own) {
+            return;
+        }
+        let ends = staple.ends.unwrap_or(now + UNTOLD);
+        // Half of its time is left for those who answer seldom, or not today.
+        let half = ends.duration_since(now).unwrap_or_default() / 2;
+        let mut stapling = self.stapling();
+        // The end itself still counts where it is near.
+        let due = now + half.max(RENEW_MIN.min(ends.duration_since(now).unwrap_or_default()));
+        *stapling = Stapling { due, ends: Some(ends), failures: 0 };
+        self.set_ocsp(Some(staple.answer));
+    }
+
+    /// None was to be had; when the next try is.
+    pub fn note_failure(&self, now: SystemTime) {
+        let mut stapling = self.stapling();
+        stapling.due = now + RETRY * (1 << stapling.failures.min(6)).min(60);
+        stapling.failures += 1;
+    }
+
+    fn set_ocsp(&self, ocsp: Option<Vec<u8>>) {
+        let now = self.now();
+        let key = CertifiedKey { cert: now.key.cert.clone(), key: now.key.key.clone(), ocsp };
+        let loaded = Loaded {
+            key: Arc::new(key),
+            names: now.names.clone(),
+            uris: now.uris.clone(),
+            not_after: now.not_after,
+        };
+        self.current.store(Arc::new(loaded));
     }
 
     /// Whether the files hold something else that is of no use.

@@ -10,6 +10,7 @@ pub mod config;
 pub mod facts;
 mod files;
 pub mod hello;
+pub mod ocsp;
 mod resolver;
 mod san;
 pub mod server;
