@@ -87,11 +87,14 @@ mod operations {
 }
 mod tls {
     mod clients;
+    mod fields;
     mod listeners;
     mod nginx;
+    mod ocsp;
     pub(crate) mod support;
     mod upstream;
     mod watch;
+    mod whole;
 }
 mod vars {
     mod access;

@@ -195,6 +195,7 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
     let config = Arc::new(loaded.config);
     let snapshot = Arc::new(build::build(config.clone(), &shared, &options)?);
     bifrons_control::lookup::start(&shared);
+    bifrons_control::ocsp::start(&shared);
     let names = Names::start(&snapshot, resolve::START_LIMIT).await;
     let checks = Checks::start(&snapshot, &shared);
     let hash = control::hash_text(&snapshot);

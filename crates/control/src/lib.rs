@@ -10,4 +10,5 @@ pub mod admin;
 pub mod dump;
 pub mod health;
 pub mod lookup;
+pub mod ocsp;
 pub mod resolve;

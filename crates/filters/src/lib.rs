@@ -21,6 +21,7 @@ pub mod rewrite_cookies;
 pub mod rewrite_location;
 pub mod satisfy_any;
 pub mod spec;
+pub mod strict_transport_security;
 #[cfg(test)]
 mod testing;
 pub mod value_rule;
@@ -59,6 +60,8 @@ spec::filters! {
     RewriteLocation(rewrite_location::Config),
     /// Rewrites cookies.
     RewriteCookies(rewrite_cookies::Config),
+    /// Tells browsers to come by HTTPS only.
+    StrictTransportSecurity(strict_transport_security::Config),
 }
 
 #[cfg(test)]

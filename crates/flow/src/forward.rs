@@ -105,7 +105,7 @@ fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Option<O
     let own_method = plan.bodies.sent.as_ref().and_then(|sent| bodies::replace(sent, task, req));
     plan.edits.apply_request(&task.cx, &mut req.head);
     write::strip_connection_named(&mut req.head.headers);
-    forwarded::write_fields(&plan.forwarded, &task.cx, &mut req.head);
+    forwarded::write_fields(&plan.forwarded, task.listener, &task.cx, &mut req.head);
     forwarded::mark_via(task.listener, &mut req.head);
     if let Some(replace) = &plan.replace_path
         && !task.cx.is_final

@@ -144,12 +144,16 @@ pub fn mark_via(listener: &ListenerPlan, head: &mut RequestHead) {
 }
 
 /// Writes the forwarding fields; what an untrusted client said in any of them is dropped.
-pub fn write_fields(fields: &[ForwardedField], cx: &ReqCx, head: &mut RequestHead) {
-    if fields.is_empty() {
-        return;
+pub fn write_fields(fields: &[ForwardedField], listener: &ListenerPlan, cx: &ReqCx, head: &mut RequestHead) {
+    let tls = cx.conn.tls.as_deref();
+    let drops_cert = |name: &[u8]| listener.client_cert.drops(tls, name);
+    if !cx.is_trusted && !fields.is_empty() {
+        drop_claims(&mut head.headers, drops_cert);
+    } else if head.headers.saw_any(Name::Other.bit()) {
+        head.headers.remove_where(|id, name| id == Name::Other && drops_cert(name));
     }
-    if !cx.is_trusted {
-        drop_claims(&mut head.headers);
+    if tls.is_some() {
+        listener.client_cert.write(tls, &mut head.headers);
     }
     for field in fields {
         write_field(*field, cx, head);
@@ -164,10 +168,10 @@ const CLAIMS: u64 = Name::XForwardedFor.bit()
     | Name::XRealIp.bit()
     | Name::Forwarded.bit();
 
-fn drop_claims(headers: &mut Headers) {
+fn drop_claims(headers: &mut Headers, drops_other: impl Fn(&[u8]) -> bool) {
     if headers.saw_any(CLAIMS | Name::Other.bit()) {
         headers.remove_where(|id, name| match id {
-            Name::Other => is_disguised_claim(name),
+            Name::Other => is_disguised_claim(name) || drops_other(name),
             id => id.bit() & CLAIMS != 0,
         });
     }

@@ -118,7 +118,7 @@ async fn secure(
     let session = plan.session(is_raw).map_err(failed)?;
     let done = Tls::handshake(&stream, session, bytes).await;
     let (tls, plain) = done.map_err(|err: HandshakeError| failed(err.to_string()))?;
-    let facts = facts::of(&tls.agreed(), hello, plan.client.as_deref());
+    let facts = facts::of(&tls.agreed(), hello, &plan);
     let conn = Conn::with_tls(stream, Side::Downstream, tls, plain);
     Ok(Line { conn, facts: Some(Box::new(facts)), secured: Some(plan), is_misplaced: false })
 }

@@ -26,7 +26,7 @@ use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
 use bifrons_route::IpSet;
 use bifrons_route::{HostTable, PathRules, RouteTable};
-use bifrons_tls::{Store, TlsPlan, UpstreamPlan};
+use bifrons_tls::{ForwardClientCert, Store, TlsPlan, UpstreamPlan};
 use bifrons_variables::VariableSet;
 use smallvec::SmallVec;
 use std::collections::HashMap;
@@ -114,6 +114,8 @@ pub struct ListenerPlan {
     pub proxy_protocol: ProxyHeaderIn,
     /// How the client's address is found.
     pub client: ClientRules,
+    /// What becomes of `X-Forwarded-Client-Cert`.
+    pub client_cert: ForwardClientCert,
     /// The `Server` field.
     pub server: ServerPlan,
     /// Our name in `Via`; `None`: no `Via`.

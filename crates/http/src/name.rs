@@ -247,11 +247,18 @@ const CLAIM_NAMES: [&[u8]; 5] =
 
 /// Whether an unknown name is such a claim's but for its underscores.
 pub fn is_disguised_claim(name: &[u8]) -> bool {
-    let is_same = |claim: &&[u8]| {
-        claim.iter().zip(name).all(|(a, b)| *a == b.to_ascii_lowercase() || (*a == b'-' && *b == b'_'))
-    };
+    CLAIM_NAMES.iter().any(|claim| reads_as(claim, name))
+}
+
+/// Whether it is `X-Forwarded-Client-Cert`, or passes for it with `_` for `-`.
+pub fn is_client_cert(name: &[u8]) -> bool {
+    reads_as(b"x-forwarded-client-cert", name)
+}
+
+fn reads_as(claim: &[u8], name: &[u8]) -> bool {
     // Most names differ in length already.
-    CLAIM_NAMES.iter().filter(|claim| claim.len() == name.len()).any(is_same)
+    claim.len() == name.len()
+        && claim.iter().zip(name).all(|(a, b)| *a == b.to_ascii_lowercase() || (*a == b'-' && *b == b'_'))
 }
 
 #[cfg(test)]

@@ -61,6 +61,8 @@ pub struct ClientCert {
     pub uris: Vec<Box<str>>,
     /// Names that are DNS names.
     pub dns: Vec<Box<str>>,
+    /// Names that are URIs of the certificate that the client was shown.
+    pub shown_uris: Vec<Box<str>>,
 }
 
 impl TlsFacts {

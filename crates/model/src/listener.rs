@@ -3,7 +3,7 @@
 use crate::tcp::{ProxyHeaderIn, Tcp};
 use bifrons_config::units::{Dur, Size};
 use bifrons_config::{At, OneOrMany};
-use bifrons_tls::ServerTls;
+use bifrons_tls::{ForwardClientCert, ServerTls};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -46,6 +46,8 @@ pub struct Listener {
     pub proxy_protocol: ProxyHeaderIn,
     /// How the client's real address is found.
     pub client: ClientAddress,
+    /// What endpoints are told about the certificates of clients (`X-Forwarded-Client-Cert`).
+    pub forward_client_cert: ForwardClientCert,
     /// The `Server` field of answers.
     pub server: ServerField,
     /// Whether requests are marked with `Via` (RFC 9110 7.6.3), by which loops are found and broken.
@@ -76,6 +78,7 @@ impl Default for Listener {
             tcp: None,
             proxy_protocol: ProxyHeaderIn::Off,
             client: ClientAddress::default(),
+            forward_client_cert: ForwardClientCert::default(),
             server: ServerField::default(),
             via: true,
             http2: Http2::default(),

@@ -32,6 +32,8 @@ pub struct Pair {
 pub struct Authority {
     /// Its own certificate in PEM.
     pub pem: String,
+    /// Its key in PEM.
+    pub key: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -44,7 +46,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = key(KeyKind::Ecdsa);
         let pem = params.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: Issuer::new(params, key) }
+        Self { pem, key: key.serialize_pem(), issuer: Issuer::new(params, key) }
     }
 
     /// A certificate for those names, the first of which is its common name; `uri:` stands before a URI.
@@ -54,6 +56,20 @@ impl Authority {
 
     /// The same, good until then.
     pub fn issue_until(&self, names: &[&str], kind: KeyKind, end: SystemTime) -> Pair {
+        self.issue_with(names, kind, end, None)
+    }
+
+    /// The same with whom to ask whether it is still good (OCSP): a URL of less than 100 bytes.
+    pub fn issue_answered_by(&self, names: &[&str], url: &str) -> Pair {
+        self.issue_with(
+            names,
+            KeyKind::Ecdsa,
+            SystemTime::now() + Duration::from_secs(90 * 86_400),
+            Some(url),
+        )
+    }
+
+    fn issue_with(&self, names: &[&str], kind: KeyKind, end: SystemTime, responder: Option<&str>) -> Pair {
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0x1001);
         let serial = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let mut params = CertificateParams::default();
@@ -66,6 +82,16 @@ impl Authority {
         params.serial_number = Some(SerialNumber::from(serial));
         params.not_before = (SystemTime::now() - Duration::from_secs(3 * 86_400)).into();
         params.not_after = end.into();
+        if let Some(url) = responder {
+            // AuthorityInfoAccessSyntax with one AccessDescription, id-ad-ocsp and a URI (RFC 5280 4.2.2.1).
+            let len = |len: usize| u8::try_from(len).unwrap();
+            let id = [6, 8, 0x2b, 6, 1, 5, 5, 7, 48, 1];
+            let inner = [&id[..], &[0x86, len(url.len())], url.as_bytes()].concat();
+            let one = [&[0x30, len(inner.len())], &inner[..]].concat();
+            let list = [&[0x30, len(one.len())], &one[..]].concat();
+            let id = [1, 3, 6, 1, 5, 5, 7, 1, 1];
+            params.custom_extensions.push(rcgen::CustomExtension::from_oid_content(&id, list));
+        }
         let key = key(kind);
         let cert = params.signed_by(&key, &self.issuer).unwrap().pem();
         Pair { cert, key: key.serialize_pem(), serial }

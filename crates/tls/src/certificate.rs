@@ -2,6 +2,7 @@
 
 use crate::config::CertificateFiles;
 use crate::files::{self, FileCache};
+use crate::ocsp::{Question, Staple};
 use arc_swap::ArcSwap;
 use bifrons_config::problem::HELP_MARK;
 use rustls::SignatureAlgorithm;
@@ -9,8 +10,9 @@ use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -23,13 +25,33 @@ pub struct Paths {
     pub key: PathBuf,
     /// The OCSP answer.
     pub ocsp: Option<PathBuf>,
+    /// How an OCSP answer is fetched.
+    pub fetch: Option<Fetch>,
+}
+
+/// How an OCSP answer is fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fetch {
+    /// Who is asked, in place of whom the certificate names.
+    pub responder: Option<String>,
+    /// Where the certificate of who vouched for it lies.
+    pub issuer: Option<PathBuf>,
 }
 
 impl Paths {
     /// Of a configuration whose relative paths begin at `base`.
     pub fn of(files: &CertificateFiles, base: &Path) -> Self {
         let at = |path: &str| base.join(path);
-        Self { cert: at(&files.cert), key: at(&files.key), ocsp: files.ocsp.as_ref().map(|path| at(path)) }
+        let fetch = files.fetch_ocsp.as_ref().map(|fetch| Fetch {
+            responder: fetch.responder.as_ref().map(|url| url.value.clone()),
+            issuer: fetch.issuer.as_ref().map(|path| at(path)),
+        });
+        Self {
+            cert: at(&files.cert),
+            key: at(&files.key),
+            ocsp: files.ocsp.as_ref().map(|path| at(path)),
+            fetch,
+        }
     }
 
     /// All of them.
@@ -64,6 +86,8 @@ pub struct Loaded {
     pub key: Arc<CertifiedKey>,
     /// Its DNS names in lower case.
     pub names: Vec<String>,
+    /// Its names that are URIs.
+    pub uris: Vec<Box<str>>,
     /// When it ends, in seconds of Unix time.
     pub not_after: i64,
 }
@@ -107,7 +131,32 @@ pub struct Certificate {
     current: ArcSwap<Loaded>,
     /// Whether the files hold something else that is of no use.
     is_outdated: AtomicBool,
+    stapling: Mutex<Stapling>,
 }
+
+/// What there is of a fetched OCSP answer.
+#[derive(Debug)]
+struct Stapling {
+    /// When one is to be fetched.
+    due: SystemTime,
+    /// When the one that is sent along ends.
+    ends: Option<SystemTime>,
+    /// Failures in a row.
+    failures: u32,
+}
+
+impl Default for Stapling {
+    fn default() -> Self {
+        Self { due: SystemTime::UNIX_EPOCH, ends: None, failures: 0 }
+    }
+}
+
+/// One hour: an answer that does not say when it ends is old then (RFC 6960 2.4 has newer ones at all times).
+const UNTOLD: Duration = Duration::from_secs(3600);
+/// A minute between two tries after a failure, twice as long after each further one, an hour at most.
+const RETRY: Duration = Duration::from_secs(60);
+/// Half an hour between two answers at the least, however soon they end.
+const RENEW_MIN: Duration = Duration::from_secs(1800);
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,7 +171,7 @@ impl Certificate {
     /// What is wrong with which file.
     pub fn load(paths: Paths, cache: &FileCache) -> Result<Self, LoadError> {
         let current = ArcSwap::from_pointee(load(&paths, cache)?);
-        Ok(Self { paths, current, is_outdated: AtomicBool::new(false) })
+        Ok(Self { paths, current, is_outdated: AtomicBool::new(false), stapling: Mutex::default() })
     }
 
     /// As it is now.
@@ -138,7 +187,74 @@ impl Certificate {
         let loaded = load(&self.paths, cache);
         self.is_outdated.store(loaded.is_err(), Ordering::Relaxed);
         self.current.store(Arc::new(loaded?));
+        *self.stapling() = Stapling::default();
         Ok(())
+    }
+
+    fn stapling(&self) -> MutexGuard<'_, Stapling> {
+        self.stapling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an OCSP answer is to be fetched now. One that has ended is sent along no more.
+    pub(crate) fn is_due(&self, now: SystemTime) -> bool {
+        if self.paths.fetch.is_none() {
+            return false;
+        }
+        let mut stapling = self.stapling();
+        if stapling.ends.is_some_and(|ends| ends <= now) {
+            stapling.ends = None;
+            self.set_ocsp(None);
+        }
+        stapling.due <= now
+    }
+
+    /// What is to be asked.
+    ///
+    /// # Errors
+    /// What is missing, for people.
+    pub fn question(&self, cache: &FileCache) -> Result<Question, String> {
+        let Some(fetch) = &self.paths.fetch else { return Err("no answer is wanted".to_owned()) };
+        let now = self.now();
+        let (own, rest) = now.key.cert.split_first().ok_or("there is no certificate")?;
+        let mut others = rest.to_vec();
+        if let Some(path) = &fetch.issuer {
+            others.extend(files::certificates(&cache.read(path)?)?);
+        }
+        Question::about(own, &others, fetch.responder.as_deref())
+    }
+
+    /// Sends that answer along from now on, unless the certificate is another one since.
+    pub fn staple(&self, question: &Question, staple: Staple, now: SystemTime) {
+        if self.now().key.cert.first() != Some(&question.own) {
+            return;
+        }
+        let ends = staple.ends.unwrap_or(now + UNTOLD);
+        // Half of its time is left for those who answer seldom, or not today.
+        let half = ends.duration_since(now).unwrap_or_default() / 2;
+        let mut stapling = self.stapling();
+        // The end itself still counts where it is near.
+        let due = now + half.max(RENEW_MIN.min(ends.duration_since(now).unwrap_or_default()));
+        *stapling = Stapling { due, ends: Some(ends), failures: 0 };
+        self.set_ocsp(Some(staple.answer));
+    }
+
+    /// None was to be had; when the next try is.
+    pub fn note_failure(&self, now: SystemTime) {
+        let mut stapling = self.stapling();
+        stapling.due = now + RETRY * (1 << stapling.failures.min(6)).min(60);
+        stapling.failures += 1;
+    }
+
+    fn set_ocsp(&self, ocsp: Option<Vec<u8>>) {
+        let now = self.now();
+        let key = CertifiedKey { cert: now.key.cert.clone(), key: now.key.key.clone(), ocsp };
+        let loaded = Loaded {
+            key: Arc::new(key),
+            names: now.names.clone(),
+            uris: now.uris.clone(),
+            not_after: now.not_after,
+        };
+        self.current.store(Arc::new(loaded));
     }
 
     /// Whether the files hold something else that is of no use.
@@ -161,7 +277,7 @@ fn load(paths: &Paths, cache: &FileCache) -> Result<Loaded, LoadError> {
     let key = cache.read(&paths.key).and_then(|pem| files::private_key(&pem));
     let key = key.map_err(wrong(Part::Key, &paths.key))?;
     let first = chain.first().cloned().unwrap_or_else(|| Vec::new().into());
-    let (names, not_after) = read(&first).map_err(wrong(Part::Cert, &paths.cert))?;
+    let Read { names, uris, not_after } = read(&first).map_err(wrong(Part::Cert, &paths.cert))?;
     let key = aws_lc_rs::sign::any_supported_type(&key)
         .map_err(|err| wrong(Part::Key, &paths.key)(format!("the key is of no use: {err}")))?;
     let mut certified = CertifiedKey::new(chain, key);
@@ -181,18 +297,26 @@ fn load(paths: &Paths, cache: &FileCache) -> Result<Loaded, LoadError> {
         }
         certified.ocsp = Some(answer.to_vec());
     }
-    Ok(Loaded { key: Arc::new(certified), names, not_after })
+    Ok(Loaded { key: Arc::new(certified), names, uris, not_after })
 }
 
-/// DNS names and the end of a certificate.
-fn read(der: &[u8]) -> Result<(Vec<String>, i64), String> {
+/// What a certificate says of itself.
+struct Read {
+    names: Vec<String>,
+    uris: Vec<Box<str>>,
+    not_after: i64,
+}
+
+fn read(der: &[u8]) -> Result<Read, String> {
     let (_, cert) =
         X509Certificate::from_der(der).map_err(|err| format!("it is no good certificate: {err}"))?;
-    let mut names = Vec::new();
+    let (mut names, mut uris) = (Vec::new(), Vec::new());
     if let Ok(Some(alternatives)) = cert.subject_alternative_name() {
         for name in &alternatives.value.general_names {
-            if let GeneralName::DNSName(name) = name {
-                names.push(name.to_ascii_lowercase());
+            match name {
+                GeneralName::DNSName(name) => names.push(name.to_ascii_lowercase()),
+                GeneralName::URI(uri) => uris.push(Box::from(*uri)),
+                _ => {}
             }
         }
     }
@@ -201,5 +325,5 @@ fn read(der: &[u8]) -> Result<(Vec<String>, i64), String> {
         let common = cert.subject().iter_common_name().filter_map(|name| name.as_str().ok());
         names.extend(common.filter(|name| name.contains('.')).map(str::to_ascii_lowercase));
     }
-    Ok((names, cert.validity().not_after.timestamp()))
+    Ok(Read { names, uris, not_after: cert.validity().not_after.timestamp() })
 }

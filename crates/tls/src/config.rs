@@ -63,6 +63,22 @@ pub struct CertificateFiles {
     /// An OCSP answer in DER that is sent along with the certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ocsp: Option<At<String>>,
+    /// The OCSP answer is fetched from who answers for the certificate, and again before it ends; `{}` is enough.
+    /// None is sent along while there is none that says the certificate is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch_ocsp: Option<FetchOcsp>,
+}
+
+/// Where an OCSP answer comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FetchOcsp {
+    /// Who is asked, `http://ocsp.example/`; whom the certificate names where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub responder: Option<At<String>>,
+    /// A file that has the certificate of who vouched for it, where the certificate's own file has not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<At<String>>,
 }
 
 /// What becomes of a client that names nobody we know.

@@ -1,7 +1,8 @@
 //! What a connection's requests may ask about its TLS.
 
-use crate::client_auth::{ClientAuth, Worth};
+use crate::client_auth::Worth;
 use crate::hello::Hello;
+use crate::server::TlsPlan;
 use crate::suites;
 use bifrons_http::tls_facts::{ClientCert, TlsFacts};
 use bifrons_net::tls::Agreed;
@@ -10,17 +11,18 @@ use std::fmt::Write;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 use x509_parser::time::ASN1Time;
 
-/// From what was said and agreed upon. `client` is what was asked of the client.
-pub fn of(agreed: &Agreed, hello: Hello, client: Option<&ClientAuth>) -> TlsFacts {
-    let worth = match client {
+/// From what was said and agreed upon, by what holds for the name.
+pub fn of(agreed: &Agreed, hello: Hello, plan: &TlsPlan) -> TlsFacts {
+    let worth = match &plan.client {
         Some(client) => client.judge(&agreed.peer, UnixTime::now()),
         None => Worth::None,
     };
+    let name = hello.server_name;
     TlsFacts {
         protocol: agreed.version.map_or("", suites::version_name),
         cipher: agreed.suite.map_or("", suites::openssl_name),
         curve: agreed.group.map(suites::group_name).unwrap_or_default().into(),
-        server_name: hello.server_name.map(Into::into),
+        server_name: name.as_deref().map(Into::into),
         alpn: agreed.alpn.as_deref().map(Into::into),
         is_resumed: agreed.is_resumed,
         suites: hello.suites.into(),
@@ -37,6 +39,7 @@ pub fn of(agreed: &Agreed, hello: Hello, client: Option<&ClientAuth>) -> TlsFact
         },
         client: agreed.peer.first().and_then(|der| client_cert(der)).map(|mut cert| {
             cert.chain = agreed.peer.iter().map(|der| der.to_vec().into()).collect();
+            cert.shown_uris = plan.resolver.uris(name.as_deref());
             Box::new(cert)
         }),
     }
@@ -76,6 +79,7 @@ fn client_cert(der: &[u8]) -> Option<ClientCert> {
         not_after: cert.validity().not_after.timestamp(),
         uris,
         dns,
+        shown_uris: Vec::new(),
     })
 }
 

@@ -5,10 +5,12 @@
 
 pub mod certificate;
 pub mod client_auth;
+pub mod client_cert_field;
 pub mod config;
 pub mod facts;
 mod files;
 pub mod hello;
+pub mod ocsp;
 mod resolver;
 mod san;
 pub mod server;
@@ -20,6 +22,7 @@ mod verify;
 
 pub use certificate::Fit;
 pub use client_auth::Worth;
+pub use client_cert_field::ForwardClientCert;
 pub use config::{ServerTls, UpstreamTls};
 pub use resolver::Resolver;
 pub use server::{Cx, TlsPlan, Wrong};

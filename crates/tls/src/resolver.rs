@@ -25,6 +25,13 @@ struct Index {
     fallback: Vec<usize>,
 }
 
+impl Index {
+    fn named(&self, name: &str) -> Option<&Vec<usize>> {
+        let parent = || name.split_once('.').and_then(|(_, parent)| self.wildcard.get(parent));
+        self.exact.get(name).or_else(parent)
+    }
+}
+
 impl Resolver {
     pub(crate) fn new(certificates: Vec<Arc<Certificate>>, unknown: UnknownNames) -> Self {
         let this = Self { certificates, unknown, index: ArcSwap::default() };
@@ -61,14 +68,18 @@ impl Resolver {
         index.wildcard.contains_key(parent).then_some(Fit::Wildcard)
     }
 
+    /// Names that are URIs of the certificate for a name; of several kinds of keys, of the first one.
+    pub(crate) fn uris(&self, name: Option<&str>) -> Vec<Box<str>> {
+        let index = self.index.load();
+        let at = name.and_then(|name| index.named(name)).unwrap_or(&index.fallback).first();
+        let certificate = self.certificates.get(at.copied().unwrap_or_default());
+        certificate.map(|certificate| certificate.now().uris.clone()).unwrap_or_default()
+    }
+
     /// The certificate for a name, among those whose keys `suits` likes.
     fn choose(&self, name: Option<&str>, suits: impl Fn(&CertifiedKey) -> bool) -> Option<Arc<CertifiedKey>> {
         let index = self.index.load();
-        let named = |name: &str| {
-            let parent = || name.split_once('.').and_then(|(_, parent)| index.wildcard.get(parent));
-            index.exact.get(name).or_else(parent)
-        };
-        let fitting = name.and_then(named);
+        let fitting = name.and_then(|name| index.named(name));
         if fitting.is_none() && self.unknown == UnknownNames::Reject {
             return None;
         }

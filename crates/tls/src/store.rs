@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::RandomState;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::SystemTime;
 
 /// A digest of everything that a session's rights depend on.
 pub type Context = [u8; 32];
@@ -151,6 +152,11 @@ impl Store {
         }
         refresh.is_stale = lock(&self.others).iter().filter(|path| self.files.has_news(path)).count() > 0;
         refresh
+    }
+
+    /// Certificates for which an OCSP answer is to be fetched now.
+    pub fn due_staples(&self, now: SystemTime) -> Vec<Arc<Certificate>> {
+        lock(&self.certificates).values().filter(|certificate| certificate.is_due(now)).cloned().collect()
     }
 
     /// Forgets certificates that no snapshot uses any more.

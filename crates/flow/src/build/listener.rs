@@ -138,6 +138,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
         tcp: listener.tcp.as_ref().map(|tcp| super::tcp::plan(cx, name, listener, tcp)),
         proxy_protocol: proxy_protocol(cx, name, listener),
         client: client_rules(cx, &listener.client),
+        client_cert: listener.forward_client_cert.clone(),
         server: server(&listener.server),
         via: listener.via.then(|| Via {
             value_http10: format!("1.0 {instance}").into_bytes(),

@@ -166,6 +166,6 @@ impl ProxySslSettings {
             cx.notes.problem(Problem { place: cert.place, ..Problem::nowhere(message) });
             return None;
         };
-        Some(CertificateFiles { cert, key, ocsp: None })
+        Some(CertificateFiles { cert, key, ocsp: None, fetch_ocsp: None })
     }
 }

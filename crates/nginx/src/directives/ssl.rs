@@ -49,6 +49,8 @@ settings! {
         reject: bool,
         record: Size,
         ocsp: At<String>,
+        stapling: bool,
+        responder: At<String>,
     }
 }
 
@@ -216,14 +218,18 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "ssl_stapling",
         SERVERS,
         Args::Flag,
-        "Whether an OCSP answer is sent along. It comes from `ssl_stapling_file`; none is fetched.",
-        |cx, d| {
-            if matches!(values::flag(&d.args[0]), Ok(true)) {
-                cx.accept(d, "an OCSP answer is sent from \"ssl_stapling_file\"; none is fetched");
-            }
-        },
+        "Whether an OCSP answer is sent along: that of `ssl_stapling_file`, or one that is fetched over plain HTTP from \
+         whom the certificate names, and again before it ends.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.ssl.stapling),
     )
     .default("off"),
+    Spec::new(
+        "ssl_stapling_responder",
+        SERVERS,
+        Args::Exact(1),
+        "Who is asked for OCSP answers, `http://…`, in place of whom the certificate names.",
+        responder,
+    ),
     Spec::new(
         "ssl_early_data",
         SERVERS,
@@ -247,8 +253,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     ),
     Spec::accepted("ssl_dhparam", SERVERS, Args::Exact(1), "there are no DHE suites; ECDHE needs no parameters"),
     Spec::accepted("ssl_password_file", SERVERS, Args::Exact(1), "keys must not be encrypted; an encrypted one is an error"),
-    Spec::accepted("ssl_stapling_verify", SERVERS, Args::Flag, "no OCSP answer is fetched"),
-    Spec::accepted("ssl_stapling_responder", SERVERS, Args::Exact(1), "no OCSP answer is fetched"),
+    Spec::accepted("ssl_stapling_verify", SERVERS, Args::Flag, "an OCSP answer that is fetched is verified always"),
 ];
 
 /// Adds a file to a list.
@@ -282,6 +287,17 @@ pub(crate) fn path(cx: &mut Ctx, directive: &Directive) -> Option<At<String>> {
         return None;
     }
     Some(At::new(word.text.clone(), word.place.clone()))
+}
+
+fn responder(cx: &mut Ctx, directive: &Directive) {
+    let word = &directive.args[0];
+    if !word.text.starts_with("http://") {
+        let message =
+            format!("\"ssl_stapling_responder\" must begin with \"http://\", not \"{}\"", word.text);
+        return cx.problem_help(word, message, "responders sign what they say and need no TLS");
+    }
+    let url = At::new(word.text.clone(), word.place.clone());
+    cx.put(directive, url, |cx| &mut cx.level.ssl.responder);
 }
 
 fn protocols(cx: &mut Ctx, directive: &Directive) {

@@ -4,7 +4,8 @@ use crate::context::Ctx;
 use crate::directives::server::{Listen, Server, SocketOptions};
 use bifrons_config::{At, OneOrMany, Place, Problem};
 use bifrons_model::{Allowance, Listener, LoneLf};
-use bifrons_tls::ServerTls;
+use bifrons_tls::client_cert_field::ForwardMode;
+use bifrons_tls::{ForwardClientCert, ServerTls};
 use indexmap::IndexMap;
 use std::collections::HashMap;
 
@@ -132,6 +133,11 @@ fn listener(default: &Server, binding: &Binding) -> Listener {
         underscores_in_headers,
         irregular_headers,
         client: default.level.realip.emit(),
+        // nginx knows nothing of it.
+        forward_client_cert: ForwardClientCert {
+            mode: ForwardMode::AlwaysForwardOnly,
+            ..ForwardClientCert::default()
+        },
         server: default.level.server_field(),
         via: false,
         http2: default.level.http2.emit(binding.http2),

@@ -6,8 +6,8 @@ use crate::context::Ctx;
 use bifrons_config::units::{Dur, Size};
 use bifrons_config::{At, OneOrMany, Problem};
 use bifrons_tls::config::{
-    CertificateFiles, CipherOrder, ClientCertificates, ClientMode, OtherHosts, Refusal, ServerTls, Sessions,
-    TlsVersion, UnknownNames,
+    CertificateFiles, CipherOrder, ClientCertificates, ClientMode, FetchOcsp, OtherHosts, Refusal, ServerTls,
+    Sessions, TlsVersion, UnknownNames,
 };
 use bifrons_tls::suites;
 
@@ -26,6 +26,7 @@ impl SslSettings {
             let message = format!("no \"ssl_certificate_key\" is defined for certificate \"{cert}\"");
             cx.notes.problem(Problem { place: cert.place.clone(), ..Problem::nowhere(message) });
         }
+        let fetches = self.stapling == Some(true) && self.ocsp.is_none();
         let ocsp = |at: usize| self.ocsp.clone().filter(|_| at == 0);
         let pairs = certs.iter().zip(keys).enumerate();
         pairs
@@ -33,6 +34,8 @@ impl SslSettings {
                 cert: cert.clone(),
                 key: key.clone(),
                 ocsp: ocsp(at),
+                fetch_ocsp: fetches
+                    .then(|| FetchOcsp { responder: self.responder.clone(), issuer: self.trusted.clone() }),
             })
             .collect()
     }
