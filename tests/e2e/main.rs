@@ -12,6 +12,7 @@ mod nginx;
 mod nginx_rows;
 mod support;
 mod traffic;
+mod udp;
 
 mod http1 {
     mod bodies;

@@ -16,7 +16,7 @@ pub(crate) fn cx() -> ReqCx {
         peer_text: "203.0.113.5".into(),
         local: OnceCell::from(None),
         socket: Weak::new(),
-        asked_name: None,
+        layer4: None,
         tls: None,
         serial: 1,
         accepted: Instant::now(),

@@ -9,7 +9,7 @@ use crate::shared::Admitted;
 use crate::snapshot::{HostPlan, Http2Plan, ListenerPlan, TcpAction};
 use crate::worker::{Local, Worker};
 use bifrons_core::Side;
-use bifrons_http::ConnFacts;
+use bifrons_http::{ConnFacts, Layer4};
 use bifrons_http::h1::Conn;
 use bifrons_http::h2::{Exchange, H2Body, websocket};
 use bifrons_model::{PlainHttp2, ProxyHeaderIn};
@@ -195,7 +195,7 @@ pub async fn serve(
     let local_addr = match &accepted.addr {
         _ if first.told.is_some() => OnceCell::from(first.told.map(|(_, destination)| destination)),
         Addr::Inet(addr) if !addr.ip().is_unspecified() => OnceCell::from(Some(*addr)),
-        Addr::Unix(_) => OnceCell::from(None),
+        Addr::Unix(_) | Addr::Udp(_) => OnceCell::from(None),
         // A wildcard listener: the kernel knows, and is asked when somebody wants it.
         Addr::Inet(_) => OnceCell::new(),
     };
@@ -215,7 +215,7 @@ pub async fn serve(
         peer_text: peer_text(peer),
         local: local_addr,
         socket: Rc::downgrade(&http),
-        asked_name: first.asked_name,
+        layer4: is_raw.then(|| Box::new(Layer4 { is_udp: false, hello: first.hello })),
         tls: line.facts,
         serial: accepted.serial,
         accepted: accepted.at,

@@ -2,6 +2,7 @@
 
 use crate::proxy_header::{self, Read};
 use crate::snapshot::{ListenerPlan, TcpAction, TcpPlan, TcpRoutePlan};
+use bifrons_http::AskedHello;
 use bifrons_model::{ProxyHeaderIn, TcpProtocol};
 use bifrons_net::Stream;
 use bifrons_tls::hello::{self, First as Message};
@@ -21,8 +22,8 @@ pub struct First {
     pub ahead: BytesMut,
     /// Who the client is, and where it meant to connect, as a proxy in front of us says.
     pub told: Option<(SocketAddr, SocketAddr)>,
-    /// The name that the client asks for in TLS that goes on as it is.
-    pub asked_name: Option<Box<str>>,
+    /// What the client says in TLS that goes on as it is.
+    pub hello: Option<AskedHello>,
     /// What becomes of it; `None`: it has requests.
     pub action: Option<TcpAction>,
 }
@@ -55,7 +56,7 @@ pub async fn read(
         };
         let route = tcp.routes.iter().find(|route| route.takes(ip, &seen));
         first.action = Some(route.ok_or("no route takes it")?.action.clone());
-        first.asked_name = seen.name.filter(|name| !name.is_empty());
+        first.hello = seen.asked();
     }
     Ok(first)
 }
@@ -94,6 +95,19 @@ struct Seen {
     /// Of TLS: the name, `""` where there is none.
     name: Option<Box<str>>,
     alpn: Vec<Vec<u8>>,
+    version: u16,
+}
+
+impl Seen {
+    /// What of it is of use later.
+    fn asked(self) -> Option<AskedHello> {
+        let server_name = self.name?;
+        Some(AskedHello {
+            server_name: Some(server_name).filter(|name| !name.is_empty()),
+            alpn: self.alpn.join(&b','.to_owned()).into(),
+            version: hello::version_name(self.version),
+        })
+    }
 }
 
 /// Reads until it is clear what the bytes are, or for so long.
@@ -125,6 +139,7 @@ fn classify(bytes: &[u8]) -> Option<Seen> {
                 protocol: Some(TcpProtocol::Tls),
                 name: Some(hello.server_name.unwrap_or_default().to_ascii_lowercase().into()),
                 alpn: hello.alpn,
+                version: hello.version,
             }),
             _ => Some(Seen::default()),
         },

@@ -316,7 +316,7 @@ impl<'a> Tries<'a> {
         }
         let outcome = if failed { Outcome::Failure } else { Outcome::Success };
         let change = self.target.cluster.report(endpoint, outcome, now_ms);
-        crate::record::endpoint_change(task, self.target.plan, endpoint, change);
+        crate::record::endpoint_change(&task.conn.worker, self.target.plan, endpoint, change);
     }
 }
 

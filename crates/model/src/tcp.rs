@@ -164,6 +164,13 @@ pub enum ProxyHeaderIn {
     Required,
 }
 
+impl ProxyHeaderIn {
+    /// Whether there may be one.
+    pub fn is_on(self) -> bool {
+        self != Self::Off
+    }
+}
+
 /// The version of the PROXY protocol that endpoints are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

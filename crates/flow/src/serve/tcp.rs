@@ -30,7 +30,7 @@ pub async fn serve(cx: ConnCx, plans: (Rc<Local>, Arc<ListenerPlan>), route: Arc
             relay::answer(&mut task, &req.head, res, Lease::Last).await;
         }
         Err(err) => {
-            task.cx.status = respond::status_of(&err);
+            task.cx.status = respond::status_of_bytes(&err);
             task.cx.note_error(err);
             // A clean close would look as if the endpoint had nothing to say.
             cx.http.stream().reset_on_close();

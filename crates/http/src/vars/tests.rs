@@ -14,7 +14,7 @@ fn facts(peer: Option<&str>) -> Rc<ConnFacts> {
         peer_text: peer_text(peer),
         local: OnceCell::from(Some("192.0.2.1:80".parse().unwrap())),
         socket: Weak::new(),
-        asked_name: None,
+        layer4: None,
         tls: None,
         serial: 7,
         accepted: Instant::now(),
