@@ -161,8 +161,7 @@ fn an_endpoint_that_is_not_there_or_owes_answers_has_failed() {
     let live = Echo::start("live");
     let udp = "{ routes: [{ proxy: dns, responses: 1, idle: 300ms }] }";
     let cluster = "{ endpoints: [{ address: \"@gone@\", fail_timeout: 60s }, \"@live@\"] }";
-    let proxy =
-        Proxy::yaml(&config(1, udp, cluster)).with("gone", gone).with("live", live.addr).start();
+    let proxy = Proxy::yaml(&config(1, udp, cluster)).with("gone", gone).with("live", live.addr).start();
     // Some session finds out, by ICMP; from then on all go to the other.
     wait_until("the endpoint is out", || {
         client(proxy.addr("dns")).send(b"hello").unwrap();
@@ -183,7 +182,8 @@ fn an_endpoint_that_is_not_there_or_owes_answers_has_failed() {
 #[test]
 fn limits_hold_and_dropped_datagrams_are_counted() {
     let echo = Echo::start("a");
-    let udp = "{ routes: [{ source: 127.0.0.0/8, proxy: dns, idle: 1s }], sessions: 5, sessions_per_address: 3 }";
+    let udp =
+        "{ routes: [{ source: 127.0.0.0/8, proxy: dns, idle: 1s }], sessions: 5, sessions_per_address: 3 }";
     let proxy = Proxy::yaml(&config(2, udp, "{ endpoints: [\"@a@\"] }")).with("a", echo.addr).start();
     let from = |ip: &str| {
         let socket = UdpSocket::bind((ip, 0)).unwrap();
@@ -213,10 +213,11 @@ fn limits_hold_and_dropped_datagrams_are_counted() {
 fn answers_come_from_the_address_that_was_asked() {
     let echo = Echo::start("a");
     for (bind, asked) in [("0.0.0.0", ["127.0.0.5", "127.9.9.9"]), ("[::]", ["127.0.0.6", "::1"])] {
-        let text = config(2, "dns", "{ endpoints: [\"@a@\"] }").replace("bind: \"@dns@\"", "bind: \"@dns@\", ipv6_only: false");
-        let port = bifrons_testkit::free_addr().port();
-        let proxy =
-            Proxy::yaml(&text).with("a", echo.addr).with("dns", format!("{bind}:{port}")).start();
+        let text = config(2, "dns", "{ endpoints: [\"@a@\"] }")
+            .replace("bind: \"@dns@\"", "bind: \"@dns@\", ipv6_only: false");
+        // Of all addresses: one that no other test has at its own.
+        let port = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
+        let proxy = Proxy::yaml(&text).with("a", echo.addr).with("dns", format!("{bind}:{port}")).start();
         for ip in asked {
             // A connected socket takes nothing from another address.
             let client = client(SocketAddr::new(ip.parse().unwrap(), port));
@@ -230,7 +231,11 @@ fn answers_come_from_the_address_that_was_asked() {
 #[test]
 fn a_reload_keeps_sessions_and_an_upgrade_the_socket() {
     let (a, b) = (Echo::start("a"), Echo::start("b"));
-    let text = config(2, "dns", "{ endpoints: [\"@a@\"] }");
+    let text = config(
+        2,
+        "{ routes: [{ source: 127.0.0.0/31, proxy: dns }, { proxy: dns, responses: 1 }] }",
+        "{ endpoints: [\"@a@\"] }",
+    );
     let mut proxy = Proxy::yaml(&text).with("a", a.addr).with("b", b.addr).start();
     let old = client(proxy.addr("dns"));
     let before = ask(&old, b"x");
@@ -246,7 +251,10 @@ fn a_reload_keeps_sessions_and_an_upgrade_the_socket() {
     let asking = thread::spawn(move || {
         let mut count = 0;
         while !stopped.load(Ordering::Relaxed) {
-            assert_eq!(ask(&client(addr), b"x").0, "b");
+            let client = UdpSocket::bind("127.0.0.9:0").unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            client.connect(addr).unwrap();
+            assert_eq!(ask(&client, b"x").0, "b");
             count += 1;
         }
         count

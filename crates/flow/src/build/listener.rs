@@ -83,12 +83,12 @@ fn read_bind(text: &str) -> Result<Addr, String> {
 fn of_kind(addr: Addr, is_udp: bool) -> Result<Addr, String> {
     match (addr, is_udp) {
         (Addr::Inet(addr) | Addr::Udp(addr), true) => Ok(Addr::Udp(addr)),
-        (Addr::Unix(_), true) => {
-            Err(format!("datagrams come to an address with a port{HELP_MARK}write \"0.0.0.0:53\" or \"[::]:53\""))
-        }
-        (Addr::Udp(addr), false) => {
-            Err(format!("\"udp:{addr}\" is for datagrams{HELP_MARK}write \"{addr}\", and `udp` beside `bind`"))
-        }
+        (Addr::Unix(_), true) => Err(format!(
+            "datagrams come to an address with a port{HELP_MARK}write \"0.0.0.0:53\" or \"[::]:53\""
+        )),
+        (Addr::Udp(addr), false) => Err(format!(
+            "\"udp:{addr}\" is for datagrams{HELP_MARK}write \"{addr}\", and `udp` beside `bind`"
+        )),
         (addr, false) => Ok(addr),
     }
 }

@@ -186,12 +186,7 @@ impl<'a> Outgoing<'a> {
             // SAFETY: `count` headers are filled in, and what they point to lives until the call is over; the
             // kernel only reads from it, but for the headers' lengths.
             let sent = unsafe {
-                libc::sendmmsg(
-                    self.fd.as_raw_fd(),
-                    headers.as_mut_ptr(),
-                    count as libc::c_uint,
-                    flags as _,
-                )
+                libc::sendmmsg(self.fd.as_raw_fd(), headers.as_mut_ptr(), count as libc::c_uint, flags as _)
             };
             match usize::try_from(sent) {
                 Ok(sent) => return Ok(sent.max(1)),

@@ -57,7 +57,10 @@ fn a_bundle_is_as_many_datagrams_as_it_has_segments() {
         assert_eq!(piece.count(), 6);
         assert_eq!(client.send(None, &[piece]).unwrap(), 1);
         let got = collect(&socket, 6).await;
-        assert_eq!(got.iter().map(|(bytes, ..)| bytes.len()).collect::<Vec<_>>(), [1000, 1000, 1000, 1000, 1000, 50]);
+        assert_eq!(
+            got.iter().map(|(bytes, ..)| bytes.len()).collect::<Vec<_>>(),
+            [1000, 1000, 1000, 1000, 1000, 50]
+        );
         assert!(got.iter().enumerate().all(|(at, (bytes, ..))| bytes.iter().all(|byte| *byte == at as u8)));
         // One that nothing on the way can carry whole goes one by one.
         let big = vec![7; 15_000];

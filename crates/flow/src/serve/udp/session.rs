@@ -33,6 +33,9 @@ const ATTEMPTS_MAX: usize = 1000;
 /// answers are owed: Linux and most resolvers repeat a question only after several.
 const QUIET: Duration = Duration::from_secs(1);
 
+/// A datagram that waits, or a bundle with the length of each in it.
+type Kept = (Box<[u8]>, Option<u16>);
+
 /// What the listener's side and the endpoint's side of a session share.
 pub(super) struct Session {
     client: To,
@@ -40,7 +43,7 @@ pub(super) struct Session {
     /// Towards the endpoint, once it is known.
     socket: OnceCell<Udp>,
     /// What came before that.
-    waiting: RefCell<Vec<(Box<[u8]>, Option<u16>)>>,
+    waiting: RefCell<Vec<Kept>>,
     /// Datagrams of the client, and their bytes.
     requests: Cell<u64>,
     received: Cell<u64>,
