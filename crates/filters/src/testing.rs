@@ -16,6 +16,7 @@ pub(crate) fn cx() -> ReqCx {
         peer_text: "203.0.113.5".into(),
         local: OnceCell::from(None),
         socket: Weak::new(),
+        told: None,
         layer4: None,
         tls: None,
         serial: 1,

@@ -12,7 +12,7 @@ use bifrons_core::Side;
 use bifrons_http::h1::Conn;
 use bifrons_http::h2::{Exchange, H2Body, websocket};
 use bifrons_http::{ConnFacts, Layer4};
-use bifrons_model::{PlainHttp2, ProxyHeaderIn};
+use bifrons_model::{PlainHttp2, ProxyHeaderIn, ProxyHeaderWord};
 use bifrons_net::{Addr, Stream, Timer};
 use bifrons_tls::TlsPlan;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -187,13 +187,15 @@ pub async fn serve(
             }
         }
     }
-    let peer = first.told.map(|(source, _)| source).or(accepted.peer);
+    let peer = first.client.or(accepted.peer);
+    // Who is believed about the client is so about where it meant to go, unless nginx's rules hold.
+    let meant = first.told.filter(|_| listener.proxy_protocol_client == ProxyHeaderWord::All);
     let (is_raw, is_secured) = match &first.action {
         Some(TcpAction::Proxy { terminate, .. }) => (true, *terminate),
         Some(TcpAction::Http) | None => (false, listener.tls.is_some()),
     };
     let local_addr = match &accepted.addr {
-        _ if first.told.is_some() => OnceCell::from(first.told.map(|(_, destination)| destination)),
+        _ if meant.is_some() => OnceCell::from(meant.map(|(_, destination)| destination)),
         Addr::Inet(addr) if !addr.ip().is_unspecified() => OnceCell::from(Some(*addr)),
         Addr::Unix(_) | Addr::Udp(_) => OnceCell::from(None),
         // A wildcard listener: the kernel knows, and is asked when somebody wants it.
@@ -215,6 +217,7 @@ pub async fn serve(
         peer_text: peer_text(peer),
         local: local_addr,
         socket: Rc::downgrade(&http),
+        told: first.told.map(Box::new),
         layer4: is_raw.then(|| Box::new(Layer4 { is_udp: false, hello: first.hello })),
         tls: line.facts,
         serial: accepted.serial,

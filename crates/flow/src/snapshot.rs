@@ -25,7 +25,7 @@ use bifrons_model::{
     Builtin, ClientAbort, Config, ConnectionFields, ErrorPage, ForwardedField, OwnRedirects, PlainHttp2,
     Resolver,
 };
-use bifrons_model::{ProxyHeaderIn, ProxyHeaderOut};
+use bifrons_model::{ProxyHeaderIn, ProxyHeaderOut, ProxyHeaderWord};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
 use bifrons_route::{HostTable, PathRules, RouteTable};
@@ -117,6 +117,8 @@ pub struct ListenerPlan {
     pub udp: Option<UdpPlan>,
     /// Whether a header of the PROXY protocol comes first.
     pub proxy_protocol: ProxyHeaderIn,
+    /// Whose word on the client is taken, of those that send one.
+    pub proxy_protocol_client: ProxyHeaderWord,
     /// How the client's address is found.
     pub client: ClientRules,
     /// The `Server` field.

@@ -28,6 +28,8 @@ pub struct ConnFacts {
     pub local: OnceCell<Option<SocketAddr>>,
     /// The connection itself; none in tests.
     pub socket: Weak<Conn>,
+    /// Source and destination that a header of the PROXY protocol told, believed or not.
+    pub told: Option<Box<(SocketAddr, SocketAddr)>>,
     /// What goes on byte for byte; `None`: it has requests.
     pub layer4: Option<Box<Layer4>>,
     /// What is known about its TLS; `None` where it is plain.

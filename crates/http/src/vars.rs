@@ -53,6 +53,10 @@ impl Lookup for Scope<'_> {
             | Var::RealipRemotePort
             | Var::ServerAddr
             | Var::ServerPort
+            | Var::ProxyProtocolAddr
+            | Var::ProxyProtocolPort
+            | Var::ProxyProtocolServerAddr
+            | Var::ProxyProtocolServerPort
             | Var::Scheme
             | Var::Https
             | Var::Connection
@@ -203,6 +207,14 @@ impl Scope<'_> {
             Var::RealipRemotePort => return number(conn.peer.map(|addr| addr.port()), out),
             Var::ServerAddr => return address(local().map(|addr| addr.ip()), out),
             Var::ServerPort => return number(local().map(|addr| addr.port()), out),
+            Var::ProxyProtocolAddr => {
+                return conn.told.as_ref().is_some_and(|told| address(Some(told.0.ip()), out));
+            }
+            Var::ProxyProtocolPort => return number(conn.told.as_ref().map(|told| told.0.port()), out),
+            Var::ProxyProtocolServerAddr => {
+                return conn.told.as_ref().is_some_and(|told| address(Some(told.1.ip()), out));
+            }
+            Var::ProxyProtocolServerPort => return number(conn.told.as_ref().map(|told| told.1.port()), out),
             Var::Scheme => out.extend_from_slice(conn.scheme().as_bytes()),
             Var::Https if conn.tls.is_some() => out.extend_from_slice(b"on"),
             Var::Https => {}

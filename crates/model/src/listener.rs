@@ -1,6 +1,6 @@
 //! Listeners: where connections come in, and what one of them may cost.
 
-use crate::tcp::{ProxyHeaderIn, Tcp};
+use crate::tcp::{ProxyHeaderIn, ProxyHeaderWord, Tcp};
 use crate::udp::Udp;
 use bifrons_config::units::{Dur, Size};
 use bifrons_config::{At, OneOrMany};
@@ -49,6 +49,9 @@ pub struct Listener {
     /// Whether a header of the PROXY protocol (v1 or v2) comes first; it then says who the client is.
     #[serde(skip_serializing_if = "is_off")]
     pub proxy_protocol: ProxyHeaderIn,
+    /// Whose word on the client is taken, of those that send such a header.
+    #[serde(skip_serializing_if = "ProxyHeaderWord::is_all")]
+    pub proxy_protocol_client: ProxyHeaderWord,
     /// How the client's real address is found.
     pub client: ClientAddress,
     /// The `Server` field of answers.
@@ -81,6 +84,7 @@ impl Default for Listener {
             tcp: None,
             udp: None,
             proxy_protocol: ProxyHeaderIn::Off,
+            proxy_protocol_client: ProxyHeaderWord::All,
             client: ClientAddress::default(),
             server: ServerField::default(),
             via: true,

@@ -2,7 +2,8 @@
 
 use crate::shorthand::{same_fields, string_or_map};
 use bifrons_config::units::Dur;
-use bifrons_config::{At, OneOrMany};
+use bifrons_config::{At, OneOrMany, Template};
+use bifrons_filters::access;
 use bifrons_observe::config::AccessLogs;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,13 @@ pub struct UdpRoute {
     /// The cluster that takes the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<At<String>>,
+    /// Where the session goes instead, with variables: the name of a cluster, whose endpoints and policy are taken,
+    /// or `host:port`. The other settings are those of the cluster of `proxy`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Template>,
+    /// Which clients are let in, by their addresses; the sessions of others are dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<access::Config>,
     /// Answers to each datagram of the client; with as many the session is over (1 for DNS, 0 for logs that
     /// nobody confirms). Where fewer have come when the session is idle for too long, the endpoint has failed.
     /// Any number where nothing is said.
@@ -106,6 +114,8 @@ impl Default for UdpRoute {
             name: None,
             source: OneOrMany(Vec::new()),
             proxy: None,
+            to: None,
+            access: None,
             responses: None,
             requests: 0,
             // Envoy's default. What is quiet for longer has an address translator in between, as a rule, that

@@ -152,6 +152,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
         tcp: listener.tcp.as_ref().map(|tcp| super::tcp::plan(cx, name, listener, tcp)),
         udp: listener.udp.as_ref().map(|udp| super::udp::plan(cx, name, listener, udp)),
         proxy_protocol: proxy_protocol(cx, name, listener),
+        proxy_protocol_client: listener.proxy_protocol_client,
         client: client_rules(cx, &listener.client),
         server: server(&listener.server),
         via: listener.via.then(|| Via {

@@ -4,8 +4,9 @@ use super::Cx;
 use super::route::{self, OfHost};
 use crate::snapshot::{Action, RoutePlan, TcpAction, TcpPlan, TcpRoutePlan};
 use bifrons_config::units::Dur;
-use bifrons_config::{At, OneOrMany};
-use bifrons_model::{Host, Listener, Proxy, Route, Tcp, TcpRoute};
+use bifrons_config::{At, OneOrMany, Place, Template};
+use bifrons_filters::{FilterConfig, access};
+use bifrons_model::{Host, Listener, Proxy, Respond, Route, Tcp, TcpRoute};
 use bifrons_observe::config::AccessLogs;
 use bifrons_route::{IpSet, PathPattern};
 use std::sync::Arc;
@@ -17,7 +18,8 @@ pub(super) fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, tcp: &Tcp) 
         cx.problem(&None, format!("listener \"{name}\": `tcp` has no routes"), help);
     }
     let routes: Vec<_> = tcp.routes.iter().filter_map(|route| one(cx, (name, listener), route)).collect();
-    TcpPlan { asks_bytes: TcpPlan::asks(&routes), routes, first_bytes: tcp.first_bytes.0 }
+    let asks_bytes = tcp.look || TcpPlan::asks(&routes);
+    TcpPlan { asks_bytes, routes, first_bytes: tcp.first_bytes.0, is_silence_over: tcp.look }
 }
 
 fn one(cx: &mut Cx<'_>, of: (&str, &Listener), at: &At<TcpRoute>) -> Option<TcpRoutePlan> {
@@ -46,12 +48,13 @@ fn one(cx: &mut Cx<'_>, of: (&str, &Listener), at: &At<TcpRoute>) -> Option<TcpR
 
 fn action(cx: &mut Cx<'_>, (name, listener): (&str, &Listener), at: &At<TcpRoute>) -> Option<TcpAction> {
     let route = &at.value;
-    let cluster = match (&route.proxy, route.http) {
-        (Some(cluster), false) => cluster,
-        (None, true) if !route.terminate => return Some(TcpAction::Http),
+    let cluster = match (&route.proxy, &route.respond, route.http) {
+        (Some(cluster), None, false) => Some(cluster),
+        (None, Some(_), false) if route.to.is_none() => None,
+        (None, None, true) if !route.terminate => return Some(TcpAction::Http),
         _ => {
             let help = Some("write `proxy: cluster`, or `http: true` for one that has requests".to_owned());
-            cx.problem(&at.place, "a route of layer 4 needs either `proxy` or `http`", help);
+            cx.problem(&at.place, "a route of layer 4 needs either `proxy`, `respond` or `http`", help);
             return None;
         }
     };
@@ -59,11 +62,14 @@ fn action(cx: &mut Cx<'_>, (name, listener): (&str, &Listener), at: &At<TcpRoute
         let help = Some("give the listener a `tls` with certificates, or pass it through".to_owned());
         cx.problem(&at.place, "`terminate`, but the listener has no `tls`", help);
     }
-    let place = cluster.place.clone().or(at.place.clone());
     let bytes = Bytes {
         listener: name,
         name: route.name.clone().unwrap_or_else(|| label(route)),
-        cluster: At { value: cluster.value.clone(), place },
+        place: cluster.and_then(|cluster| cluster.place.clone()).or(at.place.clone()),
+        cluster: cluster.map(|cluster| cluster.value.as_str()),
+        to: route.to.clone(),
+        respond: route.respond.clone(),
+        access: route.access.as_ref(),
         idle: route.idle,
         access_log: route.access_log.clone(),
     };
@@ -74,7 +80,11 @@ fn action(cx: &mut Cx<'_>, (name, listener): (&str, &Listener), at: &At<TcpRoute
 pub(super) struct Bytes<'a> {
     pub(super) listener: &'a str,
     pub(super) name: String,
-    pub(super) cluster: At<String>,
+    pub(super) place: Option<Place>,
+    pub(super) cluster: Option<&'a str>,
+    pub(super) to: Option<Template>,
+    pub(super) respond: Option<Template>,
+    pub(super) access: Option<&'a access::Config>,
     pub(super) idle: Option<Dur>,
     pub(super) access_log: Option<AccessLogs>,
 }
@@ -82,22 +92,35 @@ pub(super) struct Bytes<'a> {
 impl Bytes<'_> {
     /// The same as a route of requests, which its way needs.
     pub(super) fn route(self, cx: &mut Cx<'_>) -> RoutePlan {
-        let place = self.cluster.place.clone();
-        let mut proxy = Proxy::to(self.cluster.value.as_str());
-        proxy.cluster = self.cluster;
-        proxy.keep_alive = false;
-        proxy.forwarded = Vec::new();
-        if let Some(idle) = self.idle {
-            let of_cluster = cx.config.clusters.get(&proxy.cluster.value);
-            let mut timeouts = of_cluster.map(|cluster| cluster.timeouts.clone()).unwrap_or_default();
-            timeouts.tunnel = idle;
-            proxy.timeouts = Some(timeouts);
-        }
+        let place = self.place.clone();
+        let filters = self.access.map(|access| FilterConfig::Access(access.clone()));
+        let proxy = self.cluster.map(|cluster| {
+            let mut proxy = Proxy::to(cluster);
+            proxy.cluster = At { value: cluster.to_owned(), place: place.clone() };
+            proxy.url = self.to;
+            proxy.keep_alive = false;
+            proxy.forwarded = Vec::new();
+            if let Some(idle) = self.idle {
+                let of_cluster = cx.config.clusters.get(cluster);
+                let mut timeouts = of_cluster.map(|cluster| cluster.timeouts.clone()).unwrap_or_default();
+                timeouts.tunnel = idle;
+                proxy.timeouts = Some(timeouts);
+            }
+            At { value: proxy, place: place.clone() }
+        });
+        let respond = self.respond.map(|body| Respond {
+            status: 200,
+            body,
+            content_type: None,
+            headers: Default::default(),
+        });
         let synthetic = Route {
             name: Some(self.name),
             path: At { value: PathPattern::everything(), place: place.clone() },
             access_log: self.access_log,
-            proxy: Some(At { value: proxy, place }),
+            filters: filters.into_iter().map(|filter| At { value: filter, place: place.clone() }).collect(),
+            proxy,
+            respond: respond.map(|respond| At { value: respond, place }),
             ..Route::default()
         };
         let host = Host::default();

@@ -49,7 +49,11 @@ fn one(cx: &mut Cx<'_>, listener: &str, at: &At<UdpRoute>) -> Option<Arc<UdpRout
     let bytes = Bytes {
         listener,
         name: route.name.clone().unwrap_or_else(label),
-        cluster: At { value: cluster.value.clone(), place },
+        place,
+        cluster: Some(&cluster.value),
+        to: route.to.clone(),
+        respond: None,
+        access: route.access.as_ref(),
         idle: None,
         access_log: route.access_log.clone(),
     };

@@ -16,6 +16,8 @@ pub struct TcpPlan {
     pub asks_bytes: bool,
     /// How long those may take.
     pub first_bytes: Duration,
+    /// Whether a client that sends none in that time is closed.
+    pub is_silence_over: bool,
 }
 
 /// Which connections go where.

@@ -14,6 +14,7 @@ fn facts(peer: Option<&str>) -> Rc<ConnFacts> {
         peer_text: peer_text(peer),
         local: OnceCell::from(Some("192.0.2.1:80".parse().unwrap())),
         socket: Weak::new(),
+        told: None,
         layer4: None,
         tls: None,
         serial: 7,

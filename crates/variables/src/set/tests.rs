@@ -15,6 +15,7 @@ fn cx(set: VariableSet) -> ReqCx {
         peer_text: "203.0.113.5".into(),
         local: OnceCell::from(None),
         socket: Weak::new(),
+        told: None,
         layer4: None,
         tls: None,
         serial: 1,

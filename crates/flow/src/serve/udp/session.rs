@@ -1,7 +1,7 @@
 //! One session: an endpoint is picked and connected to, datagrams go both ways, a record is written.
 
 use super::{Pair, Port};
-use crate::destination::{Destination, Target};
+use crate::destination::{self, Destination, Target};
 use crate::record::{self, Share};
 use crate::respond;
 use crate::shared::Admitted;
@@ -9,8 +9,9 @@ use crate::snapshot::{Action, ListenerPlan, ProxyPlan, UdpRoutePlan};
 use crate::worker::{Local, Worker};
 use bifrons_balance::{Active, EndpointAddr, NoEndpoint, Outcome, PickCx, TriedSet};
 use bifrons_core::{Error, Kind, Result, Side};
+use bifrons_filters::Passed;
 use bifrons_http::vars::Scope;
-use bifrons_http::{Attempt, ConnFacts, Layer4, ReqCx, RequestHead};
+use bifrons_http::{Attempt, Body, ConnFacts, Layer4, ReqCx, Request, RequestHead};
 use bifrons_net::udp::{Piece, To};
 use bifrons_net::{Udp, clock};
 use bifrons_observe::metrics::Dropped;
@@ -213,6 +214,7 @@ fn facts(listener: &ListenerPlan, entry: &Entry) -> ConnFacts {
         peer_text: client.peer.ip().to_canonical().to_string().into(),
         local: OnceCell::from(local),
         socket: Weak::new(),
+        told: None,
         layer4: Some(Box::new(Layer4::udp())),
         tls: None,
         serial: entry.serial,
@@ -224,7 +226,15 @@ fn facts(listener: &ListenerPlan, entry: &Entry) -> ConnFacts {
 impl Run<'_> {
     /// Picks, connects, relays.
     async fn serve(&mut self) -> Result<()> {
-        let destination = Destination::of(self.local, self.proxy.cluster)?;
+        self.admit().await?;
+        let local = self.local;
+        let destination = match &self.proxy.url {
+            None => Destination::of(local, self.proxy.cluster)?,
+            Some(text) => {
+                let by = (&**self.worker, &**local);
+                destination::by_name(text, self.proxy.cluster, by, (&self.cx, &self.head)).await?
+            }
+        };
         let target = destination.target();
         self.cx.cluster = Some(target.plan.name.clone());
         let (active, socket) = self.connect(target)?;
@@ -251,6 +261,19 @@ impl Run<'_> {
             self.report(target, &active, verdict);
         }
         outcome
+    }
+
+    /// Whether the client is let in.
+    async fn admit(&mut self) -> Result<()> {
+        let chain = &self.entry.session.plan.route.chain;
+        if !chain.takes_requests() {
+            return Ok(());
+        }
+        let mut req = Request { head: RequestHead::new("UDP", b"-", b""), body: Body::Empty };
+        match chain.request(&mut self.cx, &mut req).await? {
+            Passed::On => Ok(()),
+            _ => Err(Error::downstream(Kind::Forbidden, "access forbidden by rule")),
+        }
     }
 
     fn report(&self, target: Target<'_>, active: &Active, outcome: Outcome) {
