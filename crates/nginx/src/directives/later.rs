@@ -214,6 +214,5 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("opentracing", ""),
     Spec::later("zone_sync", ""),
     // Of `stream` and `mail`
-    Spec::later("proxy_half_close", ""),
     Spec::later("proxy_session_drop", ""),
 ];

@@ -259,6 +259,12 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::Flag,
         "connections that say nothing end by proxy_timeout",
     ),
+    Spec::accepted(
+        "proxy_half_close",
+        STREAMS,
+        Args::Flag,
+        "the end of one direction is always passed on, and the other goes on",
+    ),
 ];
 
 fn stream(cx: &mut Ctx, directive: &Directive) {
