@@ -209,3 +209,27 @@ fn datagrams_are_passed_on_and_logged() {
     assert_eq!(ours[0], format!("UDP 200 12 8 {behind} -"));
     UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"stop", behind).unwrap();
 }
+
+#[test]
+fn in_http_too_the_header_of_the_proxy_protocol_is_known_and_believed_where_it_should_be() {
+    let proxy = Proxy::nginx(
+        "events { }\nhttp {\n\
+         server { listen @web@ proxy_protocol; return 200 \"$proxy_protocol_addr:$proxy_protocol_port $proxy_protocol_server_addr $remote_addr\"; }\n\
+         server { listen @real@ proxy_protocol; set_real_ip_from 127.0.0.0/8; real_ip_header proxy_protocol; return 200 \"$remote_addr:$remote_port\"; }\n\
+         server { listen @other@ proxy_protocol; set_real_ip_from 10.0.0.0/8; real_ip_header proxy_protocol; return 200 \"$remote_addr\"; }\n}\n",
+    )
+    .start();
+    let header =
+        "PROXY TCP4 192.0.2.7 192.0.2.9 4711 80\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    for (name, said) in
+        [("web", "192.0.2.7:4711 192.0.2.9 127.0.0.1"), ("real", "192.0.2.7:4711"), ("other", "127.0.0.1")]
+    {
+        let mut client = proxy.client_to(name);
+        client.send(header);
+        let answer = String::from_utf8(client.read_to_end().0).unwrap();
+        assert!(answer.ends_with(&format!("\r\n\r\n{said}")), "{name}: {answer}");
+    }
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.read_to_end().0, b"", "without a header there is no connection");
+}
