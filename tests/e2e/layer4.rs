@@ -154,7 +154,7 @@ fn a_hello_in_many_pieces_is_read_whole() {
 }
 
 /// A ClientHello of TLS 1.2 that asks for that name and has nothing else.
-fn hello(name: &str) -> Vec<u8> {
+pub(crate) fn hello(name: &str) -> Vec<u8> {
     let sized = |bytes: Vec<u8>| [&(bytes.len() as u16).to_be_bytes()[..], &bytes].concat();
     let entry = [&[0][..], &sized(name.as_bytes().to_vec())].concat();
     let extension = [&[0, 0][..], &sized(sized(entry))].concat();
@@ -240,7 +240,7 @@ fn version_2_tells_address_name_and_checksum() {
 fn mistakes_are_told() {
     for (config, word) in [
         ("tcp: { routes: [{ path: /x, proxy: app }] }", "has no path"),
-        ("tcp: { routes: [{ sni: a.test }] }", "either `proxy` or `http`"),
+        ("tcp: { routes: [{ sni: a.test }] }", "either `proxy`, `respond` or `http`"),
         ("tcp: { routes: [{ terminate: true, proxy: app }] }", "the listener has no `tls`"),
         ("tcp: nobody", "nobody"),
         ("proxy_protocol: trusted", "`client.trusted` names nobody"),

@@ -10,8 +10,10 @@ mod layer4;
 mod load;
 mod nginx;
 mod nginx_rows;
+mod stream;
 mod support;
 mod traffic;
+mod udp;
 
 mod http1 {
     mod bodies;

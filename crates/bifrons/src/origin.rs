@@ -63,6 +63,7 @@ impl Socket {
                 let bound = listener.local_addr().map_err(fail)?.to_string();
                 Ok((Self::Tcp(listener), bound))
             }
+            Addr::Udp(_) => Err(format!("cannot listen on {addr}: requests come by connections")),
             Addr::Unix(path) => {
                 // A stale socket file of an origin before; a live one's loss is a demo's.
                 let _ = std::fs::remove_file(path);

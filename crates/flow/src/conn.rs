@@ -9,10 +9,10 @@ use crate::shared::Admitted;
 use crate::snapshot::{HostPlan, Http2Plan, ListenerPlan, TcpAction};
 use crate::worker::{Local, Worker};
 use bifrons_core::Side;
-use bifrons_http::ConnFacts;
 use bifrons_http::h1::Conn;
 use bifrons_http::h2::{Exchange, H2Body, websocket};
-use bifrons_model::{PlainHttp2, ProxyHeaderIn};
+use bifrons_http::{ConnFacts, Layer4};
+use bifrons_model::{PlainHttp2, ProxyHeaderIn, ProxyHeaderWord};
 use bifrons_net::{Addr, Stream, Timer};
 use bifrons_tls::TlsPlan;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -83,11 +83,15 @@ impl ConnCx {
         first: First,
         line: Line,
     ) -> Self {
-        let peer = first.told.map(|(source, _)| source).or(accepted.peer);
+        let is_raw = matches!(first.action, Some(TcpAction::Proxy { .. }));
+        let layer4 = is_raw.then(|| Box::new(Layer4 { is_udp: false, hello: first.hello }));
+        let peer = first.client.or(accepted.peer);
+        // Who is believed about the client is so about where it meant to go, unless nginx's rules hold.
+        let meant = first.told.as_ref().filter(|_| listener.proxy_protocol_client == ProxyHeaderWord::All);
         let local = match &accepted.addr {
-            _ if first.told.is_some() => OnceCell::from(first.told.map(|(_, destination)| destination)),
+            _ if meant.is_some() => OnceCell::from(meant.map(|(_, destination)| *destination)),
             Addr::Inet(addr) if !addr.ip().is_unspecified() => OnceCell::from(Some(*addr)),
-            Addr::Unix(_) => OnceCell::from(None),
+            Addr::Unix(_) | Addr::Udp(_) => OnceCell::from(None),
             // A wildcard listener: the kernel knows, and is asked when somebody wants it.
             Addr::Inet(_) => OnceCell::new(),
         };
@@ -98,7 +102,8 @@ impl ConnCx {
             peer_text: peer_text(peer),
             local,
             socket: Rc::downgrade(&http),
-            asked_name: first.asked_name,
+            told: first.told.map(Box::new),
+            layer4,
             tls: line.facts,
             serial: accepted.serial,
             accepted: accepted.at,
@@ -265,7 +270,7 @@ async fn understand(
             None => return,
         },
     };
-    let action = first.action.take();
+    let action = first.action.clone();
     let cx = ConnCx::new(worker, listener, accepted, first, line);
     serve(cx, plans, action);
 }

@@ -12,7 +12,7 @@ use bifrons_balance::{Address, Cluster, EndpointConfig, EndpointSet, SharedEndpo
 use bifrons_config::Template;
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::vars::Scope;
-use bifrons_http::{Request, RequestHead};
+use bifrons_http::{ReqCx, Request, RequestHead};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -87,6 +87,44 @@ fn missing() -> Error {
     Error::local(Kind::Internal, "invariant: a plan's cluster is in its snapshot")
 }
 
+/// Where a route of layer 4 leads to by a text with variables: a cluster by its name, with the settings of the one
+/// at `settings_at`, or an endpoint.
+///
+/// # Errors
+/// `Internal` for a text that is no destination, `NoEndpoint` for a name that cannot be resolved.
+pub async fn by_name<'a>(
+    text: &Template,
+    settings_at: usize,
+    (worker, local): (&Worker, &'a Local),
+    (cx, head): (&ReqCx, &RequestHead),
+) -> Result<Destination<'a>> {
+    let mut bytes = Vec::new();
+    text.render(&Scope { cx, req: head, res: None }, &mut bytes);
+    let wrong = |why: &str| {
+        let text = String::from_utf8_lossy(&bytes);
+        Error::local(Kind::Internal, format!("\"{text}\" leads nowhere: {why}"))
+    };
+    let host =
+        std::str::from_utf8(&bytes).ok().filter(|host| !host.is_empty()).ok_or_else(|| wrong("no host"))?;
+    if let Some(at) = local.snapshot.cluster_named(host) {
+        let (settings, of) = match (local.snapshot.clusters.get(settings_at), local.snapshot.clusters.get(at))
+        {
+            (Some(settings), Some(of)) => (settings, of),
+            _ => return Err(missing()),
+        };
+        return Ok(Destination::Made(worker.made.borrow_mut().named(
+            (settings_at, host),
+            settings,
+            of,
+            worker,
+        )));
+    }
+    if !has_port(host) {
+        return Err(wrong("it is no cluster, and has no port"));
+    }
+    made((worker, local), settings_at, host, cx.started.into_std()).await.map(Destination::Made)
+}
+
 /// Where a URL with variables leads to, `settings_at` being the cluster that gives the settings; a path in it
 /// becomes the request's.
 ///
@@ -119,7 +157,8 @@ pub async fn by_url<'a>(
     if let Some(at) = task.local.snapshot.cluster_named(host) {
         return Destination::of(task.local, at);
     }
-    made(task, settings_at, host).await.map(Destination::Made)
+    let worker = &task.conn.worker;
+    made((worker, task.local), settings_at, host, task.cx.started.into_std()).await.map(Destination::Made)
 }
 
 fn render(url: &Template, task: &Task<'_>, head: &RequestHead) -> Vec<u8> {
@@ -146,10 +185,13 @@ fn parse(text: &[u8]) -> std::result::Result<(&str, &[u8]), &'static str> {
 }
 
 /// The endpoint of that host, made where there is none yet or its addresses are too old.
-async fn made(task: &Task<'_>, settings_at: usize, host: &str) -> Result<Rc<Own>> {
-    let settings = task.local.snapshot.clusters.get(settings_at).ok_or_else(missing)?;
-    let worker = &task.conn.worker;
-    let now = task.cx.started.into_std();
+async fn made(
+    (worker, local): (&Worker, &Local),
+    settings_at: usize,
+    host: &str,
+    now: Instant,
+) -> Result<Rc<Own>> {
+    let settings = local.snapshot.clusters.get(settings_at).ok_or_else(missing)?;
     let key = (settings_at, Box::from(host));
     if let Some(own) = worker.made.borrow_mut().get(&key, settings, now) {
         return Ok(own);
@@ -180,6 +222,34 @@ impl Made {
         Some(kept.own.clone())
     }
 
+    /// The endpoints and the policy of a cluster, talked to by another's settings.
+    fn named(
+        &mut self,
+        (settings_at, name): (usize, &str),
+        settings: &Arc<ClusterPlan>,
+        of: &Arc<ClusterPlan>,
+        worker: &Worker,
+    ) -> Rc<Own> {
+        // A slash is in no endpoint's name.
+        let key = (settings_at, format!("cluster/{name}").into_boxed_str());
+        if let Some(own) = self.get(&key, settings, Instant::now()) {
+            return own;
+        }
+        let plan = Arc::new(ClusterPlan {
+            name: of.name.clone(),
+            shared: of.shared.clone(),
+            balance: of.balance.clone(),
+            queue: of.queue.clone(),
+            busy_status: of.busy_status,
+            stats: of.stats.clone(),
+            ..(**settings).clone()
+        });
+        let cluster = Cluster::new(of.shared.clone(), of.balance.clone(), worker.index);
+        let own = Rc::new(Own { plan, cluster });
+        self.keep(key, Kept { own: own.clone(), settings: settings.clone(), until: None, used: self.turns });
+        own
+    }
+
     /// Keeps an endpoint; one of the same host keeps what was counted of it, and so its connections.
     fn put(
         &mut self,
@@ -201,13 +271,16 @@ impl Made {
         let plan = Arc::new(ClusterPlan { shared: shared.clone(), ..(**settings).clone() });
         let cluster = Cluster::new(shared, plan.balance.clone(), worker.index);
         let own = Rc::new(Own { plan, cluster });
+        let until = found.map(|found| found.until);
+        self.keep(key, Kept { own: own.clone(), settings: settings.clone(), until, used: self.turns });
+        own
+    }
+
+    fn keep(&mut self, key: (usize, Box<str>), kept: Kept) {
         if self.targets.len() >= KEPT_MAX && !self.targets.contains_key(&key) {
             self.forget_oldest();
         }
-        let until = found.map(|found| found.until);
-        let kept = Kept { own: own.clone(), settings: settings.clone(), until, used: self.turns };
         self.targets.insert(key, kept);
-        own
     }
 
     fn forget_oldest(&mut self) {

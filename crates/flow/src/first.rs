@@ -2,13 +2,13 @@
 
 use crate::proxy_header::{self, Read};
 use crate::snapshot::{ListenerPlan, TcpAction, TcpPlan, TcpRoutePlan};
-use bifrons_model::{ProxyHeaderIn, TcpProtocol};
+use bifrons_http::AskedHello;
+use bifrons_model::{ProxyHeaderIn, ProxyHeaderWord, TcpProtocol};
 use bifrons_net::Stream;
 use bifrons_tls::hello::{self, First as Message};
 use bytes::{Buf, BytesMut};
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 use tokio::time::Instant;
 
 /// 2 KiB: most first messages in one read.
@@ -21,8 +21,10 @@ pub struct First {
     pub ahead: BytesMut,
     /// Who the client is, and where it meant to connect, as a proxy in front of us says.
     pub told: Option<(SocketAddr, SocketAddr)>,
-    /// The name that the client asks for in TLS that goes on as it is.
-    pub asked_name: Option<Box<str>>,
+    /// Who the client is for us: the same where that is believed.
+    pub client: Option<SocketAddr>,
+    /// What the client says in TLS that goes on as it is.
+    pub hello: Option<AskedHello>,
     /// What becomes of it; `None`: it has requests.
     pub action: Option<TcpAction>,
 }
@@ -47,15 +49,21 @@ pub async fn read(
         let read = tokio::time::timeout(listener.head_pace.head, header).await;
         first.told = read.map_err(|_| "no header of the PROXY protocol in time")??;
     }
+    let is_believed = match listener.proxy_protocol_client {
+        ProxyHeaderWord::All => true,
+        ProxyHeaderWord::Trusted => listener.client.trusts(peer),
+        ProxyHeaderWord::None => false,
+    };
+    first.client = first.told.filter(|_| is_believed).map(|(source, _)| source).or(peer);
     if let Some(tcp) = &listener.tcp {
-        let ip = first.told.map(|(source, _)| source).or(peer).map(|addr| addr.ip().to_canonical());
+        let ip = first.client.map(|addr| addr.ip().to_canonical());
         let seen = match tcp.asks_bytes {
-            true => look(stream, &mut first.ahead, tcp.first_bytes).await?,
+            true => look(stream, &mut first.ahead, tcp).await?,
             false => Seen::default(),
         };
         let route = tcp.routes.iter().find(|route| route.takes(ip, &seen));
         first.action = Some(route.ok_or("no route takes it")?.action.clone());
-        first.asked_name = seen.name.filter(|name| !name.is_empty());
+        first.hello = seen.asked();
     }
     Ok(first)
 }
@@ -94,11 +102,24 @@ struct Seen {
     /// Of TLS: the name, `""` where there is none.
     name: Option<Box<str>>,
     alpn: Vec<Vec<u8>>,
+    version: u16,
+}
+
+impl Seen {
+    /// What of it is of use later.
+    fn asked(self) -> Option<AskedHello> {
+        let server_name = self.name?;
+        Some(AskedHello {
+            server_name: Some(server_name).filter(|name| !name.is_empty()),
+            alpn: self.alpn.join(&b','.to_owned()).into(),
+            version: hello::version_name(self.version),
+        })
+    }
 }
 
 /// Reads until it is clear what the bytes are, or for so long.
-async fn look(stream: &Stream, ahead: &mut BytesMut, limit: Duration) -> Result<Seen, &'static str> {
-    let deadline = Instant::now() + limit;
+async fn look(stream: &Stream, ahead: &mut BytesMut, tcp: &TcpPlan) -> Result<Seen, &'static str> {
+    let deadline = Instant::now() + tcp.first_bytes;
     // Bounded: every turn reads bytes, and what is looked at has at most so many.
     loop {
         if let Some(seen) = classify(ahead) {
@@ -106,6 +127,7 @@ async fn look(stream: &Stream, ahead: &mut BytesMut, limit: Duration) -> Result<
         }
         match tokio::time::timeout_at(deadline, more(stream, ahead)).await {
             Ok(read) => read?,
+            Err(_) if tcp.is_silence_over => return Err("no first bytes in time"),
             Err(_) if ahead.is_empty() => {
                 return Ok(Seen { protocol: Some(TcpProtocol::ServerFirst), ..Seen::default() });
             }
@@ -125,6 +147,7 @@ fn classify(bytes: &[u8]) -> Option<Seen> {
                 protocol: Some(TcpProtocol::Tls),
                 name: Some(hello.server_name.unwrap_or_default().to_ascii_lowercase().into()),
                 alpn: hello.alpn,
+                version: hello.version,
             }),
             _ => Some(Seen::default()),
         },

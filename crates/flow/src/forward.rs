@@ -37,6 +37,10 @@ pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -
     let destination = match &plan.url {
         None => Destination::of(task.local, plan.cluster)?,
         // Boxed, as it is rare and may wait.
+        Some(text) if plan.is_raw => {
+            let by = (&*task.conn.worker, &**task.local);
+            Box::pin(destination::by_name(text, plan.cluster, by, (&task.cx, &req.head))).await?
+        }
         Some(url) => Box::pin(destination::by_url(url, plan.cluster, task, req)).await?,
     };
     task.destination = Some(destination.clone());
@@ -316,7 +320,7 @@ impl<'a> Tries<'a> {
         }
         let outcome = if failed { Outcome::Failure } else { Outcome::Success };
         let change = self.target.cluster.report(endpoint, outcome, now_ms);
-        crate::record::endpoint_change(task, self.target.plan, endpoint, change);
+        crate::record::endpoint_change(&task.conn.worker, self.target.plan, endpoint, change);
     }
 }
 

@@ -112,7 +112,7 @@ pub fn write(version: ProxyHeaderOut, task: &Task<'_>) -> Vec<u8> {
             if let Some(tls) = &conn.tls {
                 tlvs.extend(tls.alpn.as_ref().map(|alpn| Tlv::Alpn(alpn.to_vec().into())));
                 tlvs.extend(tls.server_name.as_ref().map(|name| Tlv::Authority(name.to_string().into())));
-            } else if let Some(name) = &conn.asked_name {
+            } else if let Some(name) = conn.layer4.as_ref().and_then(|layer4| layer4.asked_name()) {
                 tlvs.push(Tlv::Authority(name.to_string().into()));
             }
             tlvs.push(Tlv::UniqueId(task.cx.request_id().to_vec().into()));

@@ -3,12 +3,12 @@
 use crate::complaint;
 use crate::queue::Room;
 use crate::request::Task;
-use crate::snapshot::ClusterPlan;
+use crate::snapshot::{ClusterPlan, ListenerPlan, RoutePlan};
 use crate::worker::Worker;
 use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Change, Endpoint};
 use bifrons_http::vars::Scope;
-use bifrons_http::{RequestHead, termination};
+use bifrons_http::{ReqCx, RequestHead, termination};
 use bifrons_net::clock;
 use bifrons_observe::access::Log;
 use bifrons_observe::metrics::{Counter, Gauge, Metric, Registry, RouteStats};
@@ -104,6 +104,35 @@ pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
     }
 }
 
+/// Counts and logs a session of datagrams, which has neither connection nor head.
+pub fn session(
+    (worker, listener): (&Worker, &ListenerPlan),
+    (route, cluster): (&RoutePlan, Option<&ClusterPlan>),
+    (cx, req): (&mut ReqCx, &RequestHead),
+) {
+    let now = clock::read();
+    cx.finished = Some(now);
+    let shard = &worker.shard;
+    let no_answer = cx.error.as_ref().is_some_and(|_| cx.sent == 0);
+    route.record.stats.record(shard, if no_answer { 0 } else { cx.status }, now - cx.started);
+    shard.add(listener.stats.received, cx.received);
+    shard.add(listener.stats.sent, cx.sent);
+    if let Some(cluster) = cluster {
+        shard.add(cluster.stats.sent, cx.attempts.iter().map(|attempt| attempt.sent).sum());
+        shard.add(cluster.stats.received, cx.attempts.iter().map(|attempt| attempt.received).sum());
+    }
+    if let Some(err) = &cx.error {
+        let word = termination::word(err);
+        if let Some(counter) = worker.errors.of(word) {
+            shard.inc(counter);
+        }
+        tracing::debug!(termination = word, %err, status = cx.status, "session ended with an error");
+    }
+    for log in &route.record.logs {
+        worker.log.record(log, &Scope { cx, req, res: None });
+    }
+}
+
 /// The endpoint has sent everything: it is free for others, however long the client takes.
 pub fn endpoint_done(task: &mut Task<'_>) {
     // Left whole: who waits is told by its second part, when the first no longer counts.
@@ -123,10 +152,10 @@ fn note_last_byte(task: &Task<'_>, endpoint: &Endpoint) {
 }
 
 /// Notes that an endpoint was taken out or came back.
-pub fn endpoint_change(task: &Task<'_>, cluster: &ClusterPlan, endpoint: &Endpoint, change: Change) {
+pub fn endpoint_change(worker: &Worker, cluster: &ClusterPlan, endpoint: &Endpoint, change: Change) {
     match change {
         Change::Ejected => {
-            task.conn.worker.shard.inc(cluster.stats.ejections);
+            worker.shard.inc(cluster.stats.ejections);
             tracing::warn!(cluster = &*cluster.name, endpoint = &*endpoint.name, "endpoint ejected");
         }
         Change::Restored => {

@@ -1,5 +1,9 @@
 //! What a request is decided by: immutable, built from the configuration, swapped as a whole.
 
+mod layer4;
+
+pub use layer4::{TcpAction, TcpPlan, TcpRoutePlan, UdpPlan, UdpRoutePlan};
+
 use crate::bodies::{BandwidthPlan, BodyPlan};
 use crate::forwarded::ClientRules;
 use crate::queue::Queue;
@@ -21,10 +25,9 @@ use bifrons_model::{
     Builtin, ClientAbort, Config, ConnectionFields, ErrorPage, ForwardedField, OwnRedirects, PlainHttp2,
     Resolver,
 };
-use bifrons_model::{ProxyHeaderIn, ProxyHeaderOut, TcpProtocol};
+use bifrons_model::{ProxyHeaderIn, ProxyHeaderOut, ProxyHeaderWord};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
-use bifrons_route::IpSet;
 use bifrons_route::{HostTable, PathRules, RouteTable};
 use bifrons_tls::{ForwardClientCert, Store, TlsPlan, UpstreamPlan};
 use bifrons_variables::VariableSet;
@@ -110,8 +113,12 @@ pub struct ListenerPlan {
     pub per_address_max: u32,
     /// What becomes of connections on layer 4; `None`: all have requests.
     pub tcp: Option<TcpPlan>,
+    /// What becomes of datagrams; `None`: connections come in.
+    pub udp: Option<UdpPlan>,
     /// Whether a header of the PROXY protocol comes first.
     pub proxy_protocol: ProxyHeaderIn,
+    /// Whose word on the client is taken, of those that send one.
+    pub proxy_protocol_client: ProxyHeaderWord,
     /// How the client's address is found.
     pub client: ClientRules,
     /// What becomes of `X-Forwarded-Client-Cert`.
@@ -147,44 +154,6 @@ pub struct Http2Plan {
     pub connection_window: u32,
     /// Bytes of an answer that lie ready for a client.
     pub send_buffer: usize,
-}
-
-/// Routes of layer 4.
-pub struct TcpPlan {
-    /// In order.
-    pub routes: Vec<TcpRoutePlan>,
-    /// Whether any of them asks for first bytes.
-    pub asks_bytes: bool,
-    /// How long those may take.
-    pub first_bytes: Duration,
-}
-
-/// Which connections go where.
-pub struct TcpRoutePlan {
-    /// Names in lower case; those that begin with `.` are ends of names.
-    pub sni: Vec<String>,
-    /// Protocols in TLS.
-    pub alpn: Vec<Vec<u8>>,
-    /// Networks.
-    pub source: Option<IpSet>,
-    /// Protocols by first bytes.
-    pub protocol: Vec<TcpProtocol>,
-    /// What becomes of them.
-    pub action: TcpAction,
-}
-
-/// What becomes of a connection.
-#[derive(Clone)]
-pub enum TcpAction {
-    /// It has requests.
-    Http,
-    /// It goes to the cluster of the route.
-    Proxy {
-        /// With the action `proxy`.
-        route: Arc<RoutePlan>,
-        /// Whether its TLS ends here.
-        terminate: bool,
-    },
 }
 
 /// Our mark in `Via` (RFC 9110 7.6.3).

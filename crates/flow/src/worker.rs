@@ -5,6 +5,7 @@ use crate::destination::Made;
 use crate::listen;
 use crate::record::ErrorStats;
 use crate::secure;
+use crate::serve::udp::{self, Port};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use bifrons_balance::{Cluster, Rng};
@@ -12,6 +13,7 @@ use bifrons_http::h1::Conn;
 use bifrons_http::pool::{EndpointKey, Given, Pool};
 use bifrons_http::vars::Computed;
 use bifrons_net::splice::Pipe;
+use bifrons_net::udp::Batch;
 use bifrons_net::{Acceptor, Addr, Listening};
 use bifrons_observe::access::LogBuffer;
 use bifrons_observe::metrics::Shard;
@@ -74,12 +76,15 @@ pub struct Worker {
     pub rng: Rng,
     /// The other workers, to take idle connections over from.
     pub siblings: Vec<mpsc::UnboundedSender<Command>>,
+    /// Room for datagrams.
+    pub datagrams: RefCell<Batch>,
     /// Endpoints made while serving.
     pub made: RefCell<Made>,
     local: RefCell<Option<Rc<Local>>>,
     pipes: RefCell<Vec<Pipe>>,
     conns: RefCell<HashMap<u64, Known>>,
     acceptors: RefCell<Vec<(Rc<Acceptor>, tokio::task::AbortHandle)>>,
+    ports: RefCell<Vec<(Rc<Port>, tokio::task::AbortHandle)>>,
 }
 
 /// The runtime of a worker's thread.
@@ -107,11 +112,13 @@ impl Worker {
             shared,
             rng: Rng::seeded(fastrand::u64(..)),
             siblings,
+            datagrams: RefCell::default(),
             made: RefCell::default(),
             local: RefCell::new(None),
             pipes: RefCell::new(Vec::new()),
             conns: RefCell::new(HashMap::new()),
             acceptors: RefCell::new(Vec::new()),
+            ports: RefCell::new(Vec::new()),
         })
     }
 
@@ -181,6 +188,7 @@ impl Worker {
                 command = commands.recv() => match command {
                     Some(Command::Drain(until)) => {
                         self.stop_listening(|_| true);
+                        self.stop_receiving();
                         // What was accepted just now has until the next tick to become known.
                         ticks.reset();
                         deadline = Some(Instant::from_std(until));
@@ -197,8 +205,10 @@ impl Worker {
                     }
                     if deadline.is_some() || self.shared.is_draining() {
                         self.end_idle();
+                        self.ports.borrow().iter().for_each(|(port, _)| port.end_quiet(now));
                     }
-                    if deadline.is_some_and(|deadline| self.conns.borrow().is_empty() || now >= deadline) {
+                    let is_empty = || self.conns.borrow().is_empty() && self.sessions() == 0;
+                    if deadline.is_some_and(|deadline| is_empty() || now >= deadline) {
                         break;
                     }
                 }
@@ -232,6 +242,14 @@ impl Worker {
             }
             Command::Unlisten(addrs, done) => {
                 self.stop_listening(|addr| addrs.contains(addr));
+                self.ports.borrow_mut().retain(|(port, task)| {
+                    let stays = !addrs.contains(port.addr());
+                    if !stays {
+                        task.abort();
+                        port.end_all();
+                    }
+                    stays
+                });
                 // Whoever asked may have stopped waiting.
                 let _ = done.send(());
             }
@@ -245,6 +263,9 @@ impl Worker {
 
     fn listen(self: &Rc<Self>, socket: Listening) {
         let addr = socket.addr().clone();
+        if let Addr::Udp(_) = addr {
+            return self.receive(socket);
+        }
         match Acceptor::new(socket) {
             Ok(acceptor) => {
                 let acceptor = Rc::new(acceptor);
@@ -253,6 +274,29 @@ impl Worker {
             }
             Err(err) => tracing::error!(address = %addr, %err, "cannot listen"),
         }
+    }
+
+    fn receive(self: &Rc<Self>, socket: Listening) {
+        let addr = socket.addr().clone();
+        match Port::new(socket) {
+            Ok(port) => {
+                let port = Rc::new(port);
+                let task = tokio::task::spawn_local(udp::serve(self.clone(), port.clone()));
+                self.ports.borrow_mut().push((port, task.abort_handle()));
+            }
+            Err(err) => tracing::error!(address = %addr, %err, "cannot receive"),
+        }
+    }
+
+    /// Takes no more datagrams of clients; answers to those that came still go out. Another process may have
+    /// the sockets by now.
+    fn stop_receiving(&self) {
+        self.ports.borrow().iter().for_each(|(_, task)| task.abort());
+    }
+
+    /// Sessions of datagrams.
+    fn sessions(&self) -> usize {
+        self.ports.borrow().iter().map(|(port, _)| port.sessions()).sum()
     }
 
     fn stop_listening(self: &Rc<Self>, mut which: impl FnMut(&Addr) -> bool) {

@@ -28,8 +28,10 @@ pub struct ConnFacts {
     pub local: OnceCell<Option<SocketAddr>>,
     /// The connection itself; none in tests.
     pub socket: Weak<Conn>,
-    /// The name that the client asks for in TLS that goes on as it is.
-    pub asked_name: Option<Box<str>>,
+    /// Source and destination that a header of the PROXY protocol told, believed or not.
+    pub told: Option<Box<(SocketAddr, SocketAddr)>>,
+    /// What goes on byte for byte; `None`: it has requests.
+    pub layer4: Option<Box<Layer4>>,
     /// What is known about its TLS; `None` where it is plain.
     pub tls: Option<Box<TlsFacts>>,
     /// Serial number in the process.
@@ -38,6 +40,43 @@ pub struct ConnFacts {
     pub accepted: Instant,
     /// How many requests it has carried.
     pub requests: Cell<u32>,
+}
+
+/// What is known about a connection, or a session of datagrams, that goes on byte for byte.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layer4 {
+    /// Whether it is one of datagrams.
+    pub is_udp: bool,
+    /// What the client says in TLS that goes on as it is.
+    pub hello: Option<AskedHello>,
+}
+
+/// What of a ClientHello is of use without its connection being terminated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AskedHello {
+    /// The name that the client asks for.
+    pub server_name: Option<Box<str>>,
+    /// Protocols it offers, separated by commas.
+    pub alpn: Box<[u8]>,
+    /// The highest version it offers, as `$ssl_protocol` has it.
+    pub version: &'static str,
+}
+
+impl Layer4 {
+    /// A session of datagrams.
+    pub fn udp() -> Self {
+        Self { is_udp: true, hello: None }
+    }
+
+    /// `TCP` or `UDP`.
+    pub fn protocol(&self) -> &'static str {
+        if self.is_udp { "UDP" } else { "TCP" }
+    }
+
+    /// The name that the client asks for.
+    pub fn asked_name(&self) -> Option<&str> {
+        self.hello.as_ref()?.server_name.as_deref()
+    }
 }
 
 impl ConnFacts {

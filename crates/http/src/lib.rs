@@ -22,7 +22,7 @@ mod testing;
 pub mod tls_facts;
 pub mod vars;
 
-pub use cx::{Attempt, ConnFacts, ReqCx};
+pub use cx::{AskedHello, Attempt, ConnFacts, Layer4, ReqCx};
 pub use document::{DocumentRoot, Strip};
 pub use head::{Method, RequestHead, ResponseHead, TargetMark, Version};
 pub use headers::Headers;

@@ -53,6 +53,10 @@ impl Lookup for Scope<'_> {
             | Var::RealipRemotePort
             | Var::ServerAddr
             | Var::ServerPort
+            | Var::ProxyProtocolAddr
+            | Var::ProxyProtocolPort
+            | Var::ProxyProtocolServerAddr
+            | Var::ProxyProtocolServerPort
             | Var::Scheme
             | Var::Https
             | Var::Connection
@@ -86,9 +90,14 @@ impl Lookup for Scope<'_> {
             | Var::SslServerName
             | Var::SslSessionId
             | Var::SslSessionReused => tls::value(self.cx, var, out),
+            Var::Protocol
+            | Var::SslPrereadServerName
+            | Var::SslPrereadAlpnProtocols
+            | Var::SslPrereadProtocol => layer4(self.cx, var, out),
             Var::Status
             | Var::BodyBytesSent
             | Var::BytesSent
+            | Var::BytesReceived
             | Var::RequestTime
             | Var::RequestLength
             | Var::RequestCompletion
@@ -115,8 +124,11 @@ impl Scope<'_> {
             Var::Pipe => out.push(if cx.is_pipelined { b'p' } else { b'.' }),
             Var::Request => match &cx.refused {
                 Some(line) => out.extend_from_slice(line),
+                // A whole connection is no request, and has no line.
+                None if cx.conn.layer4.is_some() => return false,
                 None => req.line(out),
             },
+            Var::ServerProtocol if cx.conn.layer4.is_some() => return layer4(cx, &Var::Protocol, out),
             Var::ServerProtocol => out.extend_from_slice(req.version.text().as_bytes()),
             Var::Http2 if req.version == Version::Http20 => {
                 out.extend_from_slice(if cx.conn.tls.is_some() { b"h2" } else { b"h2c" });
@@ -195,6 +207,14 @@ impl Scope<'_> {
             Var::RealipRemotePort => return number(conn.peer.map(|addr| addr.port()), out),
             Var::ServerAddr => return address(local().map(|addr| addr.ip()), out),
             Var::ServerPort => return number(local().map(|addr| addr.port()), out),
+            Var::ProxyProtocolAddr => {
+                return conn.told.as_ref().is_some_and(|told| address(Some(told.0.ip()), out));
+            }
+            Var::ProxyProtocolPort => return number(conn.told.as_ref().map(|told| told.0.port()), out),
+            Var::ProxyProtocolServerAddr => {
+                return conn.told.as_ref().is_some_and(|told| address(Some(told.1.ip()), out));
+            }
+            Var::ProxyProtocolServerPort => return number(conn.told.as_ref().map(|told| told.1.port()), out),
             Var::Scheme => out.extend_from_slice(conn.scheme().as_bytes()),
             Var::Https if conn.tls.is_some() => out.extend_from_slice(b"on"),
             Var::Https => {}
@@ -225,6 +245,7 @@ impl Scope<'_> {
                 seconds(cx.finished.unwrap_or_else(Instant::now) - cx.started, out);
                 true
             }
+            Var::BytesReceived => number(Some(cx.received), out),
             Var::RequestLength => number(Some(cx.received.max(cx.head_bytes)), out),
             Var::RequestCompletion => {
                 let is_complete = cx.finished.is_some() && !cx.is_cut;
@@ -304,6 +325,20 @@ fn attempt_value(attempt: &Attempt, var: &Var, out: &mut Vec<u8>) -> bool {
         Var::UpstreamBytesReceived => number(Some(attempt.received), out),
         _ => false,
     }
+}
+
+/// Facts of what goes on byte for byte; a request comes by TCP.
+fn layer4(cx: &ReqCx, var: &Var, out: &mut Vec<u8>) -> bool {
+    let layer4 = cx.conn.layer4.as_deref();
+    let hello = layer4.and_then(|layer4| layer4.hello.as_ref());
+    let value: Option<&[u8]> = match var {
+        Var::Protocol => Some(layer4.map_or("TCP", |layer4| layer4.protocol()).as_bytes()),
+        Var::SslPrereadServerName => hello.and_then(|hello| hello.server_name.as_deref()).map(str::as_bytes),
+        Var::SslPrereadAlpnProtocols => hello.map(|hello| &*hello.alpn).filter(|alpn| !alpn.is_empty()),
+        Var::SslPrereadProtocol => hello.map(|hello| hello.version.as_bytes()),
+        _ => None,
+    };
+    some(value, out)
 }
 
 /// Facts of the process and its clocks.

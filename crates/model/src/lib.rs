@@ -14,6 +14,7 @@ mod schema;
 mod shorthand;
 pub mod sticky;
 pub mod tcp;
+pub mod udp;
 
 pub use buffering::{
     AccelField, Bandwidth, BodyFiles, RequestBuffering, ResponseBuffering, SentRequest, Switch,
@@ -36,7 +37,8 @@ pub use route::{
 };
 pub use schema::schema;
 pub use sticky::{Sticky, StickyCookie, StickyLearn};
-pub use tcp::{ProxyHeaderIn, ProxyHeaderOut, Tcp, TcpProtocol, TcpRoute};
+pub use tcp::{ProxyHeaderIn, ProxyHeaderOut, ProxyHeaderWord, Tcp, TcpProtocol, TcpRoute};
+pub use udp::{Udp, UdpRoute};
 
 use bifrons_config::At;
 use bifrons_config::units::Dur;

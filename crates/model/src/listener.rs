@@ -1,6 +1,7 @@
 //! Listeners: where connections come in, and what one of them may cost.
 
-use crate::tcp::{ProxyHeaderIn, Tcp};
+use crate::tcp::{ProxyHeaderIn, ProxyHeaderWord, Tcp};
+use crate::udp::Udp;
 use bifrons_config::units::{Dur, Size};
 use bifrons_config::{At, OneOrMany};
 use bifrons_tls::{ForwardClientCert, ServerTls};
@@ -41,9 +42,16 @@ pub struct Listener {
     /// Layer 4: connections that go to a cluster byte for byte, by name (SNI), address or first bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tcp: Option<Tcp>,
+    /// Layer 4: datagrams that go to a cluster in sessions. Such a listener has no connections; another may have
+    /// the same address for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub udp: Option<Udp>,
     /// Whether a header of the PROXY protocol (v1 or v2) comes first; it then says who the client is.
     #[serde(skip_serializing_if = "is_off")]
     pub proxy_protocol: ProxyHeaderIn,
+    /// Whose word on the client is taken, of those that send such a header.
+    #[serde(skip_serializing_if = "ProxyHeaderWord::is_all")]
+    pub proxy_protocol_client: ProxyHeaderWord,
     /// How the client's real address is found.
     pub client: ClientAddress,
     /// What endpoints are told about the certificates of clients (`X-Forwarded-Client-Cert`).
@@ -76,7 +84,9 @@ impl Default for Listener {
             underscores_in_headers: NameRule::Allow,
             irregular_headers: NameRule::Allow,
             tcp: None,
+            udp: None,
             proxy_protocol: ProxyHeaderIn::Off,
+            proxy_protocol_client: ProxyHeaderWord::All,
             client: ClientAddress::default(),
             forward_client_cert: ForwardClientCert::default(),
             server: ServerField::default(),

@@ -2,7 +2,8 @@
 
 use crate::shorthand::{same_fields, string_or_map};
 use bifrons_config::units::Dur;
-use bifrons_config::{At, OneOrMany};
+use bifrons_config::{At, OneOrMany, Template};
+use bifrons_filters::access;
 use bifrons_observe::config::AccessLogs;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,9 @@ pub struct Tcp {
     /// How long the first bytes may take where a route asks for them; after that only routes that ask for
     /// nothing, or for `server_first`, fit.
     pub first_bytes: Dur,
+    /// Whether first bytes are waited for although no route asks for them, so that `$ssl_preread_server_name` and
+    /// its like have their values. A client that sends none in the time of `first_bytes` is closed.
+    pub look: bool,
 }
 
 /// What becomes of a listener's connections before anybody looks for requests in them. The short form is the
@@ -30,6 +34,10 @@ struct TcpMap {
     /// nothing, or for `server_first`, fit.
     #[serde(default = "first_bytes")]
     first_bytes: Dur,
+    /// Whether first bytes are waited for although no route asks for them, so that `$ssl_preread_server_name` and
+    /// its like have their values. A client that sends none in the time of `first_bytes` is closed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    look: bool,
 }
 
 /// 3 s: a client that speaks first does so within a round trip or two; one that waits for the server's greeting
@@ -38,7 +46,7 @@ fn first_bytes() -> Dur {
     Dur(Duration::from_secs(3))
 }
 
-same_fields!(Tcp, TcpMap, { routes, first_bytes });
+same_fields!(Tcp, TcpMap, { routes, first_bytes, look });
 
 string_or_map!(
     Tcp,
@@ -46,17 +54,17 @@ string_or_map!(
     "a cluster, or a map with `routes`",
     |text| {
         let route = TcpRoute { proxy: Some(At::from(text.to_owned())), ..TcpRoute::default() };
-        Ok(Tcp { routes: vec![At::from(route)], first_bytes: first_bytes() })
+        Ok(Tcp { routes: vec![At::from(route)], first_bytes: first_bytes(), look: false })
     },
     |tcp| {
         let [route] = tcp.routes.as_slice() else { return None };
         let proxy = route.value.proxy.as_ref()?;
         let short = TcpRoute { proxy: Some(proxy.clone()), ..TcpRoute::default() };
-        (route.value == short && tcp.first_bytes == first_bytes()).then(|| proxy.value.clone())
+        (route.value == short && tcp.first_bytes == first_bytes() && !tcp.look).then(|| proxy.value.clone())
     }
 );
 
-/// Which connections it takes (all of what is given must fit), and what becomes of them: `proxy` or `http`.
+/// Which connections it takes (all of what is given must fit), and what becomes of them: `proxy`, `respond` or `http`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TcpRoute {
@@ -78,6 +86,16 @@ pub struct TcpRoute {
     /// The cluster that takes the connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<At<String>>,
+    /// Where the connection goes instead, with variables: the name of a cluster, whose endpoints and policy are
+    /// taken, `host:port` or `unix:/path`. How it is talked to is then said by the cluster of `proxy`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Template>,
+    /// A text that is sent in place of a cluster's answer, with variables; the connection is closed behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub respond: Option<Template>,
+    /// Which clients are let in, by their addresses; others are closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<access::Config>,
     /// Whether TLS ends here, with the listener's `tls`, and what is within goes on.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub terminate: bool,
@@ -162,6 +180,33 @@ pub enum ProxyHeaderIn {
     Trusted,
     /// From everybody. For listeners that only proxies reach: who can connect can claim any address.
     Required,
+}
+
+impl ProxyHeaderIn {
+    /// Whether there may be one.
+    pub fn is_on(self) -> bool {
+        self != Self::Off
+    }
+}
+
+/// Whose word on the client is taken, of those that send a header of the PROXY protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProxyHeaderWord {
+    /// Everybody's whose header is read.
+    #[default]
+    All,
+    /// That of addresses in `client.trusted`.
+    Trusted,
+    /// Nobody's: the client is who connects, and the header is known as `$proxy_protocol_addr` and its like.
+    None,
+}
+
+impl ProxyHeaderWord {
+    /// Whether it is the default.
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
+    }
 }
 
 /// The version of the PROXY protocol that endpoints are sent.

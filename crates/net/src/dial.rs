@@ -37,6 +37,7 @@ fn start(addr: &Addr, bind: Option<SocketAddr>) -> io::Result<(OwnedFd, bool)> {
             let outcome = rustix::net::connect(&fd, inet);
             (fd, outcome)
         }
+        Addr::Udp(_) => return Err(io::Error::from(io::ErrorKind::Unsupported)),
         Addr::Unix(path) => {
             let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
             let outcome = rustix::net::connect(&fd, &SocketAddrUnix::new(path)?);

@@ -14,6 +14,7 @@ pub mod stream;
 pub mod tcp_info;
 pub mod timer;
 pub mod tls;
+pub mod udp;
 
 pub use addr::Addr;
 pub use listen::{Acceptor, ListenOptions, Listening};
@@ -21,3 +22,4 @@ pub use stream::Stream;
 pub use tcp_info::TcpInfo;
 pub use timer::Timer;
 pub use tls::Tls;
+pub use udp::Udp;

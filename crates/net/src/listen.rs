@@ -47,6 +47,7 @@ impl Listening {
     pub fn bind(addr: &Addr, options: &ListenOptions) -> io::Result<Self> {
         let socket = match addr {
             Addr::Inet(inet) => bind_inet(*inet, options)?,
+            Addr::Udp(inet) => return Self::adopt(bind_udp(*inet, options)?.into()),
             Addr::Unix(path) => {
                 remove_stale(path)?;
                 let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
@@ -66,6 +67,14 @@ impl Listening {
         rustix::io::ioctl_fionbio(&fd, true)?;
         rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
         let addr = addr_of(rustix::net::getsockname(&fd)?)?;
+        if let Addr::Inet(inet) = addr
+            && rustix::net::sockopt::socket_type(&fd)? == rustix::net::SocketType::DGRAM
+        {
+            if inet.ip().is_unspecified() {
+                crate::udp::ask_for_own_address(&fd, inet.is_ipv6())?;
+            }
+            return Ok(Self { fd, addr: Addr::Udp(inet) });
+        }
         if addr.inet().is_some() {
             // Accepted sockets inherit both on Linux, which saves two calls a connection.
             let socket = socket2::SockRef::from(&fd);
@@ -92,7 +101,16 @@ impl Listening {
     /// # Errors
     /// None for a socket that was bound or adopted.
     pub fn bound(&self) -> io::Result<Addr> {
-        addr_of(rustix::net::getsockname(&self.fd)?)
+        let addr = addr_of(rustix::net::getsockname(&self.fd)?)?;
+        Ok(match (addr, &self.addr) {
+            (Addr::Inet(inet), Addr::Udp(_)) => Addr::Udp(inet),
+            (addr, _) => addr,
+        })
+    }
+
+    /// The descriptor alone.
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.fd
     }
 
     /// Another descriptor of the same socket.
@@ -119,6 +137,19 @@ impl AsFd for Listening {
 fn bind_inet(addr: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
+    if options.reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    if addr.is_ipv6() {
+        socket.set_only_v6(options.ipv6_only)?;
+    }
+    socket.bind(&addr.into())?;
+    Ok(socket)
+}
+
+/// Without `SO_REUSEADDR`, by which on Linux any two sockets for datagrams would share an address.
+fn bind_udp(addr: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     if options.reuse_port {
         socket.set_reuse_port(true)?;
     }

@@ -8,6 +8,7 @@ use crate::directives::core::Main;
 use crate::directives::http::Http;
 use crate::directives::rewrite;
 use crate::directives::server::Server;
+use crate::directives::stream::Stream;
 use crate::directives::upstream::Upstream;
 use crate::directives::variables;
 use crate::level::Level;
@@ -29,6 +30,7 @@ pub(crate) struct Ctx {
     pub(crate) names_files: bool,
     pub(crate) main: Main,
     pub(crate) http: Http,
+    pub(crate) stream: Stream,
     /// The `upstream` block that is being read.
     pub(crate) upstream: Upstream,
     /// The `server` block that is being read.
@@ -48,6 +50,7 @@ impl Ctx {
             names_files: false,
             main: Main::default(),
             http: Http::default(),
+            stream: Stream::default(),
             upstream: Upstream::default(),
             server: Server::default(),
             level: Level::default(),

@@ -28,6 +28,14 @@ impl Contexts {
     pub const LIMIT_EXCEPT: Self = Self(1 << 7);
     /// `if (…) { }` in a server.
     pub const SERVER_IF: Self = Self(1 << 8);
+    /// `stream { }`
+    pub const STREAM: Self = Self(1 << 9);
+    /// `server { }` in `stream`.
+    pub const STREAM_SERVER: Self = Self(1 << 10);
+    /// `upstream name { }` in `stream`.
+    pub const STREAM_UPSTREAM: Self = Self(1 << 11);
+    /// Settings of layer 4.
+    pub const STREAMS: Self = Self::STREAM.or(Self::STREAM_SERVER);
     /// Settings that are inherited all the way down.
     pub const LEVELS: Self = Self::HTTP.or(Self::SERVER).or(Self::LOCATION);
     /// Settings of whole servers.
@@ -35,7 +43,7 @@ impl Contexts {
     /// Everywhere.
     pub const ANY: Self = Self(u16::MAX);
 
-    const NAMES: [(Self, &str); 9] = [
+    const NAMES: [(Self, &str); 12] = [
         (Self::MAIN, "main"),
         (Self::EVENTS, "events"),
         (Self::HTTP, "http"),
@@ -45,6 +53,9 @@ impl Contexts {
         (Self::IF, "if in a location"),
         (Self::SERVER_IF, "if in a server"),
         (Self::LIMIT_EXCEPT, "limit_except"),
+        (Self::STREAM, "stream"),
+        (Self::STREAM_SERVER, "server in stream"),
+        (Self::STREAM_UPSTREAM, "upstream in stream"),
     ];
 
     /// Those of both sets.

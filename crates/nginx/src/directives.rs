@@ -32,6 +32,7 @@ pub(crate) mod server;
 pub(crate) mod ssl;
 pub(crate) mod static_files;
 pub(crate) mod sticky;
+pub(crate) mod stream;
 pub(crate) mod upstream;
 pub(crate) mod variables;
 
@@ -62,6 +63,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Upstreams", health::DIRECTIVES),
     ("Upstreams", resolver::DIRECTIVES),
     ("HTTP/2", http2::DIRECTIVES),
+    ("Layer 4", stream::DIRECTIVES),
     ("Fields of answers", headers::DIRECTIVES),
     ("Fields of answers", expires::DIRECTIVES),
     ("Files", files::DIRECTIVES),

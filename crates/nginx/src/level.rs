@@ -20,6 +20,7 @@ use crate::directives::resolver::ResolverSettings;
 use crate::directives::rewrite::Rule;
 use crate::directives::ssl::SslSettings;
 use crate::directives::static_files::StaticSettings;
+use crate::directives::stream::StreamSettings;
 use bifrons_config::At;
 use bifrons_model::{Builtin, ServerField, TryFiles};
 use std::collections::HashSet;
@@ -43,6 +44,7 @@ pub(crate) struct Level {
     pub(crate) ssl: SslSettings,
     pub(crate) resolver: ResolverSettings,
     pub(crate) statics: StaticSettings,
+    pub(crate) stream: StreamSettings,
 
     // What follows is the block's own and never inherited.
     /// What the location matches; none of a `server` or `http` block.
@@ -96,5 +98,6 @@ impl Level {
         self.ssl.inherit(&outer.ssl);
         self.resolver.inherit(&outer.resolver);
         self.statics.inherit(&outer.statics);
+        self.stream.inherit(&outer.stream);
     }
 }

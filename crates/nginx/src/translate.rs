@@ -5,6 +5,7 @@ mod hosts;
 mod listeners;
 mod routes;
 mod rules;
+mod stream;
 
 use crate::context::Ctx;
 use crate::directives::rewrite::Rule;
@@ -30,6 +31,7 @@ pub(crate) fn translate(cx: &mut Ctx) -> Config {
     let mut clusters = Clusters::new(http.upstreams, http.level.resolver.clone(), http.matches);
     config.hosts = hosts::emit(cx, &http.level, &servers, &bindings, &mut clusters);
     config.clusters = clusters.finish();
+    stream::emit(cx, &mut config);
     config
 }
 

@@ -97,7 +97,9 @@ fn tables_build() {
                 continue;
             }
             let config = config(&path);
-            for listener in config.listeners.keys() {
+            // Those of layer 4 have no hosts.
+            let with_hosts = config.listeners.iter().filter(|(_, on)| on.tcp.is_none() && on.udp.is_none());
+            for (listener, _) in with_hosts {
                 let mut hosts = HostTable::builder();
                 let mut defaults = 0;
                 for host in

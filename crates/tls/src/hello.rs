@@ -26,6 +26,8 @@ pub struct Hello {
     pub groups: Vec<u16>,
     /// Protocols it speaks, in its order.
     pub alpn: Vec<Vec<u8>>,
+    /// The highest version it speaks, as it stands on the wire.
+    pub version: u16,
 }
 
 /// Reads what has come so far.
@@ -101,9 +103,10 @@ impl<'a> Cursor<'a> {
 
 fn hello(body: &[u8]) -> Option<Hello> {
     let mut body = Cursor(body);
-    body.take(2 + 32)?;
+    let version = number(body.take(2)?) as u16;
+    body.take(32)?;
     body.field(1)?;
-    let mut hello = Hello { suites: pairs(body.field(2)?), ..Hello::default() };
+    let mut hello = Hello { suites: pairs(body.field(2)?), version, ..Hello::default() };
     body.field(1)?;
     // TLS 1.2 knows a hello without extensions.
     let mut extensions = Cursor(body.field(2).unwrap_or_default());
@@ -113,11 +116,29 @@ fn hello(body: &[u8]) -> Option<Hello> {
         match kind {
             0 => hello.server_name = server_name(value),
             10 => hello.groups = Cursor(value.0).field(2).map(pairs).unwrap_or_default(),
+            // RFC 8446 4.2.1; those that are made up to test us (RFC 8701) are far above.
+            43 => {
+                let offered = Cursor(value.0).field(1).map(pairs).unwrap_or_default();
+                let known = offered.into_iter().filter(|version| *version <= 0x0304);
+                hello.version = known.max().unwrap_or(version);
+            }
             16 => hello.alpn = alpn(value).unwrap_or_default(),
             _ => {}
         }
     }
     Some(hello)
+}
+
+/// What `$ssl_protocol` calls a version.
+pub fn version_name(version: u16) -> &'static str {
+    match version {
+        0x0300 => "SSLv3",
+        0x0301 => "TLSv1",
+        0x0302 => "TLSv1.1",
+        0x0303 => "TLSv1.2",
+        0x0304 => "TLSv1.3",
+        _ => "",
+    }
 }
 
 fn pairs(bytes: &[u8]) -> Vec<u16> {

@@ -254,12 +254,13 @@ pub fn try_bind(addr: &Addr, options: &ListenOptions) -> io::Result<()> {
 /// Why an address cannot be listened on, and what helps.
 fn explain(addr: &Addr, error: &io::Error) -> String {
     let why = match (error.kind(), addr) {
-        (io::ErrorKind::PermissionDenied, Addr::Inet(inet)) if inet.port() < 1024 => {
+        (io::ErrorKind::PermissionDenied, Addr::Inet(inet) | Addr::Udp(inet)) if inet.port() < 1024 => {
             "permission denied; ports below 1024 need root, or the capability: \
              setcap cap_net_bind_service=+ep on the binary, or AmbientCapabilities=CAP_NET_BIND_SERVICE in \
              the systemd unit"
                 .to_owned()
         }
+        (io::ErrorKind::AddrInUse, Addr::Udp(_)) => "the address is in use by another process".to_owned(),
         (io::ErrorKind::AddrInUse, Addr::Inet(inet)) => match who::listens_on(*inet) {
             Some(who) => format!("the address is in use by {who}"),
             None => "the address is in use by another process".to_owned(),

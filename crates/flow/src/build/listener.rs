@@ -48,7 +48,7 @@ fn addresses(
     }
     let mut addrs = Vec::new();
     for bind in listener.bind.iter() {
-        match read_bind(bind) {
+        match read_bind(bind).and_then(|addr| of_kind(addr, listener.udp.is_some())) {
             Ok(addr) => match taken.insert(addr.clone(), name.to_owned()) {
                 Some(other) => {
                     cx.problem(
@@ -77,6 +77,20 @@ fn read_bind(text: &str) -> Result<Addr, String> {
     text.parse().map_err(|_| {
         format!("invalid address \"{text}\"{HELP_MARK}write \"0.0.0.0:80\", \":80\", \"[::]:80\" or \"unix:/path\"")
     })
+}
+
+/// The address as one of datagrams, where the listener is for those.
+fn of_kind(addr: Addr, is_udp: bool) -> Result<Addr, String> {
+    match (addr, is_udp) {
+        (Addr::Inet(addr) | Addr::Udp(addr), true) => Ok(Addr::Udp(addr)),
+        (Addr::Unix(_), true) => Err(format!(
+            "datagrams come to an address with a port{HELP_MARK}write \"0.0.0.0:53\" or \"[::]:53\""
+        )),
+        (Addr::Udp(addr), false) => Err(format!(
+            "\"udp:{addr}\" is for datagrams{HELP_MARK}write \"{addr}\", and `udp` beside `bind`"
+        )),
+        (addr, false) => Ok(addr),
+    }
 }
 
 fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> ListenerPlan {
@@ -136,7 +150,9 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
         connections_max: listener.connections.total,
         per_address_max: listener.connections.per_address,
         tcp: listener.tcp.as_ref().map(|tcp| super::tcp::plan(cx, name, listener, tcp)),
+        udp: listener.udp.as_ref().map(|udp| super::udp::plan(cx, name, listener, udp)),
         proxy_protocol: proxy_protocol(cx, name, listener),
+        proxy_protocol_client: listener.proxy_protocol_client,
         client: client_rules(cx, &listener.client),
         client_cert: listener.forward_client_cert.clone(),
         server: server(&listener.server),

@@ -8,6 +8,7 @@ mod internal;
 mod listener;
 mod route;
 mod tcp;
+mod udp;
 
 use crate::shared::Shared;
 use crate::snapshot::{ClusterPlan, Snapshot};

@@ -2,9 +2,12 @@
 
 use super::Cx;
 use super::route::{self, OfHost};
-use crate::snapshot::{Action, TcpAction, TcpPlan, TcpRoutePlan};
-use bifrons_config::At;
-use bifrons_model::{Host, Listener, Proxy, Route, Tcp, TcpRoute};
+use crate::snapshot::{Action, RoutePlan, TcpAction, TcpPlan, TcpRoutePlan};
+use bifrons_config::units::Dur;
+use bifrons_config::{At, OneOrMany, Place, Template};
+use bifrons_filters::{FilterConfig, access};
+use bifrons_model::{Host, Listener, Proxy, Respond, Route, Tcp, TcpRoute};
+use bifrons_observe::config::AccessLogs;
 use bifrons_route::{IpSet, PathPattern};
 use std::sync::Arc;
 
@@ -15,19 +18,14 @@ pub(super) fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, tcp: &Tcp) 
         cx.problem(&None, format!("listener \"{name}\": `tcp` has no routes"), help);
     }
     let routes: Vec<_> = tcp.routes.iter().filter_map(|route| one(cx, (name, listener), route)).collect();
-    TcpPlan { asks_bytes: TcpPlan::asks(&routes), routes, first_bytes: tcp.first_bytes.0 }
+    let asks_bytes = tcp.look || TcpPlan::asks(&routes);
+    TcpPlan { asks_bytes, routes, first_bytes: tcp.first_bytes.0, is_silence_over: tcp.look }
 }
 
 fn one(cx: &mut Cx<'_>, of: (&str, &Listener), at: &At<TcpRoute>) -> Option<TcpRoutePlan> {
     let route = &at.value;
     let action = action(cx, of, at)?;
-    let mut nets = Vec::new();
-    for net in &route.source.0 {
-        match bifrons_route::ipset::parse_cidr(&net.value) {
-            Ok(net) => nets.push(net),
-            Err(err) => cx.problem_text(&net.place, &err.to_string()),
-        }
-    }
+    let source = source(cx, &route.source);
     let name = |name: &String| match name.strip_prefix('*') {
         Some(end) => end.to_ascii_lowercase(),
         None => name.to_ascii_lowercase(),
@@ -42,7 +40,7 @@ fn one(cx: &mut Cx<'_>, of: (&str, &Listener), at: &At<TcpRoute>) -> Option<TcpR
     Some(TcpRoutePlan {
         sni: route.sni.0.iter().map(name).collect(),
         alpn: route.alpn.0.iter().map(|alpn| alpn.as_bytes().to_vec()).collect(),
-        source: (!route.source.0.is_empty()).then(|| IpSet::from_nets(nets)),
+        source,
         protocol: route.protocol.0.clone(),
         action,
     })
@@ -50,12 +48,13 @@ fn one(cx: &mut Cx<'_>, of: (&str, &Listener), at: &At<TcpRoute>) -> Option<TcpR
 
 fn action(cx: &mut Cx<'_>, (name, listener): (&str, &Listener), at: &At<TcpRoute>) -> Option<TcpAction> {
     let route = &at.value;
-    let cluster = match (&route.proxy, route.http) {
-        (Some(cluster), false) => cluster,
-        (None, true) if !route.terminate => return Some(TcpAction::Http),
+    let cluster = match (&route.proxy, &route.respond, route.http) {
+        (Some(cluster), None, false) => Some(cluster),
+        (None, Some(_), false) if route.to.is_none() => None,
+        (None, None, true) if !route.terminate => return Some(TcpAction::Http),
         _ => {
             let help = Some("write `proxy: cluster`, or `http: true` for one that has requests".to_owned());
-            cx.problem(&at.place, "a route of layer 4 needs either `proxy` or `http`", help);
+            cx.problem(&at.place, "a route of layer 4 needs either `proxy`, `respond` or `http`", help);
             return None;
         }
     };
@@ -63,33 +62,88 @@ fn action(cx: &mut Cx<'_>, (name, listener): (&str, &Listener), at: &At<TcpRoute
         let help = Some("give the listener a `tls` with certificates, or pass it through".to_owned());
         cx.problem(&at.place, "`terminate`, but the listener has no `tls`", help);
     }
-    let place = cluster.place.clone().or(at.place.clone());
-    let cluster = At { value: cluster.value.clone(), place: place.clone() };
-    let mut proxy = Proxy::to(cluster.value.as_str());
-    proxy.cluster = cluster;
-    proxy.keep_alive = false;
-    proxy.forwarded = Vec::new();
-    if let Some(idle) = route.idle {
-        let of_cluster = cx.config.clusters.get(&proxy.cluster.value);
-        let mut timeouts = of_cluster.map(|cluster| cluster.timeouts.clone()).unwrap_or_default();
-        timeouts.tunnel = idle;
-        proxy.timeouts = Some(timeouts);
-    }
-    let label = route.name.clone().unwrap_or_else(|| label(route));
-    let synthetic = Route {
-        name: Some(label),
-        path: At { value: PathPattern::everything(), place: place.clone() },
+    let bytes = Bytes {
+        listener: name,
+        name: route.name.clone().unwrap_or_else(|| label(route)),
+        place: cluster.and_then(|cluster| cluster.place.clone()).or(at.place.clone()),
+        cluster: cluster.map(|cluster| cluster.value.as_str()),
+        to: route.to.clone(),
+        respond: route.respond.clone(),
+        access: route.access.as_ref(),
+        idle: route.idle,
         access_log: route.access_log.clone(),
-        proxy: Some(At { value: proxy, place }),
-        ..Route::default()
     };
-    let host = Host::default();
-    let of_host = OfHost { listener: name, name: "", host: &host, body_max: u64::MAX, errors: None };
-    let mut plan = route::build(cx, &of_host, None, &synthetic);
-    if let Action::Proxy(proxy) = &mut plan.action {
-        proxy.is_raw = true;
+    Some(TcpAction::Proxy { route: Arc::new(bytes.route(cx)), terminate: route.terminate })
+}
+
+/// What a route of layer 4 has in common with one of requests.
+pub(super) struct Bytes<'a> {
+    pub(super) listener: &'a str,
+    pub(super) name: String,
+    pub(super) place: Option<Place>,
+    pub(super) cluster: Option<&'a str>,
+    pub(super) to: Option<Template>,
+    pub(super) respond: Option<Template>,
+    pub(super) access: Option<&'a access::Config>,
+    pub(super) idle: Option<Dur>,
+    pub(super) access_log: Option<AccessLogs>,
+}
+
+impl Bytes<'_> {
+    /// The same as a route of requests, which its way needs.
+    pub(super) fn route(self, cx: &mut Cx<'_>) -> RoutePlan {
+        let place = self.place.clone();
+        let filters = self.access.map(|access| FilterConfig::Access(access.clone()));
+        let proxy = self.cluster.map(|cluster| {
+            let mut proxy = Proxy::to(cluster);
+            proxy.cluster = At { value: cluster.to_owned(), place: place.clone() };
+            proxy.url = self.to;
+            proxy.keep_alive = false;
+            proxy.forwarded = Vec::new();
+            if let Some(idle) = self.idle {
+                let of_cluster = cx.config.clusters.get(cluster);
+                let mut timeouts = of_cluster.map(|cluster| cluster.timeouts.clone()).unwrap_or_default();
+                timeouts.tunnel = idle;
+                proxy.timeouts = Some(timeouts);
+            }
+            At { value: proxy, place: place.clone() }
+        });
+        let respond = self.respond.map(|body| Respond {
+            status: 200,
+            body,
+            content_type: None,
+            headers: Default::default(),
+        });
+        let synthetic = Route {
+            name: Some(self.name),
+            path: At { value: PathPattern::everything(), place: place.clone() },
+            access_log: self.access_log,
+            filters: filters.into_iter().map(|filter| At { value: filter, place: place.clone() }).collect(),
+            proxy,
+            respond: respond.map(|respond| At { value: respond, place }),
+            ..Route::default()
+        };
+        let host = Host::default();
+        let of_host =
+            OfHost { listener: self.listener, name: "", host: &host, body_max: u64::MAX, errors: None };
+        let mut plan = route::build(cx, &of_host, None, &synthetic);
+        if let Action::Proxy(proxy) = &mut plan.action {
+            proxy.is_raw = true;
+        }
+        plan
     }
-    Some(TcpAction::Proxy { route: Arc::new(plan), terminate: route.terminate })
+}
+
+/// The networks of clients; `None`: all.
+pub(super) fn source(cx: &mut Cx<'_>, nets: &OneOrMany<At<String>>) -> Option<IpSet> {
+    let mut read = Vec::new();
+    for net in &nets.0 {
+        match bifrons_route::ipset::parse_cidr(&net.value) {
+            Ok(net) => read.push(net),
+            Err(err) => cx.problem_text(&net.place, &err.to_string()),
+        }
+    }
+    (!nets.0.is_empty()).then(|| IpSet::from_nets(read))
 }
 
 /// What a route is called that has no name.

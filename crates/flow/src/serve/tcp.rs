@@ -10,7 +10,10 @@ use crate::secure;
 use crate::snapshot::{Action, ListenerPlan, RoutePlan};
 use crate::{record, worker::Local};
 use bifrons_core::{Error, Kind, Result};
-use bifrons_http::{Body, Request, RequestHead};
+use bifrons_filters::Passed;
+use bifrons_http::h1::Pace;
+use bifrons_http::vars::Scope;
+use bifrons_http::{Body, Request, RequestHead, Response};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -20,17 +23,13 @@ pub async fn serve(cx: ConnCx, plans: (Rc<Local>, Arc<ListenerPlan>), route: Arc
     task.cx.route = Some(route.name.clone());
     task.route = route.clone();
     let mut req = Request { head: RequestHead::new("TCP", b"-", b""), body: Body::Empty };
-    let Action::Proxy(plan) = &route.action else { return };
-    let outcome = match admit(&task) {
-        Ok(()) => forward::forward(plan, &mut task, &mut req).await,
-        Err(err) => Err(err),
-    };
-    match outcome {
-        Ok(res) => {
+    match answer(&mut task, &mut req, &route).await {
+        Ok(Some(res)) => {
             relay::answer(&mut task, &req.head, res, Lease::Last).await;
         }
+        Ok(None) => {}
         Err(err) => {
-            task.cx.status = respond::status_of(&err);
+            task.cx.status = respond::status_of_bytes(&err);
             task.cx.note_error(err);
             // A clean close would look as if the endpoint had nothing to say.
             cx.http.stream().reset_on_close();
@@ -39,9 +38,35 @@ pub async fn serve(cx: ConnCx, plans: (Rc<Local>, Arc<ListenerPlan>), route: Arc
     record::finish(&mut task, &req.head);
 }
 
+/// The endpoint's side of it; `None` where all has been said.
+async fn answer(task: &mut Task<'_>, req: &mut Request, route: &RoutePlan) -> Result<Option<Response>> {
+    admit(task, req, route).await?;
+    match &route.action {
+        Action::Proxy(plan) => forward::forward(plan, task, req).await.map(Some),
+        Action::Respond { body, .. } => {
+            let mut text = Vec::new();
+            body.render(&Scope { cx: &task.cx, req: &req.head, res: None }, &mut text);
+            let http = &task.conn.http;
+            let limit = task.listener.send_timeout;
+            http.begin_send(Pace::timeout(limit));
+            http.write([&text, b"", b""], limit).await?;
+            http.end_write();
+            task.cx.status = 200;
+            (task.cx.sent, task.cx.body_sent) = (text.len() as u64, text.len() as u64);
+            Ok(None)
+        }
+        _ => Err(Error::local(Kind::Internal, "invariant: a route of layer 4 has no other action")),
+    }
+}
+
 /// What requests are asked before they are routed: whoever is to be told of it in an answer learns it here by the
 /// end of the connection.
-fn admit(task: &Task<'_>) -> Result<()> {
+async fn admit(task: &mut Task<'_>, req: &mut Request, route: &RoutePlan) -> Result<()> {
+    if route.chain.takes_requests()
+        && !matches!(Box::pin(route.chain.request(&mut task.cx, req)).await?, Passed::On)
+    {
+        return Err(Error::downstream(Kind::Forbidden, "access forbidden by rule"));
+    }
     if task.conn.is_misplaced {
         return Err(Error::downstream(Kind::PlainText, "plain text where TLS is spoken"));
     }

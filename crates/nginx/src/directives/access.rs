@@ -38,13 +38,15 @@ pub(crate) struct LimitExcept {
 pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::new(
         "allow",
-        RULES,
+        RULES.or(Contexts::STREAMS),
         Args::Exact(1),
         "Lets clients of an address, a CIDR block, `unix:` or `all` in. The first of `allow` and `deny` that \
          fits decides; a block that has any takes none from the enclosing one.",
         |cx, d| rule(cx, d, Rule::Allow),
     ),
-    Spec::new("deny", RULES, Args::Exact(1), "Refuses them, with 403.", |cx, d| rule(cx, d, Rule::Deny)),
+    Spec::new("deny", RULES.or(Contexts::STREAMS), Args::Exact(1), "Refuses them, with 403.", |cx, d| {
+        rule(cx, d, Rule::Deny)
+    }),
     Spec::new(
         "auth_basic",
         RULES,

@@ -25,7 +25,7 @@ pub(crate) type Formats = IndexMap<String, LogFormat>;
 pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::new(
         "access_log",
-        LEVELS.or(Contexts::IF).or(Contexts::LIMIT_EXCEPT),
+        LEVELS.or(Contexts::IF).or(Contexts::LIMIT_EXCEPT).or(Contexts::STREAMS),
         Args::AtLeast(1),
         "Where access records go: a path, with variables where each record is to say its file, `syslog:server=…` or `off`, with the name of a format, `buffer=`, \
          `flush=` and `if=`. A block that has any takes none from the enclosing one.",
@@ -34,13 +34,13 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     .default("stdout combined"),
     Spec::new(
         "log_format",
-        Contexts::HTTP,
+        Contexts::HTTP.or(Contexts::STREAM),
         Args::AtLeast(2),
         "Names a format of access records: texts with variables, escaped by `escape=default`, `json` or `none`.",
         log_format,
     )
     .default("combined \"…\""),
-    Spec::accepted("open_log_file_cache", LEVELS, Args::AtLeast(1), "log files stay open until SIGUSR1"),
+    Spec::accepted("open_log_file_cache", LEVELS.or(Contexts::STREAMS), Args::AtLeast(1), "log files stay open until SIGUSR1"),
     Spec::accepted("log_subrequest", LEVELS, Args::Flag, "there are no subrequests"),
     Spec::accepted("log_not_found", LEVELS, Args::Flag, "a missing file is a matter of the access log"),
 ];
@@ -71,10 +71,26 @@ fn access_log(cx: &mut Ctx, directive: &Directive) {
         },
     };
     let mut log = AccessLog { format: At::from("combined"), ..AccessLog::new(to) };
+    if cx.context.meets(Contexts::STREAMS) && directive.args.len() < 2 {
+        return cx.problem(word, "log format is not specified");
+    }
     for (index, word) in directive.args.iter().enumerate().skip(1) {
         access_log_parameter(cx, directive, word, index, &mut log);
     }
     cx.level.log.access.get_or_insert_default().push(log);
+}
+
+/// The name in the model: `http` and `stream` each have names of their own.
+fn format_name(cx: &Ctx, name: &str) -> String {
+    match cx.context.meets(Contexts::STREAMS) {
+        true => format!("stream:{name}"),
+        false => name.to_owned(),
+    }
+}
+
+fn is_format(cx: &Ctx, name: &str) -> bool {
+    let name = format_name(cx, name);
+    name == "combined" || cx.http.formats.contains_key(&name)
 }
 
 fn access_log_parameter(cx: &mut Ctx, directive: &Directive, word: &Word, index: usize, log: &mut AccessLog) {
@@ -95,8 +111,8 @@ fn access_log_parameter(cx: &mut Ctx, directive: &Directive, word: &Word, index:
         cx.later(word.place.clone(), "\"gzip\" of \"access_log\"", "let logrotate compress the files");
     } else if index > 1 {
         cx.invalid_parameter(directive, word);
-    } else if word.text == "combined" || cx.http.formats.contains_key(&word.text) {
-        log.format = At::new(word.text.clone(), word.place.clone());
+    } else if is_format(cx, &word.text) {
+        log.format = At::new(format_name(cx, &word.text), word.place.clone());
     } else {
         let message = format!("unknown log format \"{}\"", word.text);
         cx.problem_help(word, message, "a \"log_format\" must stand before the \"access_log\" that names it");
@@ -144,7 +160,7 @@ fn syslog(parameters: &str) -> Result<Syslog, String> {
 
 fn log_format(cx: &mut Ctx, directive: &Directive) {
     let name = &directive.args[0];
-    if name.text == "combined" || cx.http.formats.contains_key(&name.text) {
+    if is_format(cx, &name.text) {
         return cx.problem(name, format!("duplicate \"log_format\" name \"{}\"", name.text));
     }
     let mut texts = directive.args.iter().skip(1).peekable();
@@ -166,7 +182,7 @@ fn log_format(cx: &mut Ctx, directive: &Directive) {
     if wrong == 0
         && let Some(template) = cx.template_of(name, &joined(&words))
     {
-        cx.http.formats.insert(name.text.clone(), LogFormat::Text { template, escape });
+        cx.http.formats.insert(format_name(cx, &name.text), LogFormat::Text { template, escape });
     }
 }
 

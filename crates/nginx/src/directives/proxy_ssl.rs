@@ -12,7 +12,7 @@ use bifrons_tls::UpstreamTls;
 use bifrons_tls::config::{CertificateFiles, TlsVersion, Verify};
 use bifrons_tls::suites;
 
-const LEVELS: Contexts = Contexts::LEVELS;
+const LEVELS: Contexts = Contexts::LEVELS.or(Contexts::STREAMS);
 
 settings! {
     /// TLS to servers.

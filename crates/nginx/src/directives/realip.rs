@@ -6,7 +6,7 @@ use crate::directive::{Args, Contexts, Spec};
 use crate::tree::Directive;
 use crate::values;
 use bifrons_config::At;
-use bifrons_model::ClientAddress;
+use bifrons_model::{ClientAddress, ProxyHeaderWord};
 use bifrons_route::ipset::parse_cidr;
 
 const SERVERS: Contexts = Contexts::SERVERS;
@@ -24,7 +24,7 @@ settings! {
 pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::new(
         "set_real_ip_from",
-        SERVERS,
+        SERVERS.or(Contexts::STREAMS),
         Args::Exact(1),
         "A network of proxies that may tell the client's address, such as `10.0.0.0/8`; `unix:` for clients of \
          Unix sockets.",
@@ -34,11 +34,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "real_ip_header",
         SERVERS,
         Args::Exact(1),
-        "The field that tells the client's address.",
+        "The field that tells the client's address, or `proxy_protocol` for the header in front of the connection.",
         |cx, d| {
-            if d.text(0).eq_ignore_ascii_case("proxy_protocol") {
-                return cx.later(d.args[0].place.clone(), "\"real_ip_header proxy_protocol\"", "");
-            }
             cx.once(d, values::text, |cx| &mut cx.level.realip.field);
         },
     )
@@ -69,6 +66,16 @@ fn set_real_ip_from(cx: &mut Ctx, directive: &Directive) {
 }
 
 impl RealIpSettings {
+    /// Whose word on the client is taken, of those that send a header of the PROXY protocol.
+    pub(crate) fn header_word(&self) -> ProxyHeaderWord {
+        let is_asked =
+            self.field.as_deref().is_some_and(|field| field.eq_ignore_ascii_case("proxy_protocol"));
+        match is_asked && self.trusted.is_some() {
+            true => ProxyHeaderWord::Trusted,
+            false => ProxyHeaderWord::None,
+        }
+    }
+
     /// How the client's address is found.
     pub(crate) fn emit(&self) -> ClientAddress {
         ClientAddress {

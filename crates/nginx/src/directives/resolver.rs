@@ -20,27 +20,33 @@ const DOC: &str = "Name servers that resolve names: of `proxy_pass` with variabl
     `resolve`. `valid=` sets how long answers are good, `ipv4=off` or `ipv6=off` leaves a kind of address out.";
 
 pub(crate) const DIRECTIVES: &[Spec] = &[
-    Spec::new("resolver", Contexts::LEVELS, Args::AtLeast(1), DOC, |cx, d| {
+    Spec::new("resolver", Contexts::LEVELS.or(Contexts::STREAMS), Args::AtLeast(1), DOC, |cx, d| {
         if let Some(servers) = parse(cx, d) {
             cx.put(d, servers, |cx| &mut cx.level.resolver.servers);
         }
     }),
     Spec::new(
         "resolver_timeout",
-        Contexts::LEVELS,
+        Contexts::LEVELS.or(Contexts::STREAMS),
         Args::Exact(1),
         "How long resolving a name may take.",
         |cx, d| cx.once(d, values::time, |cx| &mut cx.level.resolver.timeout),
     )
     .default("30s"),
-    Spec::new("resolver", Contexts::UPSTREAM, Args::AtLeast(1), DOC, |cx, d| {
-        if let Some(servers) = parse(cx, d) {
-            cx.put(d, servers, |cx| &mut cx.upstream.resolver.servers);
-        }
-    }),
+    Spec::new(
+        "resolver",
+        Contexts::UPSTREAM.or(Contexts::STREAM_UPSTREAM),
+        Args::AtLeast(1),
+        DOC,
+        |cx, d| {
+            if let Some(servers) = parse(cx, d) {
+                cx.put(d, servers, |cx| &mut cx.upstream.resolver.servers);
+            }
+        },
+    ),
     Spec::new(
         "resolver_timeout",
-        Contexts::UPSTREAM,
+        Contexts::UPSTREAM.or(Contexts::STREAM_UPSTREAM),
         Args::Exact(1),
         "How long resolving a name may take.",
         |cx, d| cx.once(d, values::time, |cx| &mut cx.upstream.resolver.timeout),

@@ -41,10 +41,12 @@ pub(crate) struct SocketOptions {
     pub(crate) other: bool,
     /// Whether it speaks TLS; any server of the address may say so.
     pub(crate) ssl: bool,
+    /// Whether a header of the PROXY protocol comes first; any server of the address may say so.
+    pub(crate) proxy_protocol: bool,
 }
 
 /// More addresses than a range of ports in one `listen` may make: each is a socket per worker.
-const PORTS_MAX: usize = 1024;
+pub(super) const PORTS_MAX: usize = 1024;
 
 pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::new("server", Contexts::HTTP, Args::Block(0, 0), "A virtual host.", |cx, d| {
@@ -59,7 +61,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::AtLeast(1),
         "An address the server is reached at: a port, `address:port`, `[v6]:port`, `unix:/path`; with \
          `default_server` for requests that no name fits (the first server of an address is it otherwise), \
-         `backlog=`, `ipv6only=`; `ssl` for TLS; with `http2` HTTP/2, which without `ssl` is then all that is \
+         `backlog=`, `ipv6only=`; `ssl` for TLS; `proxy_protocol` where a header of the PROXY protocol comes first; with `http2` HTTP/2, which without `ssl` is then all that is \
           spoken there. Servers of one address share its listener.",
         listen,
     )
@@ -131,22 +133,22 @@ fn listen_parameter(cx: &mut Ctx, directive: &Directive, word: &Word, options: &
             ));
         }
         "ssl" => options.ssl = true,
-        "quic" | "spdy" | "proxy_protocol" | "so_keepalive" | "rcvbuf" | "sndbuf" | "setfib"
-        | "accept_filter" | "multipath" => {
+        "proxy_protocol" => options.proxy_protocol = true,
+        "quic" | "spdy" | "so_keepalive" | "rcvbuf" | "sndbuf" | "setfib" | "accept_filter" | "multipath" => {
             cx.later(word.place.clone(), &format!("\"{name}\" of \"listen\""), "");
         }
         _ => cx.invalid_parameter(directive, word),
     }
 }
 
-enum ListenError {
+pub(super) enum ListenError {
     Port,
     Host,
     Many,
 }
 
 /// The addresses that the first word of a `listen` means, in the model's spelling.
-fn addresses(text: &str) -> Result<Vec<String>, ListenError> {
+pub(super) fn addresses(text: &str) -> Result<Vec<String>, ListenError> {
     if let Some(path) = text.strip_prefix("unix:") {
         return match path.is_empty() {
             true => Err(ListenError::Host),

@@ -15,7 +15,7 @@ use bifrons_tls::suites;
 
 mod emit;
 
-const SERVERS: Contexts = Contexts::SERVERS;
+const SERVERS: Contexts = Contexts::SERVERS.or(Contexts::STREAMS);
 
 /// nginx's default of `ssl_ciphers`.
 const CIPHERS: &str = "HIGH:!aNULL:!MD5";
@@ -55,7 +55,7 @@ settings! {
 }
 
 pub(crate) const DIRECTIVES: &[Spec] = &[
-    Spec::new("ssl", SERVERS, Args::Flag, "Whether all addresses of the server speak TLS; `listen … ssl` says it for one.", |cx, d| {
+    Spec::new("ssl", Contexts::SERVERS, Args::Flag, "Whether all addresses of the server speak TLS; `listen … ssl` says it for one.", |cx, d| {
         cx.once(d, values::flag, |cx| &mut cx.level.ssl.on);
     })
     .default("off"),

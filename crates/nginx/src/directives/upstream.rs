@@ -14,6 +14,8 @@ use bifrons_model::{
     Cluster, HealthCheck, KeepAlive, LoneLf, Queue, Resolver, Retry, RetryOn, Sticky, UpstreamTimeouts,
 };
 
+/// Of what connections and requests have in common.
+const BOTH: Contexts = Contexts::UPSTREAM.or(Contexts::STREAM_UPSTREAM);
 const UPSTREAM: Contexts = Contexts::UPSTREAM;
 
 /// One `upstream` block.
@@ -39,35 +41,29 @@ pub(crate) struct Upstream {
 pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::new(
         "upstream",
-        Contexts::HTTP,
+        Contexts::HTTP.or(Contexts::STREAM),
         Args::Block(1, 1),
         "A named group of servers that `proxy_pass` may lead to.",
         upstream,
     ),
     Spec::new(
         "server",
-        UPSTREAM,
+        BOTH,
         Args::AtLeast(1),
         "A server of the group: `address[:port]`, a name or `unix:/path`, with `weight=`, `max_conns=`, \
          `max_fails=`, `fail_timeout=`, `backup`, `down`, `drain`, `slow_start=`, `route=`, `resolve`. Names are \
          resolved again as their TTL says, with `resolve` by the `resolver`.",
         server,
     ),
-    Spec::new(
-        "least_conn",
-        UPSTREAM,
-        Args::Exact(0),
-        "Whoever has the fewest requests under way.",
-        |cx, d| {
-            balance(cx, d, Balance::LeastRequest(least_request::Config {}));
-        },
-    ),
+    Spec::new("least_conn", BOTH, Args::Exact(0), "Whoever has the fewest requests under way.", |cx, d| {
+        balance(cx, d, Balance::LeastRequest(least_request::Config {}));
+    }),
     Spec::new("ip_hash", UPSTREAM, Args::Exact(0), "By the client's address.", |cx, d| {
         balance(cx, d, Balance::IpHash(ip_hash::Config {}));
     }),
     Spec::new(
         "random",
-        UPSTREAM,
+        BOTH,
         Args::Range(0, 2),
         "The less busy of two drawn at random, with or without `two least_conn`; with `two least_time=header` or \
          `two least_time=last_byte` the faster one.",
@@ -126,7 +122,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     ),
     Spec::new(
         "hash",
-        UPSTREAM,
+        BOTH,
         Args::Range(1, 2),
         "By a key with variables; with `consistent` on a ring, so that few keys move when servers come and go. \
          Keys are where nginx has them.",
@@ -181,19 +177,15 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         |cx, d| cx.once(d, values::time, |cx| &mut cx.upstream.keep_alive_timeout),
     )
     .default("60s"),
-    Spec::accepted(
-        "zone",
-        UPSTREAM,
-        Args::Range(1, 2),
-        "the state of servers is shared by all workers anyway",
-    ),
+    Spec::accepted("zone", BOTH, Args::Range(1, 2), "the state of servers is shared by all workers anyway"),
 ];
 
 fn upstream(cx: &mut Ctx, directive: &Directive) {
     let name = &directive.args[0];
     let outer = std::mem::take(&mut cx.upstream);
     let before = cx.notes.problems.0.len();
-    cx.inside(UPSTREAM, directive);
+    let is_stream = cx.context.meets(Contexts::STREAM);
+    cx.inside(if is_stream { Contexts::STREAM_UPSTREAM } else { UPSTREAM }, directive);
     let upstream = std::mem::replace(&mut cx.upstream, outer);
     if upstream.servers.is_empty() && upstream.state.is_none() && cx.notes.problems.0.len() == before {
         cx.notes.problem(Problem::at(directive.place.clone(), "no servers are inside upstream"));
@@ -316,11 +308,16 @@ fn measure(text: &str) -> Option<Measure> {
 }
 
 /// The address of a server, port 80 where none is given. Messages name it as `shown`.
-pub(super) fn address(cx: &mut Ctx, word: &Word, shown: &str) -> Option<Address> {
+pub(crate) fn address(cx: &mut Ctx, word: &Word, shown: &str) -> Option<Address> {
     let has_port = match shown.rsplit_once(']') {
         Some((_, rest)) => rest.starts_with(':'),
         None => shown.contains(':'),
     };
+    if !has_port && cx.context.meets(Contexts::STREAMS.or(Contexts::STREAM_UPSTREAM)) {
+        let help = format!("write {shown}:5432, or the port that it is");
+        cx.problem_help(word, format!("no port in upstream \"{shown}\""), help);
+        return None;
+    }
     let with_port = if has_port { shown.to_owned() } else { format!("{shown}:80") };
     let (message, help) = match with_port.parse::<Address>() {
         Ok(address) => {

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::new(
         "map",
-        Contexts::HTTP,
+        Contexts::HTTP.or(Contexts::STREAM),
         Args::Block(2, 2),
         "Defines a variable by another value: texts without regard to case, `~` and `~*` regexes, `default`, \
          `hostnames`, `volatile`; values may have variables, and the groups of the regex that matched.",
@@ -20,7 +20,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     ),
     Spec::new(
         "geo",
-        Contexts::HTTP,
+        Contexts::HTTP.or(Contexts::STREAM),
         Args::Block(1, 2),
         "Defines a variable by the network that an address lies in: CIDR blocks, or ranges behind `ranges`; \
          `default`, `delete`, `proxy`, `proxy_recursive`.",
@@ -28,7 +28,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     ),
     Spec::new(
         "split_clients",
-        Contexts::HTTP,
+        Contexts::HTTP.or(Contexts::STREAM),
         Args::Block(2, 2),
         "Defines a variable by a hash of a value: each value for a share of the requests, in nginx's own buckets.",
         split_clients,

@@ -3,7 +3,7 @@
 use crate::context::Ctx;
 use crate::directives::server::{Listen, Server, SocketOptions};
 use bifrons_config::{At, OneOrMany, Place, Problem};
-use bifrons_model::{Allowance, Listener, LoneLf};
+use bifrons_model::{Allowance, Listener, LoneLf, ProxyHeaderIn, ProxyHeaderWord};
 use bifrons_tls::client_cert_field::ForwardMode;
 use bifrons_tls::{ForwardClientCert, ServerTls};
 use indexmap::IndexMap;
@@ -22,6 +22,7 @@ pub(super) struct Binding {
     /// Whether it speaks TLS.
     pub(super) ssl: bool,
     http2: bool,
+    proxy_protocol: bool,
     options: SocketOptions,
 }
 
@@ -44,6 +45,7 @@ pub(super) fn bind(cx: &mut Ctx, servers: &[Server]) -> Vec<Binding> {
                     default: server,
                     ssl: false,
                     http2: false,
+                    proxy_protocol: false,
                     options,
                 });
                 said.push((false, false));
@@ -76,7 +78,8 @@ fn take(cx: &mut Ctx, server: usize, listen: &Listen, binding: &mut Binding, sai
         said.0 = true;
     }
     binding.http2 |= listen.http2;
-    let options = SocketOptions { ssl: false, ..listen.options };
+    binding.proxy_protocol |= listen.options.proxy_protocol;
+    let options = SocketOptions { ssl: false, proxy_protocol: false, ..listen.options };
     if options != SocketOptions::default() {
         if said.1 {
             problem(format!("duplicate listen options for {}", listen.address));
@@ -132,6 +135,11 @@ fn listener(default: &Server, binding: &Binding) -> Listener {
         empty_host: Allowance::Refuse,
         underscores_in_headers,
         irregular_headers,
+        proxy_protocol: if binding.proxy_protocol { ProxyHeaderIn::Required } else { ProxyHeaderIn::Off },
+        proxy_protocol_client: match binding.proxy_protocol {
+            true => default.level.realip.header_word(),
+            false => ProxyHeaderWord::All,
+        },
         client: default.level.realip.emit(),
         // nginx knows nothing of it.
         forward_client_cert: ForwardClientCert {

@@ -32,6 +32,8 @@ pub enum Metric {
     ConnectionsRefused,
     Handshakes,
     CertificateExpiry,
+    Datagrams,
+    DatagramsDropped,
     DownstreamReceived,
     DownstreamSent,
     UpstreamHead,
@@ -94,16 +96,18 @@ const fn histogram(family: Family) -> Family {
 
 /// All families, by [`Metric`].
 #[rustfmt::skip]
-pub static FAMILIES: [Family; 30] = [
+pub static FAMILIES: [Family; 32] = [
     sparse(counter(Metric::Requests, "bifrons_requests_total", &["listener", "host", "route", "cluster", "code"], "Requests answered, by class of status; `none` where the client left without one.")),
     sparse(histogram(counter(Metric::RequestDuration, "bifrons_request_duration_seconds", &["host", "route"], "Time from the first byte of a request to the last of its answer."))),
     gauge(Metric::RequestsActive, "bifrons_requests_active", LISTENER, "Requests that are being served."),
     sparse(counter(Metric::Errors, "bifrons_errors_total", &["kind"], "Requests that ended otherwise than well, by the word of the access log.")),
-    counter(Metric::ConnectionsAccepted, "bifrons_connections_accepted_total", LISTENER, "Connections accepted from clients."),
-    gauge(Metric::ConnectionsActive, "bifrons_connections_active", LISTENER, "Open connections of clients."),
+    counter(Metric::ConnectionsAccepted, "bifrons_connections_accepted_total", LISTENER, "Connections accepted from clients; of UDP, sessions begun."),
+    gauge(Metric::ConnectionsActive, "bifrons_connections_active", LISTENER, "Open connections of clients; of UDP, sessions."),
     counter(Metric::ConnectionsRefused, "bifrons_connections_refused_total", &["listener", "reason"], "Connections of clients that were closed at once."),
     sparse(counter(Metric::Handshakes, "bifrons_tls_handshakes_total", &["listener", "result"], "TLS handshakes with clients, by how they ended.")),
     sparse(gauge(Metric::CertificateExpiry, "bifrons_certificate_expiry_timestamp_seconds", &["file"], "When a certificate ends, in seconds since 1970.")),
+    counter(Metric::Datagrams, "bifrons_datagrams_total", &["listener", "from"], "Datagrams that came, by who sent them: `client` or `endpoint`."),
+    counter(Metric::DatagramsDropped, "bifrons_datagrams_dropped_total", &["listener", "reason"], "Datagrams that went nowhere."),
     counter(Metric::DownstreamReceived, "bifrons_downstream_received_bytes_total", LISTENER, "Bytes received from clients."),
     counter(Metric::DownstreamSent, "bifrons_downstream_sent_bytes_total", LISTENER, "Bytes sent to clients."),
     sparse(histogram(counter(Metric::UpstreamHead, "bifrons_upstream_head_seconds", CLUSTER, "Time of an attempt until the endpoint's head had arrived."))),

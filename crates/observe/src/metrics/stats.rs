@@ -168,3 +168,46 @@ impl ClusterStats {
         }
     }
 }
+
+/// Why a datagram went nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// The listener has as many sessions as it may.
+    Sessions,
+    /// The client's address has as many sessions as it may.
+    PerAddress,
+    /// No route takes it.
+    NoRoute,
+    /// The session's endpoint was not known yet, and as many wait as may.
+    Waiting,
+    /// The kernel did not take it.
+    Send,
+}
+
+const DROPPED: [&str; 5] = ["sessions", "per_address", "no_route", "waiting", "send"];
+
+/// What is counted about the datagrams of one listener.
+#[derive(Clone, Debug)]
+pub struct DatagramStats {
+    /// Those that clients sent.
+    pub from_clients: Counter,
+    /// Those that endpoints sent.
+    pub from_endpoints: Counter,
+    dropped: [Counter; DROPPED.len()],
+}
+
+impl DatagramStats {
+    /// Registers the series, or finds those of an earlier snapshot.
+    pub fn register(registry: &Registry, listener: &str) -> Self {
+        Self {
+            from_clients: registry.counter(Metric::Datagrams, &[listener, "client"]),
+            from_endpoints: registry.counter(Metric::Datagrams, &[listener, "endpoint"]),
+            dropped: DROPPED.map(|reason| registry.counter(Metric::DatagramsDropped, &[listener, reason])),
+        }
+    }
+
+    /// The series of those that went nowhere for that reason.
+    pub fn dropped(&self, reason: Dropped) -> Counter {
+        self.dropped[reason as usize]
+    }
+}
