@@ -10,6 +10,7 @@ mod layer4;
 mod load;
 mod nginx;
 mod nginx_rows;
+mod postgres;
 mod stream;
 mod support;
 mod traffic;

@@ -278,6 +278,9 @@ async fn connect(
             return Err(err.retry(Retry::Safe));
         }
     }
+    if cluster.starttls.is_some() {
+        Box::pin(crate::starttls::ask(&stream, plan.connect_timeout)).await?;
+    }
     let conn = match name {
         None => Conn::new(stream, Side::Upstream),
         Some(name) => {

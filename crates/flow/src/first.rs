@@ -2,8 +2,9 @@
 
 use crate::proxy_header::{self, Read};
 use crate::snapshot::{ListenerPlan, TcpAction, TcpPlan, TcpRoutePlan};
+use crate::starttls;
 use bifrons_http::AskedHello;
-use bifrons_model::{ProxyHeaderIn, ProxyHeaderWord, TcpProtocol};
+use bifrons_model::{ProxyHeaderIn, ProxyHeaderWord, StartTls, TcpProtocol};
 use bifrons_net::Stream;
 use bifrons_tls::hello::{self, First as Message};
 use bytes::{Buf, BytesMut};
@@ -122,7 +123,12 @@ async fn look(stream: &Stream, ahead: &mut BytesMut, tcp: &TcpPlan) -> Result<Se
     let deadline = Instant::now() + tcp.first_bytes;
     // Bounded: every turn reads bytes, and what is looked at has at most so many.
     loop {
-        if let Some(seen) = classify(ahead) {
+        if tcp.starttls == Some(StartTls::Postgres)
+            && let Some(answer) = starttls::answer(ahead)?
+        {
+            starttls::send(stream, &answer)?;
+            ahead.clear();
+        } else if let Some(seen) = classify(ahead) {
             return Ok(seen);
         }
         match tokio::time::timeout_at(deadline, more(stream, ahead)).await {

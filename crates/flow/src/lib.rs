@@ -46,6 +46,7 @@ pub mod secure;
 pub mod serve;
 pub mod shared;
 pub mod snapshot;
+pub mod starttls;
 pub mod sticky;
 mod takeover;
 mod upload;

@@ -25,7 +25,7 @@ use bifrons_model::{
     Builtin, ClientAbort, Config, ConnectionFields, ErrorPage, ForwardedField, OwnRedirects, PlainHttp2,
     Resolver,
 };
-use bifrons_model::{ProxyHeaderIn, ProxyHeaderOut, ProxyHeaderWord};
+use bifrons_model::{ProxyHeaderIn, ProxyHeaderOut, ProxyHeaderWord, StartTls};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
 use bifrons_route::{HostTable, PathRules, RouteTable};
@@ -436,6 +436,8 @@ pub struct ClusterPlan {
     pub bind: Option<SocketAddr>,
     /// The header of the PROXY protocol that they begin with.
     pub proxy_protocol: Option<ProxyHeaderOut>,
+    /// In whose words they ask for TLS first.
+    pub starttls: Option<StartTls>,
     /// Who resolves names that requests bring.
     pub resolver: Arc<Resolver>,
     /// What of answers its policy wants measured.

@@ -2,7 +2,7 @@
 
 use crate::health_check::HealthCheck;
 use crate::sticky::Sticky;
-use crate::tcp::ProxyHeaderOut;
+use crate::tcp::{ProxyHeaderOut, StartTls};
 use bifrons_balance::{Balance, EndpointConfig};
 use bifrons_config::At;
 use bifrons_config::units::{Dur, Size};
@@ -27,6 +27,10 @@ pub struct Cluster {
     /// client is. Such a connection serves one client only, and is not kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_protocol: Option<ProxyHeaderOut>,
+    /// Whether endpoints are asked for TLS in the words of a protocol before it begins; what begins it is `tls`, or
+    /// the client's own that passes through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starttls: Option<StartTls>,
     /// Connections kept for further requests.
     pub keep_alive: KeepAlive,
     /// How long an endpoint may take.
@@ -69,6 +73,7 @@ impl Default for Cluster {
             endpoints: Vec::new(),
             tls: None,
             proxy_protocol: None,
+            starttls: None,
             keep_alive: KeepAlive::default(),
             timeouts: UpstreamTimeouts::default(),
             retry: Retry::default(),

@@ -37,7 +37,7 @@ pub use route::{
 };
 pub use schema::schema;
 pub use sticky::{Sticky, StickyCookie, StickyLearn};
-pub use tcp::{ProxyHeaderIn, ProxyHeaderOut, ProxyHeaderWord, Tcp, TcpProtocol, TcpRoute};
+pub use tcp::{ProxyHeaderIn, ProxyHeaderOut, ProxyHeaderWord, StartTls, Tcp, TcpProtocol, TcpRoute};
 pub use udp::{Udp, UdpRoute};
 
 use bifrons_config::At;

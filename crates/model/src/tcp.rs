@@ -21,6 +21,9 @@ pub struct Tcp {
     /// Whether first bytes are waited for although no route asks for them, so that `$ssl_preread_server_name` and
     /// its like have their values. A client that sends none in the time of `first_bytes` is closed.
     pub look: bool,
+    /// Whether clients ask for TLS in the words of a protocol before they begin it: they are told yes, and it goes on
+    /// as with TLS that comes at once (`sni`, `terminate`).
+    pub starttls: Option<StartTls>,
 }
 
 /// What becomes of a listener's connections before anybody looks for requests in them. The short form is the
@@ -38,6 +41,10 @@ struct TcpMap {
     /// its like have their values. A client that sends none in the time of `first_bytes` is closed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     look: bool,
+    /// Whether clients ask for TLS in the words of a protocol before they begin it: they are told yes, and it goes on
+    /// as with TLS that comes at once (`sni`, `terminate`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    starttls: Option<StartTls>,
 }
 
 /// 3 s: a client that speaks first does so within a round trip or two; one that waits for the server's greeting
@@ -46,7 +53,7 @@ fn first_bytes() -> Dur {
     Dur(Duration::from_secs(3))
 }
 
-same_fields!(Tcp, TcpMap, { routes, first_bytes, look });
+same_fields!(Tcp, TcpMap, { routes, first_bytes, look, starttls });
 
 string_or_map!(
     Tcp,
@@ -54,13 +61,14 @@ string_or_map!(
     "a cluster, or a map with `routes`",
     |text| {
         let route = TcpRoute { proxy: Some(At::from(text.to_owned())), ..TcpRoute::default() };
-        Ok(Tcp { routes: vec![At::from(route)], first_bytes: first_bytes(), look: false })
+        Ok(Tcp { routes: vec![At::from(route)], first_bytes: first_bytes(), look: false, starttls: None })
     },
     |tcp| {
         let [route] = tcp.routes.as_slice() else { return None };
         let proxy = route.value.proxy.as_ref()?;
         let short = TcpRoute { proxy: Some(proxy.clone()), ..TcpRoute::default() };
-        (route.value == short && tcp.first_bytes == first_bytes() && !tcp.look).then(|| proxy.value.clone())
+        (route.value == short && tcp.first_bytes == first_bytes() && !tcp.look && tcp.starttls.is_none())
+            .then(|| proxy.value.clone())
     }
 );
 
@@ -167,6 +175,14 @@ pub enum TcpProtocol {
     Socks,
     /// Nothing: the client waits for the server's greeting (MySQL, SMTP, FTP).
     ServerFirst,
+}
+
+/// The protocol in whose words TLS is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StartTls {
+    /// PostgreSQL's `SSLRequest`.
+    Postgres,
 }
 
 /// Whether a header of the PROXY protocol comes before everything else.

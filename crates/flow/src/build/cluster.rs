@@ -77,6 +77,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, cluster: &Cluster) -> ClusterPlan {
         },
         bind,
         proxy_protocol: cluster.proxy_protocol,
+        starttls: cluster.starttls,
         resolver: Arc::new(cluster.resolver.clone()),
         measures: cluster.balance.measures(),
         sticky: cluster.sticky.as_ref().map(|sticky| {

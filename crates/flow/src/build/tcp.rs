@@ -18,8 +18,14 @@ pub(super) fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, tcp: &Tcp) 
         cx.problem(&None, format!("listener \"{name}\": `tcp` has no routes"), help);
     }
     let routes: Vec<_> = tcp.routes.iter().filter_map(|route| one(cx, (name, listener), route)).collect();
-    let asks_bytes = tcp.look || TcpPlan::asks(&routes);
-    TcpPlan { asks_bytes, routes, first_bytes: tcp.first_bytes.0, is_silence_over: tcp.look }
+    let asks_bytes = tcp.look || tcp.starttls.is_some() || TcpPlan::asks(&routes);
+    TcpPlan {
+        asks_bytes,
+        routes,
+        first_bytes: tcp.first_bytes.0,
+        is_silence_over: tcp.look,
+        starttls: tcp.starttls,
+    }
 }
 
 fn one(cx: &mut Cx<'_>, of: (&str, &Listener), at: &At<TcpRoute>) -> Option<TcpRoutePlan> {

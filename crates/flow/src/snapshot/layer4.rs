@@ -1,7 +1,7 @@
 //! Routes of layer 4, ready to serve.
 
 use super::RoutePlan;
-use bifrons_model::TcpProtocol;
+use bifrons_model::{StartTls, TcpProtocol};
 use bifrons_observe::metrics::DatagramStats;
 use bifrons_route::IpSet;
 use std::net::IpAddr;
@@ -18,6 +18,8 @@ pub struct TcpPlan {
     pub first_bytes: Duration,
     /// Whether a client that sends none in that time is closed.
     pub is_silence_over: bool,
+    /// In whose words clients ask for TLS first.
+    pub starttls: Option<StartTls>,
 }
 
 /// Which connections go where.

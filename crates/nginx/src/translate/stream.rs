@@ -185,6 +185,7 @@ fn listener(cx: &mut Ctx, server: &StreamServer, listen: &StreamListen, target: 
         routes: vec![At::new(route, place)],
         first_bytes: stream.preread_timeout.unwrap_or(Dur::secs(30)),
         look,
+        starttls: None,
     });
     if listen.ssl {
         if !level.ssl.is_there() {

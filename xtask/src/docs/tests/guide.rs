@@ -95,7 +95,13 @@ fn nginx_conf_in_the_guide_loads_and_builds() {
 #[test]
 fn limits_are_what_the_guide_says() {
     let json = |value: Result<Value, serde_json::Error>| value.unwrap();
-    let listener = json(serde_json::to_value(Listener::default()));
+    let mut listener = json(serde_json::to_value(Listener::default()));
+    // What holds where a listener has datagrams.
+    let udp: bifrons_model::Udp = serde_json::from_value("dns".into()).unwrap();
+    listener["udp"] = serde_json::json!({
+        "sessions": udp.sessions,
+        "sessions_per_address": udp.sessions_per_address,
+    });
     let cluster = json(serde_json::to_value(Cluster::default()));
     let shutdown = json(serde_json::to_value(Shutdown::default()));
     let log = serde_json::json!({
