@@ -12,6 +12,7 @@ mod nginx;
 mod nginx_rows;
 mod support;
 mod traffic;
+mod websocket;
 
 mod http1 {
     mod bodies;

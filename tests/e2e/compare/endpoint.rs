@@ -1,5 +1,6 @@
 //! What stands behind the servers: endpoints that write down what they got and answer as they are asked to.
 
+use crate::websocket;
 use bifrons_testkit::addr::own_ip;
 use bifrons_testkit::{Message, Origin};
 use std::collections::BTreeMap;
@@ -13,8 +14,9 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// With the answers that requests may ask for, in which `@me@` is its address; a request that asks for
-    /// none gets its own start line and body back. An empty answer closes the connection.
+    /// With the answers that requests may ask for, in which `@me@` is its address and `@accept@` what agrees to
+    /// a WebSocket; a request that asks for none gets its own start line and body back. An empty answer closes
+    /// the connection, one of status 101 makes it a WebSocket that sends back what it is told.
     pub(super) fn start(name: &str, answers: &BTreeMap<&'static str, Vec<u8>>) -> Self {
         Self::start_at(SocketAddr::from((own_ip(), 0)), name, answers)
     }
@@ -31,10 +33,14 @@ impl Endpoint {
                 let closes = request.start.ends_with("HTTP/1.0")
                     || request.field("Connection").is_some_and(|value| value == "close");
                 let answer = match asked(&request).and_then(|name| answers.get(&*name)) {
-                    Some(answer) => replace(answer, b"@me@", me.as_bytes()),
+                    Some(answer) => filled(answer, &me, &request),
                     None => echo(&name, &request, closes),
                 };
                 if answer.is_empty() || wire.try_send(&answer).is_err() {
+                    break;
+                }
+                if answer.starts_with(b"HTTP/1.1 101") {
+                    websocket::echo(wire);
                     break;
                 }
                 if closes {
@@ -62,6 +68,12 @@ fn asked(request: &Message) -> Option<String> {
     }
     let (_, query) = request.target().split_once('?')?;
     query.split('&').find_map(|pair| pair.strip_prefix("a=")).map(str::to_owned)
+}
+
+fn filled(answer: &[u8], me: &str, request: &Message) -> Vec<u8> {
+    let key = request.field("Sec-WebSocket-Key").unwrap_or_default();
+    let answer = replace(answer, b"@me@", me.as_bytes());
+    replace(&answer, b"@accept@", websocket::accept(key).as_bytes())
 }
 
 /// Whoever is not told that the connection closes may send the next request on it, and it depends on the moment
