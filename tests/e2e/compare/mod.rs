@@ -29,8 +29,11 @@ macro_rules! topics {
 
 topics! {
     access
+    attempts
+    balancing
     bodies
     connections
+    curious
     destinations
     error_pages
     fields
@@ -49,7 +52,7 @@ topics! {
 }
 
 /// Pairs there must be at least.
-const PAIRS_MIN: usize = 150;
+const PAIRS_MIN: usize = 250;
 
 /// Each pair is run by the test of its topic, which fails if one of them was not compared with nginx.
 #[test]
@@ -79,23 +82,4 @@ fn compare(topic: &str) {
     assert!(wrong.is_empty(), "{topic}: {} differences:\n{}", wrong.len(), wrong.join("\n"));
     let wanted = if Nginx::is_installed() { cases.len() } else { 0 };
     assert_eq!(compared, wanted, "pairs that were compared with nginx");
-}
-
-/// SCRATCH
-#[test]
-fn scratch() {
-    let Ok(file) = std::env::var("CASES") else { return };
-    let text: &'static str = Box::leak(std::fs::read_to_string(file).unwrap().into_boxed_str());
-    let only = std::env::var("BIFRONS_COMPARE").unwrap_or_default();
-    let site = site::site();
-    let mut wrong = Vec::new();
-    for case in case::parse(text).iter().filter(|case| case.name.contains(&only)) {
-        let done = std::panic::catch_unwind(|| script::run_all(case, &site));
-        let (nginx, ours, shown) = match done { Ok(done) => done, Err(e) => { wrong.push(format!("PANIC {} {:?}", case.name, e.downcast_ref::<String>())); continue } };
-        let nginx = nginx.unwrap();
-        if std::env::var("SHOW").is_ok() { for s in &nginx.steps { println!("NGINX {s}"); } for (w, s) in &nginx.others { println!("{w}: {s}"); } }
-        wrong.extend(told::differences(case, ("nginx", &nginx), ("ours", &ours)));
-        wrong.extend(told::differences(&case.without_marks(), ("of nginx.conf", &ours), ("of its YAML", &shown)));
-    }
-    println!("{}", wrong.join("\n"));
 }

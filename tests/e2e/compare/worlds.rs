@@ -74,7 +74,7 @@ fn configurations_of_the_world_run_unchanged() {
     }
     let place = TempDir::new();
     mount(&place);
-    let worlds = case::parse(Box::leak(std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/compare/worlds.txt")).unwrap().into_boxed_str()));
+    let worlds = case::parse(WORLDS);
     assert!(worlds.len() >= 7, "{}", worlds.len());
     let mut wrong = Vec::new();
     for world in &worlds {

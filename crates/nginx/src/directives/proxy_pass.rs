@@ -53,7 +53,7 @@ fn parse(cx: &mut Ctx, directive: &Directive) -> Option<ProxyPass> {
         cx.problem(word, format!("no host in upstream \"{url}\""));
         return None;
     }
-    if let Some(uri) = uri {
+    if uri.is_some() {
         if cx.context.meets(Contexts::IF.or(Contexts::LIMIT_EXCEPT))
             || matches!(cx.level.matcher, Some(Matcher::Regex(_) | Matcher::Named(_)))
         {
@@ -62,13 +62,10 @@ fn parse(cx: &mut Ctx, directive: &Directive) -> Option<ProxyPass> {
             cx.problem(word, message);
             return None;
         }
-        if uri.contains('?') {
-            cx.later(word.place.clone(), "a query in \"proxy_pass\"", "");
-            return None;
-        }
     }
     let port = if host.starts_with("unix:") { None } else { written_port(host) };
-    let uri = uri.map(str::to_owned);
+    // What begins with a query stands for the root.
+    let uri = uri.map(|uri| if uri.starts_with('?') { format!("/{uri}") } else { uri.to_owned() });
     Some(ProxyPass { host: host.to_owned(), port, uri, url: None, tls, word: word.clone() })
 }
 
