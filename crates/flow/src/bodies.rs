@@ -214,19 +214,15 @@ fn heed_fields(bodies: &BodyPlan, task: &mut Task<'_>, res: &mut Response) {
     }
 }
 
-/// Says in `Content-Type` which characters the answer is written in, instead of what it said before; `off` and
+/// Says in `Content-Type` which characters the answer is written in, where it does not say so itself; `off` and
 /// what is no name of a charset say nothing.
 fn name_charset(res: &mut Response, charset: &[u8]) {
-    let Some(value) = res.head.headers.get(Name::ContentType) else { return };
-    let is_other =
-        |part: &&[u8]| !part.get(..8).is_some_and(|name| name.eq_ignore_ascii_case(b"charset="));
-    let mut parts: Vec<&[u8]> = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii).collect();
-    parts.retain(is_other);
-    let mut typed = parts.join(b"; ".as_slice());
-    if is_token(charset) && !charset.eq_ignore_ascii_case(b"off") {
-        typed.extend_from_slice(b"; charset=");
-        typed.extend_from_slice(charset);
+    let Some(media) = res.head.headers.get(Name::ContentType) else { return };
+    let names_one = media.to_ascii_lowercase().windows(8).any(|part| part == b"charset=");
+    if names_one || !is_token(charset) || charset.eq_ignore_ascii_case(b"off") {
+        return;
     }
+    let typed = [media, b"; charset=", charset].concat();
     res.head.headers.set(Name::ContentType.spelt("Content-Type"), &typed);
 }
 

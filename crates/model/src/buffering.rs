@@ -235,7 +235,7 @@ pub enum AccelField {
     Buffering,
     /// `X-Accel-Limit-Rate`: bytes a second to the client; 0: any.
     LimitRate,
-    /// `X-Accel-Charset`: which characters the answer is written in; `off` takes away what it says about that.
+    /// `X-Accel-Charset`: which characters the answer is written in, where it does not say so itself.
     Charset,
 }
 

@@ -53,15 +53,13 @@ fn parse(cx: &mut Ctx, directive: &Directive) -> Option<ProxyPass> {
         cx.problem(word, format!("no host in upstream \"{url}\""));
         return None;
     }
-    if uri.is_some() {
-        if cx.context.meets(Contexts::IF.or(Contexts::LIMIT_EXCEPT))
-            || matches!(cx.level.matcher, Some(Matcher::Regex(_) | Matcher::Named(_)))
-        {
-            let message = "\"proxy_pass\" cannot have URI part in location given by regular expression, or \
-                inside named location, or inside \"if\" statement, or inside \"limit_except\" block";
-            cx.problem(word, message);
-            return None;
-        }
+    let names_no_prefix = cx.context.meets(Contexts::IF.or(Contexts::LIMIT_EXCEPT))
+        || matches!(cx.level.matcher, Some(Matcher::Regex(_) | Matcher::Named(_)));
+    if uri.is_some() && names_no_prefix {
+        let message = "\"proxy_pass\" cannot have URI part in location given by regular expression, or \
+            inside named location, or inside \"if\" statement, or inside \"limit_except\" block";
+        cx.problem(word, message);
+        return None;
     }
     let port = if host.starts_with("unix:") { None } else { written_port(host) };
     // What begins with a query stands for the root.
