@@ -219,12 +219,7 @@ fn own_code(task: &Task<'_>) -> Option<u16> {
 }
 
 /// What takes the place of an error, whose page may be that of another code.
-fn error_page(
-    task: &mut Task<'_>,
-    req: &mut Request,
-    res: &Response,
-    code: Option<u16>,
-) -> Option<Settled> {
+fn error_page(task: &mut Task<'_>, req: &mut Request, res: &Response, code: Option<u16>) -> Option<Settled> {
     let status = res.head.status;
     let code = code.or_else(|| own_code(task)).unwrap_or(status);
     let (pages, at) = page_of(task, code).or_else(|| page_of(task, status))?;

@@ -85,9 +85,9 @@ fn filled(answer: &[u8], me: &str, request: &Message, counts: &[(&str, usize)]) 
     let key = request.field("Sec-WebSocket-Key").unwrap_or_default();
     let answer = replace(answer, b"@me@", me.as_bytes());
     let answer = replace(&answer, b"@accept@", websocket::accept(key).as_bytes());
-    counts.iter().fold(answer, |answer, (name, count)| {
-        replace(&answer, name.as_bytes(), count.to_string().as_bytes())
-    })
+    counts
+        .iter()
+        .fold(answer, |answer, (name, count)| replace(&answer, name.as_bytes(), count.to_string().as_bytes()))
 }
 
 /// Whoever is not told that the connection closes may send the next request on it, and it depends on the moment
