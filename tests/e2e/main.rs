@@ -15,6 +15,7 @@ mod stream;
 mod support;
 mod traffic;
 mod udp;
+mod websocket;
 
 mod http1 {
     mod bodies;

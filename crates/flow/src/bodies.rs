@@ -36,6 +36,8 @@ pub struct BodyPlan {
     pub heeds_buffering: bool,
     /// Whether `X-Accel-Limit-Rate` is heeded.
     pub heeds_rate: bool,
+    /// Whether `X-Accel-Charset` is heeded.
+    pub heeds_charset: bool,
     /// What is sent in place of the client's.
     pub sent: Option<Box<SentPlan>>,
     /// Whether trailer fields of answers are passed on.
@@ -156,7 +158,7 @@ pub(crate) fn replace(
 /// What the answer says about its way, and where nothing is said the route's own.
 pub(crate) fn heed(plan: &ProxyPlan, task: &mut Task<'_>, req: &RequestHead, res: &mut Response) {
     let bodies = &plan.bodies;
-    if bodies.heeds_buffering || bodies.heeds_rate {
+    if bodies.heeds_buffering || bodies.heeds_rate || bodies.heeds_charset {
         heed_fields(bodies, task, res);
     }
     if let Some(rate) = &bodies.rate
@@ -170,7 +172,7 @@ pub(crate) fn heed(plan: &ProxyPlan, task: &mut Task<'_>, req: &RequestHead, res
 }
 
 fn heed_fields(bodies: &BodyPlan, task: &mut Task<'_>, res: &mut Response) {
-    let (mut holds, mut rate) = (None, None);
+    let (mut holds, mut rate, mut charset) = (None, None, None);
     let (mut buffering, mut limit_rate) = (false, false);
     for (id, name, value) in res.head.headers.iter() {
         // One look at most fields: names that begin so are rare.
@@ -190,8 +192,14 @@ fn heed_fields(bodies: &BodyPlan, task: &mut Task<'_>, res: &mut Response) {
                 limit_rate = true;
                 rate = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
             }
+            rest if bodies.heeds_charset && rest.eq_ignore_ascii_case(b"charset") => {
+                charset = Some(value.to_vec());
+            }
             _ => {}
         }
+    }
+    if let Some(charset) = charset {
+        name_charset(res, &charset);
     }
     if holds.is_some() {
         task.cx.holds = holds;
@@ -204,6 +212,18 @@ fn heed_fields(bodies: &BodyPlan, task: &mut Task<'_>, res: &mut Response) {
             res.head.headers.remove(name);
         }
     }
+}
+
+/// Says in `Content-Type` which characters the answer is written in, where it does not say so itself; `off` and
+/// what is no name of a charset say nothing.
+fn name_charset(res: &mut Response, charset: &[u8]) {
+    let Some(media) = res.head.headers.get(Name::ContentType) else { return };
+    let names_one = media.to_ascii_lowercase().windows(8).any(|part| part == b"charset=");
+    if names_one || !is_token(charset) || charset.eq_ignore_ascii_case(b"off") {
+        return;
+    }
+    let typed = [media, b"; charset=", charset].concat();
+    res.head.headers.set(Name::ContentType.spelt("Content-Type"), &typed);
 }
 
 /// The value of a template as bytes, such as `100k`; `None` where it is none.

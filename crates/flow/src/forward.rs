@@ -284,13 +284,18 @@ impl<'a> Tries<'a> {
 
     /// Whether attempts, time and endpoints are left.
     fn may_go_on(&self) -> bool {
-        let retry = &self.plan.retry;
+        let within = self.plan.retry.within;
+        self.has_more() && (within.is_zero() || self.began.elapsed() < within)
+    }
+
+    /// Whether attempts and endpoints are left.
+    fn has_more(&self) -> bool {
         let endpoints = self.target.plan.shared.load().len() as u32;
-        let allowed = match retry.attempts {
+        let allowed = match self.plan.retry.attempts {
             0 => endpoints.min(ATTEMPTS_MAX),
             attempts => attempts.min(endpoints),
         };
-        self.made < allowed && (retry.within.is_zero() || self.began.elapsed() < retry.within)
+        self.made < allowed
     }
 
     /// Whether a request that may have reached an endpoint may go out again (RFC 9110 9.2.2).
@@ -311,7 +316,8 @@ impl<'a> Tries<'a> {
             (Verdict::Again { failed: false }, _) | (_, None) => return,
             (Verdict::Again { failed: true }, _) => true,
             (Verdict::Done, Some(last)) => {
-                let listed = self.plan.retry.statuses.contains(&last.status);
+                // As in nginx, a status is the client's to judge where no other endpoint could do better.
+                let listed = self.plan.retry.statuses.contains(&last.status) && self.has_more();
                 last.error.is_some() || listed && is_failure(last.status)
             }
         };

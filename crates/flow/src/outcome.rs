@@ -5,7 +5,7 @@ use crate::request::Task;
 use crate::respond;
 use crate::routing;
 use crate::snapshot::{Action, ErrorPages};
-use bifrons_core::{Error, Kind, Result};
+use bifrons_core::{Error, Kind, Result, Side};
 use bifrons_filters::rewrite::path;
 use bifrons_http::name::is_field_value;
 use bifrons_http::status::{is_bodiless, reason};
@@ -19,6 +19,12 @@ mod accel;
 
 /// nginx's status for closing the connection without an answer.
 const CLOSE: u16 = 444;
+
+/// nginx's status for a client that has gone: whoever answers with it means nobody.
+const GONE: u16 = 499;
+
+/// Codes of nginx's own that have pages, and that clients see as 400.
+const OWN_CODES: std::ops::RangeInclusive<u16> = 494..=497;
 
 /// What came of a route.
 pub enum Outcome {
@@ -107,10 +113,18 @@ enum Origin {
 
 /// Finds what takes the place of an error, and else brings the answer to its end.
 pub fn settle(task: &mut Task<'_>, req: &mut Request, outcome: Result<Outcome>) -> Settled {
+    let mut code = None;
     let (mut res, mut origin) = match outcome {
         Ok(Outcome::Turn(turn)) => return Settled::Turn(turn),
         Ok(Outcome::Answer(res)) => (res, Origin::Elsewhere),
         Ok(Outcome::Own(res)) if res.head.status == CLOSE => return Settled::Silence(dropped()),
+        Ok(Outcome::Own(res)) if res.head.status == GONE => return Settled::Silence(gone()),
+        Ok(Outcome::Own(mut res)) if OWN_CODES.contains(&res.head.status) => {
+            code = Some(res.head.status);
+            res.head.set_status(400);
+            let origin = if is_bare(&res) { Origin::Page } else { Origin::Own };
+            (res, origin)
+        }
         Ok(Outcome::Own(res)) if is_bare(&res) => (res, Origin::Page),
         Ok(Outcome::Own(res)) => (res, Origin::Own),
         Err(err) if respond::is_silent(&err) => return Settled::Silence(err),
@@ -140,7 +154,7 @@ pub fn settle(task: &mut Task<'_>, req: &mut Request, outcome: Result<Outcome>) 
         detour.status = None;
     }
     if origin == Origin::Page {
-        match error_page(task, req, &res) {
+        match error_page(task, req, &res, code) {
             Some(Settled::Answer(redirect)) => res = redirect,
             Some(other) => {
                 if !is_taken_over {
@@ -156,6 +170,10 @@ pub fn settle(task: &mut Task<'_>, req: &mut Request, outcome: Result<Outcome>) 
 
 fn dropped() -> Error {
     Error::local(Kind::Dropped, "the route closes the connection without an answer")
+}
+
+fn gone() -> Error {
+    Error::downstream(Kind::Closed, "the route takes the client for one that has gone")
 }
 
 /// Whether the answer stands for the page of its status.
@@ -192,6 +210,7 @@ fn page_of(task: &Task<'_>, status: u16) -> Option<(Arc<ErrorPages>, usize)> {
 fn own_code(task: &Task<'_>) -> Option<u16> {
     let err = task.cx.error.as_ref().filter(|_| task.detour.is_none())?;
     match err.kind() {
+        Kind::HeadTooLarge if err.side() != Side::Upstream => Some(494),
         Kind::PlainText => Some(497),
         Kind::ClientCertificate if err.reason().starts_with("client sent no") => Some(496),
         Kind::ClientCertificate => Some(495),
@@ -199,10 +218,11 @@ fn own_code(task: &Task<'_>) -> Option<u16> {
     }
 }
 
-/// What takes the place of an error.
-fn error_page(task: &mut Task<'_>, req: &mut Request, res: &Response) -> Option<Settled> {
+/// What takes the place of an error, whose page may be that of another code.
+fn error_page(task: &mut Task<'_>, req: &mut Request, res: &Response, code: Option<u16>) -> Option<Settled> {
     let status = res.head.status;
-    let (pages, at) = page_of(task, own_code(task).unwrap_or(status)).or_else(|| page_of(task, status))?;
+    let code = code.or_else(|| own_code(task)).unwrap_or(status);
+    let (pages, at) = page_of(task, code).or_else(|| page_of(task, status))?;
     let page = pages.pages.get(at)?;
     routing::know_local(task);
     let mut to = Vec::new();

@@ -235,6 +235,8 @@ pub enum AccelField {
     Buffering,
     /// `X-Accel-Limit-Rate`: bytes a second to the client; 0: any.
     LimitRate,
+    /// `X-Accel-Charset`: which characters the answer is written in, where it does not say so itself.
+    Charset,
 }
 
 /// How fast answers go to a client. The short form is `rate`.

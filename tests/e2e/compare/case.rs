@@ -13,7 +13,8 @@
 //!
 //! A step opens a connection of its own. `+` before it takes that of the step before, `to NAME` another
 //! address than `@web@`. `raw N BYTES` sends escaped bytes and reads N answers. `HTTP/1.0` may stand behind
-//! the path, and `!Host` among the fields leaves `Host` out. `[row] STEP` is a step whose answers differ, as
+//! the path, and `!Host` among the fields leaves `Host` out. `websocket /path | fields :: text ;; text` opens a
+//! WebSocket, says the texts one after the other, waits for each to come back, and closes. `[row] STEP` is a step whose answers differ, as
 //! the row of that name in docs/guide/nginx.md says.
 //!
 //! In all of it `@web@` and other names are addresses, of which those that begin with `app` are endpoints,
@@ -24,6 +25,10 @@
 use std::collections::BTreeMap;
 
 const TABLE: &str = include_str!("../../../docs/guide/nginx.md");
+
+/// The end of the head of a request for a WebSocket (RFC 6455 1.3).
+const OPENING: &[u8] = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// A configuration and the script of its client.
 #[derive(Clone)]
@@ -51,6 +56,8 @@ pub(super) struct Step {
     pub(super) bytes: Vec<u8>,
     /// Methods of the requests in it, in order.
     pub(super) methods: Vec<String>,
+    /// What is said once the connection has become a WebSocket.
+    pub(super) messages: Option<Vec<Vec<u8>>>,
 }
 
 /// All of a file; what stands before the first case is for people.
@@ -153,8 +160,12 @@ fn step(text: &'static str, closes: bool) -> Step {
             _ => "GET",
         };
         let methods = vec![method.to_owned(); count];
-        return Step { text, differs, same_connection, to, bytes: unescape(bytes), methods };
+        return Step { text, differs, same_connection, to, bytes: unescape(bytes), methods, messages: None };
     }
+    let (is_websocket, rest) = match rest.strip_prefix("websocket ") {
+        Some(rest) => (true, rest),
+        None => (false, rest),
+    };
     let (line, more) = rest.split_once(" | ").unwrap_or((rest, ""));
     let (fields, body) = match more.strip_prefix(":: ") {
         Some(body) => ("", body),
@@ -180,6 +191,12 @@ fn step(text: &'static str, closes: bool) -> Step {
         head.extend(unescape(field));
         head.extend_from_slice(b"\r\n");
     }
+    if is_websocket {
+        head.extend_from_slice(OPENING);
+        let messages = body.split(" ;; ").filter(|text| !text.is_empty()).map(unescape).collect();
+        let methods = vec![method.to_owned()];
+        return Step { text, differs, same_connection, to, bytes: head, methods, messages: Some(messages) };
+    }
     let body = unescape(body);
     if !body.is_empty() && !has("Transfer-Encoding:") && !has("Content-Length:") {
         head.extend(format!("Content-Length: {}\r\n", body.len()).into_bytes());
@@ -189,7 +206,7 @@ fn step(text: &'static str, closes: bool) -> Step {
     }
     head.extend_from_slice(b"\r\n");
     head.extend(body);
-    Step { text, differs, same_connection, to, bytes: head, methods: vec![method.to_owned()] }
+    Step { text, differs, same_connection, to, bytes: head, methods: vec![method.to_owned()], messages: None }
 }
 
 /// `\r`, `\n`, `\t`, `\\`, `\0`, `\xNN`, and `\{N*TEXT}` for a text N times.

@@ -1,9 +1,11 @@
 //! What stands behind the servers: endpoints that write down what they got and answer as they are asked to.
 
+use crate::websocket;
 use bifrons_testkit::addr::own_ip;
 use bifrons_testkit::{Message, Origin};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// An endpoint of that name.
@@ -13,8 +15,11 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// With the answers that requests may ask for, in which `@me@` is its address; a request that asks for
-    /// none gets its own start line and body back. An empty answer closes the connection.
+    /// With the answers that requests may ask for, in which `@me@` is its address and `@accept@` what agrees to
+    /// a WebSocket; a request that asks for none gets its own start line and body back. An empty answer closes
+    /// the connection, one of status 101 makes it a WebSocket that sends back what it is told. `@connection@` and
+    /// `@request@` count its connections and the requests on one. An answer called `app1/busy` is given by `app1`
+    /// alone, before one called `busy`.
     pub(super) fn start(name: &str, answers: &BTreeMap<&'static str, Vec<u8>>) -> Self {
         Self::start_at(SocketAddr::from((own_ip(), 0)), name, answers)
     }
@@ -24,17 +29,29 @@ impl Endpoint {
         let (name, answers) = (name.to_owned(), answers.clone());
         let got = Arc::new(Mutex::new(Vec::new()));
         let notes = got.clone();
+        let connections = AtomicUsize::new(0);
         let origin = Origin::script_at(addr, move |wire| {
             let me = wire.local_addr().to_string();
+            let mut connection = None;
+            let mut requests = 0;
             while let Some(request) = wire.read_request() {
+                // Whoever only looks whether somebody listens says nothing.
+                let connection = *connection.get_or_insert_with(|| connections.fetch_add(1, Relaxed) + 1);
+                requests += 1;
+                let counts = [("@connection@", connection), ("@request@", requests)];
                 notes.lock().unwrap_or_else(PoisonError::into_inner).push(written(&request));
                 let closes = request.start.ends_with("HTTP/1.0")
                     || request.field("Connection").is_some_and(|value| value == "close");
-                let answer = match asked(&request).and_then(|name| answers.get(&*name)) {
-                    Some(answer) => replace(answer, b"@me@", me.as_bytes()),
+                let own = |asked: &String| answers.get(&*format!("{name}/{asked}"));
+                let answer = match asked(&request).and_then(|asked| own(&asked).or(answers.get(&*asked))) {
+                    Some(answer) => filled(answer, &me, &request, &counts),
                     None => echo(&name, &request, closes),
                 };
                 if answer.is_empty() || wire.try_send(&answer).is_err() {
+                    break;
+                }
+                if answer.starts_with(b"HTTP/1.1 101") {
+                    websocket::echo(wire);
                     break;
                 }
                 if closes {
@@ -62,6 +79,15 @@ fn asked(request: &Message) -> Option<String> {
     }
     let (_, query) = request.target().split_once('?')?;
     query.split('&').find_map(|pair| pair.strip_prefix("a=")).map(str::to_owned)
+}
+
+fn filled(answer: &[u8], me: &str, request: &Message, counts: &[(&str, usize)]) -> Vec<u8> {
+    let key = request.field("Sec-WebSocket-Key").unwrap_or_default();
+    let answer = replace(answer, b"@me@", me.as_bytes());
+    let answer = replace(&answer, b"@accept@", websocket::accept(key).as_bytes());
+    counts
+        .iter()
+        .fold(answer, |answer, (name, count)| replace(&answer, name.as_bytes(), count.to_string().as_bytes()))
 }
 
 /// Whoever is not told that the connection closes may send the next request on it, and it depends on the moment

@@ -29,8 +29,11 @@ macro_rules! topics {
 
 topics! {
     access
+    attempts
+    balancing
     bodies
     connections
+    curious
     destinations
     error_pages
     fields
@@ -49,7 +52,7 @@ topics! {
 }
 
 /// Pairs there must be at least.
-const PAIRS_MIN: usize = 150;
+const PAIRS_MIN: usize = 250;
 
 /// Each pair is run by the test of its topic, which fails if one of them was not compared with nginx.
 #[test]

@@ -4,6 +4,7 @@ use super::case::{Case, Step};
 use super::endpoint::{self, Endpoint};
 use super::servers::{Server, Values, addr};
 use super::told;
+use crate::websocket;
 use bifrons_testkit::{Message, TempDir, Wire, free_addr, wait_until};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -128,6 +129,10 @@ fn ask(wire: &mut Wire, step: &Step, values: &Values) -> (String, bool) {
                 Ok(message) => {
                     said += &told::answer(&message, method, values);
                     is_open = stays_open(&message, method);
+                    if let (101, Some(messages)) = (message.status(), &step.messages) {
+                        said += &websocket::talk(wire, messages);
+                        is_open = false;
+                    }
                     if message.status() >= 200 || message.status() == 101 {
                         break;
                     }

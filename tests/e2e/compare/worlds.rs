@@ -38,6 +38,23 @@ const FILES: &[(&str, &str)] = &[
     ("srv/files/archive/old.txt", "old"),
     ("srv/files/archive/x.zip", "zip"),
     ("srv/files/paid/film.mp4", "film"),
+    ("srv/org/index.html", "org"),
+    ("srv/org/docs/index.htm", "docs"),
+    ("srv/org/style.css", "c{}"),
+    ("srv/org/robots.txt", "User-agent: *\n"),
+    ("srv/org/.git/config", "[core]"),
+    ("srv/org/staff/index.html", "staff"),
+    ("srv/org/articles/17.html", "seventeen"),
+    ("srv/org-files/a.iso", "iso"),
+    ("srv/errors/404.html", "<p>404</p>"),
+    ("srv/errors/50x.html", "<p>50x</p>"),
+    ("srv/blog/media/cat.png", "png"),
+    ("srv/shop/static/app.js", "f()"),
+    ("srv/shop/static/app.js.map", "map"),
+    ("srv/tenants/beta/public/index.html", "beta"),
+    ("srv/tenants/beta/public/about/index.html", "about beta"),
+    ("srv/tenants/beta/public/u/anna/index.html", "anna"),
+    ("www/letsencrypt/.well-known/acme-challenge/token", "token"),
     ("www/html/index.nginx-debian.html", "Welcome"),
     ("www/html/.htpasswd", "hidden"),
     ("www/html/docs/index.htm", "docs"),
@@ -58,7 +75,7 @@ fn configurations_of_the_world_run_unchanged() {
     let place = TempDir::new();
     mount(&place);
     let worlds = case::parse(WORLDS);
-    assert!(worlds.len() >= 5, "{}", worlds.len());
+    assert!(worlds.len() >= 7, "{}", worlds.len());
     let mut wrong = Vec::new();
     for world in &worlds {
         let file = Path::new("/etc/nginx").join(world.name);

@@ -2,10 +2,10 @@
 
 use super::client::{Client, get, request};
 use crate::support::{front, front_setup, front_with, routes};
+use crate::websocket::accept;
 use bifrons_testkit::{End, Message, Origin, wait_until};
 use bytes::Bytes;
 use h2::ext::Protocol;
-use sha1::{Digest, Sha1};
 
 fn opening(protocol: &'static str) -> http::Request<()> {
     let mut ask = request("CONNECT", "/chat");
@@ -15,29 +15,11 @@ fn opening(protocol: &'static str) -> http::Request<()> {
     ask
 }
 
-/// RFC 6455 4.2.2.
-fn accept(head: &Message) -> String {
-    let mut hash = Sha1::new();
-    hash.update(head.field("sec-websocket-key").unwrap());
-    hash.update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    let mut text = String::new();
-    for group in hash.finalize().chunks(3) {
-        let mut bits = 0u32;
-        (0..3).for_each(|at| bits = bits << 8 | u32::from(group.get(at).copied().unwrap_or(0)));
-        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        for at in 0..4 {
-            let digit = char::from(alphabet[(bits >> (18 - 6 * at) & 63) as usize]);
-            text.push(if at <= group.len() { digit } else { '=' });
-        }
-    }
-    text
-}
-
 fn switched(head: &Message) -> String {
     format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: chat\r\n\r\n",
-        accept(head)
+        accept(head.field("sec-websocket-key").unwrap())
     )
 }
 

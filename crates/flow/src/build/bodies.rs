@@ -47,6 +47,7 @@ pub(super) fn plan(cx: &mut Cx<'_>, proxy: &Proxy, place: &Option<Place>, limits
         rate: response.rate.clone(),
         heeds_buffering: proxy.accel.contains(&AccelField::Buffering),
         heeds_rate: proxy.accel.contains(&AccelField::LimitRate),
+        heeds_charset: proxy.accel.contains(&AccelField::Charset),
         sent: (*sent != Default::default()).then(|| {
             Box::new(SentPlan {
                 method: sent.method.clone(),

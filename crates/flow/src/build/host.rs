@@ -66,6 +66,8 @@ pub(super) fn table(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> HostTab
 
 fn plan(cx: &mut Cx<'_>, listener_name: &str, listener: &Listener, host: &Host) -> HostPlan {
     let name = host.names.first().map_or("", |name| name.value.as_str());
+    // A dot says which hosts it takes, and is no part of the name.
+    let name = name.strip_prefix('.').unwrap_or(name);
     let body_max = host.max_body.map_or(listener.limits.body.0, |size| size.0);
     let errors = internal::host_pages(cx, host);
     let of_host = OfHost { listener: listener_name, name, host, body_max, errors };

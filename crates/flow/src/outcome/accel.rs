@@ -36,12 +36,5 @@ pub(super) fn turn(task: &mut Task<'_>, head: &mut RequestHead, res: &Response) 
         let values = res.head.headers.get_all(name).map(|value| (field.clone(), value.to_vec()));
         detour.fields.extend(values);
     }
-    if let Some(charset) = res.head.headers.get("X-Accel-Charset")
-        && let Some((_, media)) = detour.fields.iter_mut().find(|(name, _)| name.id() == Name::ContentType)
-        && !media.to_ascii_lowercase().windows(8).any(|part| part == b"charset=")
-    {
-        media.extend_from_slice(b"; charset=");
-        media.extend_from_slice(charset);
-    }
     Ok(turn)
 }

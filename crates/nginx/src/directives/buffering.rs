@@ -294,8 +294,11 @@ fn rate(cx: &mut Ctx, directive: &Directive, field: fn(&mut Ctx) -> &mut Option<
 }
 
 /// Fields by which a server says how its answer goes.
-const ACCEL: [(&str, AccelField); 2] =
-    [("X-Accel-Buffering", AccelField::Buffering), ("X-Accel-Limit-Rate", AccelField::LimitRate)];
+const ACCEL: [(&str, AccelField); 3] = [
+    ("X-Accel-Buffering", AccelField::Buffering),
+    ("X-Accel-Limit-Rate", AccelField::LimitRate),
+    ("X-Accel-Charset", AccelField::Charset),
+];
 
 impl BodySettings {
     /// Whether a server's field of that name, in nginx's spelling, is heeded.
@@ -305,7 +308,8 @@ impl BodySettings {
 
     /// Complains of fields that are heeded and shall be passed on all the same. `place` is that of `proxy_pass`.
     pub(crate) fn check_passed(&self, cx: &mut Ctx, answers: &AnswerSettings, place: &Place) {
-        for (name, _) in ACCEL.into_iter().filter(|(name, _)| answers.passes(name) && self.heeds(name)) {
+        let taken_away = ACCEL.into_iter().filter(|(_, field)| *field != AccelField::Charset);
+        for (name, _) in taken_away.filter(|(name, _)| answers.passes(name) && self.heeds(name)) {
             let help = format!("add \"proxy_ignore_headers {name}\"");
             cx.later(
                 place.clone(),

@@ -53,22 +53,17 @@ fn parse(cx: &mut Ctx, directive: &Directive) -> Option<ProxyPass> {
         cx.problem(word, format!("no host in upstream \"{url}\""));
         return None;
     }
-    if let Some(uri) = uri {
-        if cx.context.meets(Contexts::IF.or(Contexts::LIMIT_EXCEPT))
-            || matches!(cx.level.matcher, Some(Matcher::Regex(_) | Matcher::Named(_)))
-        {
-            let message = "\"proxy_pass\" cannot have URI part in location given by regular expression, or \
-                inside named location, or inside \"if\" statement, or inside \"limit_except\" block";
-            cx.problem(word, message);
-            return None;
-        }
-        if uri.contains('?') {
-            cx.later(word.place.clone(), "a query in \"proxy_pass\"", "");
-            return None;
-        }
+    let names_no_prefix = cx.context.meets(Contexts::IF.or(Contexts::LIMIT_EXCEPT))
+        || matches!(cx.level.matcher, Some(Matcher::Regex(_) | Matcher::Named(_)));
+    if uri.is_some() && names_no_prefix {
+        let message = "\"proxy_pass\" cannot have URI part in location given by regular expression, or \
+            inside named location, or inside \"if\" statement, or inside \"limit_except\" block";
+        cx.problem(word, message);
+        return None;
     }
     let port = if host.starts_with("unix:") { None } else { written_port(host) };
-    let uri = uri.map(str::to_owned);
+    // What begins with a query stands for the root.
+    let uri = uri.map(|uri| if uri.starts_with('?') { format!("/{uri}") } else { uri.to_owned() });
     Some(ProxyPass { host: host.to_owned(), port, uri, url: None, tls, word: word.clone() })
 }
 
