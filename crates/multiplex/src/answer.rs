@@ -6,12 +6,11 @@ use crate::upload::Upload;
 use bifrons_core::{Error, Kind, Limits, Result, Side};
 use bifrons_http::h2::head;
 use bifrons_http::{Headers, Source};
-use bifrons_net::{Timer, clock};
+use bifrons_net::Timer;
 use bytes::Bytes;
 use h2::{Reason, RecvStream};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// What is known about the rest of an answer when its head has come.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +19,6 @@ pub struct Rest {
     pub len: Option<u64>,
     /// How long the endpoint may send nothing.
     pub read_timeout: Duration,
-    /// When all must have come.
-    pub deadline: Option<Instant>,
     /// Bounds of trailer fields.
     pub limits: Limits,
 }
@@ -41,10 +38,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn new(
-        (stream, upload, lease): (RecvStream, Option<Box<Upload>>, Lease),
-        rest: Rest,
-    ) -> Self {
+    pub(crate) fn new((stream, upload, lease): (RecvStream, Option<Box<Upload>>, Lease), rest: Rest) -> Self {
         let is_ended = stream.is_end_stream();
         Self {
             stream,
@@ -101,9 +95,7 @@ impl Answer {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        let left = self.rest.deadline.map(|deadline| deadline.saturating_duration_since(clock::recent()));
-        let limit = left.map_or(self.rest.read_timeout, |left| left.min(self.rest.read_timeout));
-        ready!(self.timer.poll(cx, limit));
+        ready!(self.timer.poll(cx, self.rest.read_timeout));
         Poll::Ready(Error::upstream(Kind::Timeout, "nothing came"))
     }
 }

@@ -13,7 +13,7 @@ pub mod upload;
 
 pub use answer::{Answer, Rest};
 pub use call::{Call, Head};
-pub use link::{Lease, Link, Ping, Rules};
+pub use link::{Lease, Link, Rules};
 pub use links::{Links, Ticket, Turn};
 
 use bifrons_core::{Error, Kind, Retry};

@@ -7,15 +7,15 @@ use bifrons_http::Body;
 use bifrons_http::h1::Conn;
 use bifrons_http::h2::{Io, Meter};
 use bifrons_http::pool::Keep;
-use bifrons_net::{Timer, clock};
+use bifrons_net::clock;
 use bytes::Bytes;
+use h2::Reason;
 use h2::client::{Connection, SendRequest};
-use h2::{PingPong, Reason};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -33,17 +33,6 @@ pub struct Rules {
     pub send_buffer: usize,
     /// Bytes of an answer's fields, counted as HPACK does.
     pub head_bytes: u32,
-    /// How the endpoint is asked whether it is still there.
-    pub ping: Option<Ping>,
-}
-
-/// Asking a quiet endpoint whether it is there (RFC 9113 6.7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ping {
-    /// When nothing has come for so long while requests are under way.
-    pub after: Duration,
-    /// How long the echo may take.
-    pub timeout: Duration,
 }
 
 /// A connection.
@@ -73,10 +62,9 @@ impl Link {
         let meter = Rc::new(Meter::of_endpoint());
         let io = Io::new(conn.clone(), send_timeout, meter.clone());
         let handshake = builder(rules).handshake::<_, Bytes>(io).await;
-        let (sender, mut connection) = handshake.map_err(|err| {
+        let (sender, connection) = handshake.map_err(|err| {
             Error::upstream(Kind::Connect, format!("HTTP/2 with the endpoint: {err}")).retry(Retry::Safe)
         })?;
-        let pings = rules.ping.and_then(|ping| Some((ping, connection.ping_pong()?)));
         let link = Rc::new(Self {
             sender: RefCell::new(Some(sender)),
             conn,
@@ -90,7 +78,7 @@ impl Link {
             is_settled: Cell::new(false),
         });
         // It ends with the connection at the latest, which whoever retires it lets come to its end.
-        tokio::task::spawn_local(drive(connection, link.clone(), pings.map(Pinger::new)));
+        tokio::task::spawn_local(drive(connection, link.clone()));
         Ok(link)
     }
 
@@ -130,7 +118,8 @@ impl Link {
 
     /// Whether it has been idle for too long, or lived too long.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
-        let is_stale = self.is_idle() && now.saturating_duration_since(self.idle_since.get()) > self.keep.idle_timeout;
+        let is_stale =
+            self.is_idle() && now.saturating_duration_since(self.idle_since.get()) > self.keep.idle_timeout;
         is_stale || self.is_worn(now)
     }
 
@@ -205,11 +194,6 @@ impl Lease {
         link.lease()
     }
 
-    /// Whether the endpoint takes WebSockets (RFC 8441 3).
-    pub fn takes_websockets(&self) -> bool {
-        self.link.sender.borrow().as_ref().is_some_and(SendRequest::is_extended_connect_protocol_enabled)
-    }
-
     /// Whether the connection is encrypted.
     pub fn is_tls(&self) -> bool {
         self.link.conn.is_tls()
@@ -251,7 +235,7 @@ impl Drop for Lease {
 }
 
 /// The task of a connection: reads and writes it until it ends.
-async fn drive(mut connection: Connection<Io, Bytes>, link: Rc<Link>, mut pinger: Option<Pinger>) {
+async fn drive(mut connection: Connection<Io, Bytes>, link: Rc<Link>) {
     let why = poll_fn(|cx| {
         let polled = Pin::new(&mut connection).poll(cx);
         if link.meter.offence().is_some() {
@@ -266,10 +250,7 @@ async fn drive(mut connection: Connection<Io, Bytes>, link: Rc<Link>, mut pinger
                 group.tell_all();
             }
         }
-        match &mut pinger {
-            Some(pinger) if !link.is_idle() => pinger.poll(cx, &link),
-            _ => Poll::Pending,
-        }
+        Poll::Pending
     })
     .await;
     if let Some(why) = why {
@@ -281,54 +262,5 @@ async fn drive(mut connection: Connection<Io, Bytes>, link: Rc<Link>, mut pinger
     if let Some(group) = link.group.borrow().upgrade() {
         group.forget(&link);
         group.tell_all();
-    }
-}
-
-/// Asks an endpoint from which nothing comes whether it is there.
-struct Pinger {
-    rules: Ping,
-    pings: PingPong,
-    timer: Timer,
-    /// Bytes that had come when the wait began.
-    seen: u64,
-    is_asking: bool,
-}
-
-impl Pinger {
-    fn new((rules, pings): (Ping, PingPong)) -> Self {
-        Self { rules, pings, timer: Timer::new(), seen: 0, is_asking: false }
-    }
-
-    /// Ready with a reason when it is not.
-    fn poll(&mut self, cx: &mut Context<'_>, link: &Link) -> Poll<Option<String>> {
-        if self.is_asking {
-            match self.pings.poll_pong(cx) {
-                Poll::Ready(Ok(_)) => {
-                    self.is_asking = false;
-                    self.timer.clear();
-                }
-                Poll::Ready(Err(err)) => return Poll::Ready(Some(err.to_string())),
-                Poll::Pending => {}
-            }
-        }
-        let received = link.conn.received();
-        if received != self.seen {
-            // Whatever comes shows that it lives.
-            self.seen = received;
-            self.timer.clear();
-        }
-        let limit = if self.is_asking { self.rules.timeout } else { self.rules.after };
-        ready!(self.timer.poll(cx, limit));
-        if self.is_asking {
-            return Poll::Ready(Some("no answer to a ping".to_owned()));
-        }
-        self.timer.clear();
-        // One that can't be sent will time out as one that is lost.
-        let _ = self.pings.send_ping(h2::Ping::opaque());
-        self.is_asking = true;
-        let _ = self.timer.poll(cx, self.rules.timeout);
-        // The connection is polled once more, so that the ping goes out.
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }

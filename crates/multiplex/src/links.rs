@@ -3,16 +3,12 @@
 use crate::link::{Lease, Link};
 use bifrons_core::{Error, Kind, Result, Retry};
 use bifrons_http::pool::EndpointKey;
-use bifrons_net::clock;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// 60 s: how long an endpoint that has chosen HTTP/1.1 is taken to stay with it.
-const HTTP1_FOR: Duration = Duration::from_secs(60);
 /// 100: what endpoints allow at the least if they keep to RFC 9113 6.5.2; until they say, it is assumed.
 const STREAMS_ASSUMED: usize = 100;
 
@@ -30,8 +26,6 @@ pub enum Turn {
     Dial(Ticket),
     /// It waits for one that is being made, and then asks again.
     Wait(Waiter),
-    /// It goes by HTTP/1.1, which the endpoint has chosen not long ago.
-    Http1,
 }
 
 /// Connections to one endpoint.
@@ -46,20 +40,15 @@ pub struct Group {
     failure: RefCell<Option<(Kind, String)>>,
     /// Streams of a connection, as the endpoint has said last.
     streams: Cell<usize>,
-    http1_until: Cell<Option<Instant>>,
     news: Notify,
 }
 
 impl Links {
-    /// What a request to the endpoint does. `is_fresh`: no connection from before is good enough; `is_open`: the
-    /// endpoint may choose HTTP/1.1.
-    pub fn turn(&self, key: EndpointKey, is_fresh: bool, is_open: bool) -> Turn {
+    /// What a request to the endpoint does. `is_fresh`: no connection from before is good enough.
+    pub fn turn(&self, key: EndpointKey, is_fresh: bool) -> Turn {
         let group = self.groups.borrow_mut().entry(key).or_default().clone();
         if !is_fresh && let Some(lease) = group.take() {
             return Turn::Go(lease);
-        }
-        if is_open && group.http1_until.get().is_some_and(|until| clock::recent() < until) {
-            return Turn::Http1;
         }
         // Who dials takes a stream too.
         let places = group.dials.get() * group.streams.get().saturating_sub(1);
@@ -80,8 +69,7 @@ impl Links {
                 }
                 !link.is_retired()
             });
-            let is_used = !group.links.borrow().is_empty() || group.dials.get() > 0 || group.waiting.get() > 0;
-            is_used || group.http1_until.get().is_some_and(|until| now < until)
+            !group.links.borrow().is_empty() || group.dials.get() > 0 || group.waiting.get() > 0
         });
     }
 
@@ -101,7 +89,6 @@ impl Default for Group {
             failures: Cell::new(0),
             failure: RefCell::default(),
             streams: Cell::new(STREAMS_ASSUMED),
-            http1_until: Cell::new(None),
             news: Notify::new(),
         }
     }
@@ -152,14 +139,8 @@ impl Ticket {
     /// It is there: its first stream.
     pub fn opened(self, link: &Rc<Link>) -> Lease {
         link.enter(&self.0);
-        self.0.http1_until.set(None);
         self.0.links.borrow_mut().push(link.clone());
         link.lease()
-    }
-
-    /// The endpoint speaks HTTP/1.1.
-    pub fn is_http1(self) {
-        self.0.http1_until.set(Some(clock::recent() + HTTP1_FOR));
     }
 
     /// It did not come about, for who waits for it neither.
@@ -205,6 +186,3 @@ impl Drop for Waiter {
         self.group.waiting.set(self.group.waiting.get().saturating_sub(1));
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -105,7 +105,9 @@ impl Upload {
     /// While nothing comes from the client: whether the endpoint still wants it.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         match ready!(self.stream.poll_reset(cx)) {
-            Ok(reason) => Poll::Ready(Err(Error::upstream(Kind::Reset, format!("the stream was reset: {reason}")))),
+            Ok(reason) => {
+                Poll::Ready(Err(Error::upstream(Kind::Reset, format!("the stream was reset: {reason}"))))
+            }
             Err(err) => Poll::Ready(Err(crate::failure(&err, false))),
         }
     }

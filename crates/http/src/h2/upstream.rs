@@ -65,13 +65,11 @@ pub fn request(head: &RequestHead, to: &ToEndpoint<'_>) -> Result<(Request<()>, 
 fn uri(head: &RequestHead, to: &ToEndpoint<'_>) -> Result<Uri> {
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(if to.is_secure { Scheme::HTTPS } else { Scheme::HTTP });
-    parts.path_and_query = Some(
-        PathAndQuery::try_from(head.target()).map_err(|_| refused("a target that HTTP/2 can't carry"))?,
-    );
+    parts.path_and_query =
+        Some(PathAndQuery::try_from(head.target()).map_err(|_| refused("a target that HTTP/2 can't carry"))?);
     // A Unix socket is nobody's name, and `:authority` must be one.
     let host = if to.host.is_empty() || to.host.starts_with(b"unix:") { b"localhost" } else { to.host };
-    parts.authority =
-        Some(Authority::try_from(host).map_err(|_| refused("a host that HTTP/2 can't carry"))?);
+    parts.authority = Some(Authority::try_from(host).map_err(|_| refused("a host that HTTP/2 can't carry"))?);
     Uri::from_parts(parts).map_err(|_| refused("a target that HTTP/2 can't carry"))
 }
 
@@ -100,7 +98,9 @@ pub fn response(status: u16, fields: &HeaderMap, limits: &Limits) -> Result<Resp
         text.extend_from_slice(value);
         let value_end = text.len();
         text.extend_from_slice(b"\r\n");
-        if found.len() >= limits.fields || text.len() > limits.head_bytes || name.len() > usize::from(u16::MAX)
+        if found.len() >= limits.fields
+            || text.len() > limits.head_bytes
+            || name.len() > usize::from(u16::MAX)
         {
             return Err(Error::upstream(Kind::HeadTooLarge, "an answer's head beyond the limits"));
         }

@@ -57,7 +57,10 @@ fn an_answer_is_as_if_it_had_been_parsed() {
     let to = ToDownstream { delimit: Delimit::Length(0), persist: Persist::Implied, server: Server::Off };
     crate::h1::write::response(&mut out, &head, &to);
     let text = String::from_utf8(out).unwrap();
-    assert!(text.starts_with("HTTP/1.1 404 Not Found\r\ncontent-type: text/plain\r\nset-cookie: a=1\r\n"), "{text}");
+    assert!(
+        text.starts_with("HTTP/1.1 404 Not Found\r\ncontent-type: text/plain\r\nset-cookie: a=1\r\n"),
+        "{text}"
+    );
 }
 
 #[test]
