@@ -33,6 +33,7 @@ mod http2 {
     mod programs;
     mod requests;
     mod rfc;
+    mod upstream;
     mod websockets;
 }
 mod buffering {
