@@ -50,12 +50,20 @@ impl Endpoint {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        Self::going_after(usize::MAX, streams_max, script)
+    }
+
+    /// One whose connections end (GOAWAY) after so many streams.
+    fn going_after<F>(streams: usize, streams_max: u32, script: impl Fn(usize, Asked, Arc<Seen>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let mut threads = tokio::runtime::Builder::new_multi_thread();
         let runtime = threads.worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let addr = listener.local_addr().unwrap();
         let seen = Arc::<Seen>::default();
-        let (script, known) = (Arc::new(script), seen.clone());
+        let (script, known, last) = (Arc::new(script), seen.clone(), streams);
         let streams = Arc::new(AtomicUsize::new(0));
         runtime.spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
@@ -65,7 +73,12 @@ impl Endpoint {
                     let mut builder = h2::server::Builder::new();
                     builder.max_concurrent_streams(streams_max);
                     let Ok(mut conn) = builder.handshake::<_, Bytes>(socket).await else { return };
+                    let mut taken = 0;
                     while let Some(Ok(asked)) = conn.accept().await {
+                        taken += 1;
+                        if taken == last {
+                            conn.graceful_shutdown();
+                        }
                         let number = streams.fetch_add(1, Ordering::SeqCst);
                         tokio::spawn(script(number, asked, known.clone()));
                     }
@@ -89,7 +102,7 @@ fn answer(mut respond: SendResponse<Bytes>, text: &'static str) {
 fn requests_share_a_connection() {
     let back = back("respond: { body: \"$server_protocol $request_method $host $connection_requests\" }");
     let front = front_of(back.addr("web"));
-    assert_eq!(front.client().get("/a").text(), "HTTP/2.0 GET localhost 1");
+    assert_eq!(front.client().get("/a").text(), "HTTP/2.0 GET test 1");
     let mut client = Client::connect(front.addr("web"));
     assert_eq!(client.ask(get("/a")).text(), "HTTP/2.0 GET test 2");
     assert_eq!(client.post(request("POST", "/"), b"body").text(), "HTTP/2.0 POST test 3");
@@ -160,6 +173,19 @@ fn what_was_refused_goes_out_again() {
     // A POST too: it was not processed, as the endpoint says itself.
     let mut client = Client::connect(front.addr("web"));
     assert_eq!(client.post(request("POST", "/"), b"once").text(), "done");
+}
+
+#[test]
+fn a_connection_that_ends_gets_no_more_requests() {
+    let endpoint = Endpoint::going_after(1, 100, |number, (_asked, respond), _| async move {
+        answer(respond, ["first", "second", "third"][number]);
+    });
+    let front = front_of(endpoint.addr);
+    let mut client = Client::connect(front.addr("web"));
+    for text in ["first", "second", "third"] {
+        assert_eq!(client.post(request("POST", "/"), b"once").text(), text);
+    }
+    assert_eq!(endpoint.connections(), 3);
 }
 
 #[test]
@@ -272,6 +298,9 @@ fn answers_that_make_no_sense_are_502() {
         let (status, _) = final_status(&front, path);
         assert_eq!(status, "502", "{path}");
     }
+    // Its head may have gone on already; then the answer is cut off.
+    let (status, is_whole) = final_status(&front, "/more");
+    assert!(status == "502" || !is_whole, "{status}");
     assert_eq!(front.client().get("/").text(), "well");
 }
 
