@@ -54,7 +54,11 @@ impl Endpoint {
     }
 
     /// One whose connections end (GOAWAY) after so many streams.
-    fn going_after<F>(streams: usize, streams_max: u32, script: impl Fn(usize, Asked, Arc<Seen>) -> F + Send + Sync + 'static) -> Self
+    fn going_after<F>(
+        streams: usize,
+        streams_max: u32,
+        script: impl Fn(usize, Asked, Arc<Seen>) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -177,7 +181,8 @@ fn what_was_refused_goes_out_again() {
 
 #[test]
 fn a_connection_that_ends_gets_no_more_requests() {
-    let endpoint = Endpoint::going_after(1, 100, |number, (_asked, respond), _| async move {
+    let endpoint = Endpoint::going_after(1, 100, |number, (mut asked, respond), _| async move {
+        assert_eq!(asked.body_mut().data().await.unwrap().unwrap(), "once");
         answer(respond, ["first", "second", "third"][number]);
     });
     let front = front_of(endpoint.addr);

@@ -54,7 +54,7 @@ fn work_earns() {
 #[test]
 fn time_earns() {
     let now = clock::recent();
-    let frames = Frames { skip: 0, header: [0; HEADER_BYTES], have: 0, first: None };
+    let frames = Frames::behind(0);
     let mut state = State { frames, left: 0, since: now, offence: None };
     state.refill(now + Duration::from_millis(5));
     assert_eq!(state.left, 0);
