@@ -37,6 +37,7 @@ mod http2 {
     mod programs;
     mod requests;
     mod rfc;
+    mod upstream;
     mod websockets;
 }
 mod buffering {

@@ -78,6 +78,8 @@ pub enum Retry {
     Reused,
     /// Yes: nothing was sent.
     Safe,
+    /// Yes, and at the same endpoint too: it says itself that it did not process the request (RFC 9113 8.7).
+    Unprocessed,
 }
 
 /// An error on the way of a request.

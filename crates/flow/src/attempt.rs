@@ -1,6 +1,7 @@
 //! Step 6. One try: take or dial a connection, send, wait for the head.
 
 mod said;
+mod stream;
 
 use crate::bodies;
 use crate::complaint;
@@ -114,6 +115,10 @@ async fn exchange(
     req: &mut Request,
     (endpoint, freshness): (&Arc<Endpoint>, Freshness),
 ) -> Result<Response> {
+    if plan.shares_streams {
+        // Boxed, so that requests over HTTP/1 don't make room for it.
+        return Box::pin(stream::exchange(plan, cluster, task, req, (endpoint, freshness))).await;
+    }
     let name = secure::upstream_name(cluster, task, &req.head, endpoint);
     let key = key_of(cluster, endpoint, name.as_deref());
     let is_repeatable =
@@ -257,6 +262,20 @@ async fn connect(
             return Ok(Line { conn, is_reused: true, is_pinned: false, connect_us: None });
         }
     }
+    let (conn, connect_us) = make(plan, cluster, task, ((endpoint, name), head), None).await?;
+    Ok(Line { conn: Rc::new(conn), is_reused: false, is_pinned: false, connect_us: Some(connect_us) })
+}
+
+/// A new connection, encrypted where the cluster's are, and how long making it took, in µs; `protocol` is
+/// demanded by ALPN.
+async fn make(
+    plan: &ProxyPlan,
+    cluster: &ClusterPlan,
+    task: &Task<'_>,
+    ((endpoint, name), head): ((&Endpoint, Option<&str>), &RequestHead),
+    protocol: Option<&'static [u8]>,
+) -> Result<(Conn, u32)> {
+    let worker = &task.conn.worker;
     let began = clock::read();
     let addr = match &endpoint.spec().address {
         EndpointAddr::Inet(addr) => Addr::Inet(*addr),
@@ -284,13 +303,12 @@ async fn connect(
     let conn = match name {
         None => Conn::new(stream, Side::Upstream),
         Some(name) => {
-            let secured = Box::pin(secure::upstream(cluster, stream, name, plan.connect_timeout));
+            let secured = Box::pin(secure::upstream(cluster, stream, name, (plan.connect_timeout, protocol)));
             let secured = unless_left(plan.client_abort, task.conn, secured).await.flatten();
             secured.inspect_err(|_| worker.shard.inc(cluster.stats.connect_failures))?
         }
     };
-    let conn = Rc::new(conn);
-    Ok(Line { conn, is_reused: false, is_pinned: false, connect_us: Some(micros(clock::read() - began)) })
+    Ok((conn, micros(clock::read() - began)))
 }
 
 /// Sends head and body; a body that is not in hand is left as a pump to be polled along.

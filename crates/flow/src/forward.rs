@@ -269,13 +269,20 @@ impl<'a> Tries<'a> {
             self.tried = TriedSet::default();
             return Verdict::Again { failed: false };
         }
+        // The endpoint has not processed it, and says so: it may go there again, on another connection.
+        if err.retryable() == Retry::Unprocessed && self.stale < STALE_MAX {
+            self.stale += 1;
+            self.made -= 1;
+            self.tried = TriedSet::default();
+            return Verdict::Again { failed: false };
+        }
         let retry = &self.plan.retry;
         let listed = match err.kind() {
             Kind::Timeout => retry.timeout,
             Kind::Malformed | Kind::HeadTooLarge => retry.invalid,
             _ => retry.error,
         };
-        let repeatable = err.retryable() == Retry::Safe || self.may_repeat(req);
+        let repeatable = matches!(err.retryable(), Retry::Safe | Retry::Unprocessed) || self.may_repeat(req);
         if listed && repeatable && self.may_go_on() {
             return Verdict::Again { failed: true };
         }

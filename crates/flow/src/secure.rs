@@ -201,21 +201,24 @@ pub(crate) fn own_name<'a>(cluster: &'a ClusterPlan, endpoint: &'a Endpoint) -> 
 /// The handshake with an endpoint.
 ///
 /// # Errors
-/// `Connect` or `Timeout`; nothing of a request was sent.
+/// `Connect` or `Timeout`; nothing of a request was sent. `protocol` is demanded by ALPN.
 pub(crate) async fn upstream(
     cluster: &ClusterPlan,
     stream: Stream,
     name: &str,
-    limit: Duration,
+    (limit, protocol): (Duration, Option<&'static [u8]>),
 ) -> Result<Conn> {
     let failed = |kind, why: &dyn std::fmt::Display| {
         Error::upstream(kind, format!("TLS with {name}: {why}")).retry(Retry::Safe)
     };
     let missing = || Error::local(Kind::Internal, "invariant: only a cluster with TLS has names");
-    let session = cluster.tls.as_ref().ok_or_else(missing)?.session(name);
+    let session = cluster.tls.as_ref().ok_or_else(missing)?.session(name, protocol);
     let session = session.map_err(|why| failed(Kind::Connect, &why))?;
     let handshake = Tls::handshake(&stream, session, BytesMut::new());
     match tokio::time::timeout(limit, handshake).await {
+        Ok(Ok((tls, _))) if protocol.is_some() && tls.agreed().alpn.as_deref() != protocol => {
+            Err(failed(Kind::Connect, &"it does not speak HTTP/2"))
+        }
         Ok(Ok((tls, plain))) => Ok(Conn::with_tls(stream, Side::Upstream, tls, plain)),
         Ok(Err(err)) => Err(failed(Kind::Connect, &err)),
         Err(_) => Err(failed(Kind::Timeout, &"the handshake took too long")),

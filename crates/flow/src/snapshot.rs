@@ -351,6 +351,8 @@ pub struct ProxyPlan {
     pub forwarded: Vec<ForwardedField>,
     /// The version of HTTP.
     pub version: Version,
+    /// Whether it is HTTP/2 that is spoken.
+    pub shares_streams: bool,
     /// Whether connections are kept.
     pub keep_alive: bool,
     /// Whether a client's `Upgrade` is passed on.

@@ -12,6 +12,7 @@ use bifrons_balance::{Cluster, Rng};
 use bifrons_http::h1::Conn;
 use bifrons_http::pool::{EndpointKey, Given, Pool};
 use bifrons_http::vars::Computed;
+use bifrons_multiplex::Links;
 use bifrons_net::splice::Pipe;
 use bifrons_net::udp::Batch;
 use bifrons_net::{Acceptor, Addr, Listening};
@@ -66,6 +67,8 @@ pub struct Worker {
     pub shared: Arc<Shared>,
     /// Idle connections to endpoints.
     pub pool: Rc<Pool>,
+    /// Connections of HTTP/2 to endpoints.
+    pub links: Links,
     /// Its shard of the metrics.
     pub shard: Shard,
     /// Series of errors.
@@ -109,6 +112,7 @@ impl Worker {
             errors: ErrorStats::register(&shared.metrics),
             log: shared.access.buffer(),
             pool: Rc::new(Pool::new(shared.idle.clone(), index)),
+            links: Links::default(),
             shared,
             rng: Rng::seeded(fastrand::u64(..)),
             siblings,
@@ -201,6 +205,7 @@ impl Worker {
                     self.log.flush();
                     if count.is_multiple_of(SWEEP_TICKS) {
                         self.pool.sweep(now);
+                        self.links.sweep(now);
                         self.show_idle();
                     }
                     if deadline.is_some() || self.shared.is_draining() {
@@ -226,7 +231,8 @@ impl Worker {
                 .endpoints()
                 .iter()
                 .map(|endpoint| {
-                    self.pool.len(attempt::key_of(cluster, endpoint, secure::own_name(cluster, endpoint)))
+                    let key = attempt::key_of(cluster, endpoint, secure::own_name(cluster, endpoint));
+                    self.pool.len(key) + self.links.idle(key)
                 })
                 .sum();
             self.shard.set(cluster.stats.pool_idle, i64::try_from(idle).unwrap_or(i64::MAX));

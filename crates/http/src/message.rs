@@ -54,8 +54,10 @@ pub enum Body {
     Full(Bytes),
     /// From an HTTP/1 connection.
     H1(Box<H1Body>),
-    /// From a stream of an HTTP/2 connection.
+    /// From a stream of a client's HTTP/2 connection.
     H2(Box<H2Body>),
+    /// From something above this crate: a stream of a connection to an endpoint that requests share.
+    Source(Box<dyn Source>),
     /// A range of an open file.
     File(FileBody),
     /// Bytes and ranges of files, one after the other (`multipart/byteranges`).
@@ -79,6 +81,30 @@ pub struct FileBody {
     pub offset: u64,
     /// How long it is.
     pub len: u64,
+}
+
+/// Where a body comes from that this crate knows nothing of.
+pub trait Source {
+    /// The next piece, never empty; `None` at the end.
+    ///
+    /// # Errors
+    /// As [`Body::poll_next`].
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>>;
+
+    /// Bytes still to come, where that is known.
+    fn length(&self) -> Option<u64>;
+
+    /// Whether a request is still being sent beside it.
+    fn is_pumping(&self) -> bool;
+
+    /// As [`Body::poll_pump`].
+    ///
+    /// # Errors
+    /// As [`Body::poll_pump`].
+    fn poll_pump(&mut self, cx: &mut Context<'_>) -> Result<()>;
+
+    /// Trailer fields, once the end was seen.
+    fn take_trailers(&mut self) -> Option<Headers>;
 }
 
 /// Changes a body piece by piece. Made once per message.
@@ -122,6 +148,7 @@ impl Body {
             Self::Full(bytes) => Some(bytes.len() as u64),
             Self::H1(body) => body.left(),
             Self::H2(body) => body.left(),
+            Self::Source(source) => source.length(),
             Self::File(file) => Some(file.len),
             Self::Parts(parts) => {
                 parts.iter().try_fold(0u64, |sum, part| Some(sum.saturating_add(part.length()?)))
@@ -149,6 +176,7 @@ impl Body {
             }
             Self::H1(body) => body.poll_next(cx),
             Self::H2(body) => body.poll_next(cx),
+            Self::Source(source) => source.poll_next(cx),
             Self::File(file) => Poll::Ready(file.next()),
             Self::Parts(parts) => poll_parts(parts, cx),
             Self::Changed(changed) => changed.poll_next(cx),
@@ -160,6 +188,7 @@ impl Body {
     pub fn is_pumping(&self) -> bool {
         match self {
             Self::H1(body) => body.is_pumping(),
+            Self::Source(source) => source.is_pumping(),
             Self::Changed(changed) => changed.inner.is_pumping(),
             Self::Paced(paced) => paced.inner.is_pumping(),
             Self::Parts(parts) => parts.iter().any(Self::is_pumping),
@@ -176,6 +205,7 @@ impl Body {
     pub fn poll_pump(&mut self, cx: &mut Context<'_>) -> Result<()> {
         match self {
             Self::H1(body) => body.poll_pump(cx),
+            Self::Source(source) => source.poll_pump(cx),
             Self::Changed(changed) => changed.inner.poll_pump(cx),
             Self::Paced(paced) => paced.inner.poll_pump(cx),
             Self::Parts(parts) => parts.iter_mut().try_for_each(|part| part.poll_pump(cx)),
@@ -198,6 +228,7 @@ impl Body {
         match self {
             Self::H1(body) => body.take_trailers(),
             Self::H2(body) => body.take_trailers(),
+            Self::Source(source) => source.take_trailers(),
             Self::Changed(changed) => changed.take_trailers(),
             Self::Paced(paced) => paced.inner.take_trailers(),
             _ => None,

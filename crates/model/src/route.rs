@@ -354,6 +354,10 @@ pub enum HttpVersion {
     #[default]
     #[serde(rename = "1.1")]
     V1_1,
+    /// HTTP/2: requests share connections, each on a stream of its own. By ALPN where the cluster has `tls`, else
+    /// by prior knowledge. A client's `Upgrade` is not passed on.
+    #[serde(rename = "2")]
+    V2,
 }
 
 impl HttpVersion {

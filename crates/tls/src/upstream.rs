@@ -47,12 +47,22 @@ impl UpstreamPlan {
         self.random.hash_one((self.number, endpoint, name))
     }
 
-    /// A session with the endpoint of that name: a host, with or without a port.
+    /// A session with the endpoint of that name: a host, with or without a port; by ALPN only `protocol` is
+    /// offered.
     ///
     /// # Errors
     /// Where it is no name that a certificate can have.
-    pub fn session(&self, name: &str) -> Result<Session, String> {
+    pub fn session(&self, name: &str, protocol: Option<&'static [u8]>) -> Result<Session, String> {
         let (config, server) = self.client(name)?;
+        // Only a new connection of HTTP/2 pays for the copy; sessions are kept together all the same.
+        let config = match protocol {
+            None => config,
+            Some(protocol) => {
+                let mut config = (*config).clone();
+                config.alpn_protocols = vec![protocol.to_vec()];
+                Arc::new(config)
+            }
+        };
         let conn = UnbufferedClientConnection::new(config, server);
         conn.map(|conn| Session::Client(Box::new(conn))).map_err(|err| err.to_string())
     }

@@ -179,12 +179,14 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
         forwarded: proxy.forwarded.clone(),
         version: match proxy.http_version {
             HttpVersion::V1_0 => Version::Http10,
-            HttpVersion::V1_1 => Version::Http11,
+            // What is not said over HTTP/2 goes as it would over HTTP/1.1.
+            HttpVersion::V1_1 | HttpVersion::V2 => Version::Http11,
         },
+        shares_streams: proxy.http_version == HttpVersion::V2,
         keep_alive: proxy.keep_alive,
         upgrade: proxy.upgrade,
         passes_expect: proxy.expect_continue == ExpectContinue::Pass
-            && proxy.http_version == HttpVersion::V1_1,
+            && proxy.http_version != HttpVersion::V1_0,
         connection: proxy.connection.clone(),
         client_abort: proxy.client_abort,
         intercept_errors: proxy.intercept_errors,

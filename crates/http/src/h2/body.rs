@@ -121,7 +121,8 @@ impl H2Body {
             }
         }
         let trailers = ready!(self.stream.poll_trailers(cx)).map_err(|err| error(Side::Downstream, &err))?;
-        self.trailers = trailers.map(|trailers| head::trailers(&trailers, &self.limits)).transpose()?;
+        self.trailers =
+            trailers.map(|trailers| head::trailers(&trailers, &self.limits, Side::Downstream)).transpose()?;
         self.is_ended = true;
         Poll::Ready(Ok(None))
     }

@@ -162,28 +162,28 @@ pub fn trailers_to(trailers: &Headers) -> HeaderMap {
     fields
 }
 
-/// Trailer fields of a client, read by the parser of HTTP/1 as its heads are.
+/// Trailer fields of a peer on that side, read by the parser of HTTP/1 as heads are.
 ///
 /// # Errors
 /// What that parser refuses.
-pub(super) fn trailers(fields: &HeaderMap, limits: &Limits) -> Result<Headers> {
+pub fn trailers(fields: &HeaderMap, limits: &Limits, side: Side) -> Result<Headers> {
     let mut text = Vec::with_capacity(256);
     for (name, value) in fields {
         field(&mut text, name.as_str().as_bytes(), value.as_bytes());
     }
     text.extend_from_slice(b"\r\n");
     let strict = Limits { lone_lf: false, ..*limits };
-    match parse::trailers(&text, &strict, Side::Downstream)? {
+    match parse::trailers(&text, &strict, side)? {
         Parsed::Head(mut trailers, len) if len == text.len() => {
             trailers.remove_where(|name, _| is_forbidden_trailer(name));
             Ok(trailers)
         }
-        _ => Err(malformed("trailers that are none of HTTP/1")),
+        _ => Err(Error::of(side, Kind::Malformed, "trailers that are none of HTTP/1")),
     }
 }
 
 /// A field that HTTP/2 can carry; every name and value of ours is one, for they were parsed.
-fn append(fields: &mut HeaderMap, name: &[u8], value: &[u8]) {
+pub(super) fn append(fields: &mut HeaderMap, name: &[u8], value: &[u8]) {
     if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
         fields.append(name, value);
     }

@@ -1,4 +1,4 @@
-//! How much a client makes us work beside its requests.
+//! How much a peer makes us work beside its requests or answers.
 //!
 //! Frames that carry nothing (PING, SETTINGS, WINDOW_UPDATE, RST_STREAM, PRIORITY, unknown ones, empty DATA)
 //! cost both sides about the same, so that a client could keep us busy with them for ever. They are counted
@@ -14,6 +14,8 @@ const BURST: u32 = 1000;
 const PER_SECOND: u32 = 100;
 /// 4 for each request: a reset, a priority, windows.
 const PER_STREAM: u32 = 4;
+/// 8 for each request of ours to an endpoint: its head, an interim one, trailers, windows, a reset.
+const PER_REQUEST: u32 = 8;
 /// 2 for each frame of ours: a client may open both windows for every one, or measure the path by a PING.
 const PER_FRAME: u32 = 2;
 /// 16 KiB: the largest frame that clients take unless they say otherwise (RFC 9113 4.2).
@@ -49,11 +51,23 @@ impl Meter {
     /// Of a connection whose preface is still to be read.
     pub fn new() -> Self {
         Self(RefCell::new(State {
-            frames: Frames { skip: PREFACE_BYTES, header: [0; HEADER_BYTES], have: 0, first: None },
+            frames: Frames::behind(PREFACE_BYTES),
             left: BURST,
             since: clock::recent(),
             offence: None,
         }))
+    }
+
+    /// Of a connection to an endpoint, which sends no preface. Heads count too: interim ones have no end.
+    pub fn of_endpoint() -> Self {
+        let meter = Self::new();
+        meter.0.borrow_mut().frames = Frames { counts_heads: true, ..Frames::behind(0) };
+        meter
+    }
+
+    /// Whether the peer's settings have come, which are its first frame.
+    pub fn has_settings(&self) -> bool {
+        self.0.borrow().frames.first.is_some()
     }
 
     /// Counts what was read.
@@ -77,8 +91,13 @@ impl Meter {
         self.0.borrow_mut().earn(PER_STREAM);
     }
 
-    /// So many bytes were sent in one piece.
-    pub(super) fn earn_data(&self, len: usize) {
+    /// A request was sent.
+    pub fn earn_request(&self) {
+        self.0.borrow_mut().earn(PER_REQUEST);
+    }
+
+    /// So many bytes were sent in one piece, or taken.
+    pub fn earn_data(&self, len: usize) {
         let frames = u32::try_from(len / FRAME_BYTES).unwrap_or(BURST).saturating_add(1);
         self.0.borrow_mut().earn(frames.saturating_mul(PER_FRAME));
     }
@@ -119,9 +138,16 @@ struct Frames {
     have: usize,
     /// Kind and flags of the first one.
     first: Option<(u8, u8)>,
+    /// Whether HEADERS count.
+    counts_heads: bool,
 }
 
 impl Frames {
+    /// Behind so many bytes that are none.
+    fn behind(skip: usize) -> Self {
+        Self { skip, header: [0; HEADER_BYTES], have: 0, first: None, counts_heads: false }
+    }
+
     /// How many frames of these bytes carry nothing.
     fn count_idle(&mut self, mut bytes: &[u8]) -> u32 {
         let mut idle = 0;
@@ -152,8 +178,9 @@ impl Frames {
         match kind {
             // DATA, unless it is empty without ending anything.
             0 => self.skip == 0 && flags & 1 == 0,
-            // HEADERS and CONTINUATION are bounded by what they open.
-            1 | 9 => false,
+            // HEADERS of a client are bounded by what they open, CONTINUATION by what it continues.
+            1 => self.counts_heads,
+            9 => false,
             _ => true,
         }
     }

@@ -6,6 +6,7 @@ pub mod exchange;
 pub mod head;
 pub mod io;
 pub mod meter;
+pub mod upstream;
 pub mod websocket;
 
 pub use body::H2Body;

@@ -10,7 +10,7 @@ fn frame(kind: u8, flags: u8, len: usize) -> Vec<u8> {
 }
 
 fn idle_of(bytes: &[u8], piece: usize) -> u32 {
-    let mut frames = Frames { skip: 0, header: [0; HEADER_BYTES], have: 0, first: None };
+    let mut frames = Frames::behind(0);
     bytes.chunks(piece).map(|piece| frames.count_idle(piece)).sum()
 }
 
@@ -54,7 +54,7 @@ fn work_earns() {
 #[test]
 fn time_earns() {
     let now = clock::recent();
-    let frames = Frames { skip: 0, header: [0; HEADER_BYTES], have: 0, first: None };
+    let frames = Frames::behind(0);
     let mut state = State { frames, left: 0, since: now, offence: None };
     state.refill(now + Duration::from_millis(5));
     assert_eq!(state.left, 0);
@@ -74,4 +74,18 @@ fn settings_come_first() {
         meter.feed(&frame(kind, flags, 0));
         assert_eq!(meter.offence(), offence);
     }
+}
+
+#[test]
+fn heads_of_endpoints_count() {
+    let meter = Meter::of_endpoint();
+    assert!(!meter.has_settings());
+    meter.feed(&frame(4, 0, 0));
+    assert!(meter.has_settings());
+    let interim = frame(1, 4, 20);
+    (1..BURST).for_each(|_| meter.feed(&interim));
+    assert_eq!(meter.offence(), None);
+    meter.earn_request();
+    (0..=PER_REQUEST).for_each(|_| meter.feed(&interim));
+    assert_eq!(meter.offence(), Some(Offence::Idling));
 }

@@ -1,0 +1,115 @@
+//! Heads towards endpoints of HTTP/2 and back (RFC 9113 8): without a detour over the text of HTTP/1, for what
+//! goes out was parsed, and what comes in was looked at by the `h2` crate.
+
+use super::head::append;
+use crate::h1::write::Delimit;
+use crate::head::{RequestHead, ResponseHead, Version};
+use crate::headers::{Fields, Headers};
+use crate::name::Name;
+use bifrons_core::{Error, Kind, Limits, Result};
+use http::header::{CONTENT_LENGTH, HeaderValue, TE};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Uri};
+
+/// What a request's head needs besides the request itself.
+#[derive(Clone, Copy, Debug)]
+pub struct ToEndpoint<'a> {
+    /// The value of `:authority`, as it would be that of `Host`.
+    pub host: &'a [u8],
+    /// Whether the connection is encrypted.
+    pub is_secure: bool,
+    /// The body; only its length is ever said.
+    pub delimit: Delimit,
+    /// Whether `Expect` is passed on.
+    pub expect: bool,
+}
+
+/// A request's head for an endpoint, and about how many bytes it has. Fields that concern a connection of HTTP/1
+/// are left out but for `te: trailers` (RFC 9113 8.2.2).
+///
+/// # Errors
+/// `Malformed` where the target or the host is one that HTTP/2 can't carry.
+pub fn request(head: &RequestHead, to: &ToEndpoint<'_>) -> Result<(Request<()>, u64)> {
+    let mut request = Request::new(());
+    *request.method_mut() =
+        Method::from_bytes(head.method_text()).map_err(|_| refused("a method that HTTP/2 has not"))?;
+    *request.version_mut() = http::Version::HTTP_2;
+    *request.uri_mut() = uri(head, to)?;
+    let fields = request.headers_mut();
+    fields.reserve(head.headers.len() + 2);
+    let keeps_length = to.delimit == Delimit::AsIs;
+    let mut bytes = 64 + head.target().len() + to.host.len();
+    for (id, name, value) in head.headers.iter() {
+        let keeps = match id {
+            Name::Other => true,
+            Name::ContentLength => keeps_length,
+            Name::Host => false,
+            Name::Expect => to.expect,
+            id => !id.is_hop_by_hop(),
+        };
+        if keeps {
+            bytes += name.len() + value.len() + 4;
+            append(fields, name, value);
+        }
+    }
+    // RFC 9110 10.1.4: what we relay trailers of may send them.
+    if head.headers.lists(Name::Te, "trailers") {
+        fields.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if let Delimit::Length(len) = to.delimit {
+        fields.insert(CONTENT_LENGTH, HeaderValue::from(len));
+    }
+    Ok((request, bytes as u64))
+}
+
+fn uri(head: &RequestHead, to: &ToEndpoint<'_>) -> Result<Uri> {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(if to.is_secure { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.path_and_query =
+        Some(PathAndQuery::try_from(head.target()).map_err(|_| refused("a target that HTTP/2 can't carry"))?);
+    // A Unix socket is nobody's name, and `:authority` must be one.
+    let host = if to.host.is_empty() || to.host.starts_with(b"unix:") { b"localhost" } else { to.host };
+    parts.authority = Some(Authority::try_from(host).map_err(|_| refused("a host that HTTP/2 can't carry"))?);
+    Uri::from_parts(parts).map_err(|_| refused("a target that HTTP/2 can't carry"))
+}
+
+fn refused(reason: &'static str) -> Error {
+    Error::downstream(Kind::Malformed, reason)
+}
+
+/// The head of an endpoint's answer.
+///
+/// # Errors
+/// `HeadTooLarge` beyond the limits.
+pub fn response(status: u16, fields: &HeaderMap, limits: &Limits) -> Result<ResponseHead> {
+    let mut text = Vec::with_capacity(512);
+    text.extend_from_slice(b"HTTP/2.0 ");
+    let mut digits = itoa::Buffer::new();
+    text.extend_from_slice(digits.format(status).as_bytes());
+    text.extend_from_slice(b" \r\n");
+    let mut found = Fields::new();
+    // As a received head lies in its buffer, so that it can be written out in long runs.
+    for (name, value) in fields {
+        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
+        let at = text.len();
+        text.extend_from_slice(name);
+        text.extend_from_slice(b": ");
+        let value_at = text.len();
+        text.extend_from_slice(value);
+        let value_end = text.len();
+        text.extend_from_slice(b"\r\n");
+        if found.len() >= limits.fields
+            || text.len() > limits.head_bytes
+            || name.len() > usize::from(u16::MAX)
+        {
+            return Err(Error::upstream(Kind::HeadTooLarge, "an answer's head beyond the limits"));
+        }
+        found.push(Name::of(name), at..at + name.len(), value_at..value_end);
+    }
+    text.extend_from_slice(b"\r\n");
+    let headers = Headers::of(&text, found);
+    Ok(ResponseHead { status, reason: 0..0, headers, version: Version::Http20 })
+}
+
+#[cfg(test)]
+mod tests;
