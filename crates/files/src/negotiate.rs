@@ -2,6 +2,7 @@
 
 use bifrons_http::encoding::{self, WEIGHT_MAX};
 use bifrons_http::{Encoding as Coding, Name, RequestHead, Version};
+use bifrons_route::Regex;
 
 /// Compressed files beside the plain ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Precompressed {
     pub http10: bool,
     /// Whether they are sent where a proxy is in between (`Via`).
     pub via: bool,
+    /// Clients whose `User-Agent` matches one of these get none.
+    pub except_user_agents: Vec<Regex>,
 }
 
 /// A coding on offer.
@@ -45,8 +48,9 @@ impl Precompressed {
     /// does not accept come last.
     pub(crate) fn order(&self, req: &RequestHead) -> impl Iterator<Item = (Offer, bool)> {
         let mut ranked = [None; CODINGS_MAX];
-        let is_open =
-            (self.via || !req.headers.has(Name::Via)) && (self.http10 || req.version != Version::Http10);
+        let is_open = (self.via || !req.headers.has(Name::Via))
+            && (self.http10 || req.version != Version::Http10)
+            && !self.is_excepted(req);
         for (place, offer) in ranked.iter_mut().zip(&self.codings) {
             let weight = if is_open { weight(req, offer.coding) } else { 0 };
             // What is sent always is as good as what the client wants most.
@@ -55,6 +59,12 @@ impl Precompressed {
         // Stable: among equals the order of the configuration holds.
         ranked.sort_by_key(|place| std::cmp::Reverse(place.map(|(weight, _)| weight)));
         ranked.into_iter().flatten().map(|(weight, offer)| (offer, weight > 0))
+    }
+
+    /// One that takes too long to tell counts as excepted: the plain file is right for all.
+    fn is_excepted(&self, req: &RequestHead) -> bool {
+        let matches = |agent| self.except_user_agents.iter().any(|re| re.try_is_match(agent).unwrap_or(true));
+        !self.except_user_agents.is_empty() && req.headers.get(Name::UserAgent).is_some_and(matches)
     }
 }
 

@@ -59,8 +59,10 @@ impl Machine {
             }
             let before = out.len();
             while self.0.has_more_output() {
+                // 0 asks for all; how much that is stands there behind the call, not in the slice.
                 let mut size = 0;
-                out.extend_from_slice(self.0.take_output(&mut size));
+                let taken = self.0.take_output(&mut size);
+                out.extend_from_slice(taken.get(..size)?);
             }
             // Bounded: a turn takes input or brings something out, or it is the last.
             if left == 0 && out.len() == before {
