@@ -30,6 +30,7 @@ macro_rules! topics {
 topics! {
     access
     bodies
+    compression
     connections
     destinations
     error_pages
