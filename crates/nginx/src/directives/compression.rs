@@ -302,11 +302,12 @@ const MSIE6: &str = r"^(?!.*Opera)(?:(?!MSIE ).)*MSIE (?:[45]\.|6\.(?!.*SV1)).";
 fn disable(cx: &mut Ctx, directive: &Directive) {
     let mut regexes = Vec::new();
     for word in &directive.args {
-        let (text, case) = match &*word.text {
-            "msie6" => (MSIE6, Case::Sensitive),
-            text => (text, Case::Ignore),
+        // Case does not count, and the text says so, as `show` writes nothing but the text.
+        let text = match &*word.text {
+            "msie6" => MSIE6.to_owned(),
+            text => format!("(?i){text}"),
         };
-        match Regex::new(text, case) {
+        match Regex::new(&text, Case::Sensitive) {
             Ok(regex) => regexes.push(regex),
             Err(err) => return cx.problem(word, err.to_string()),
         }
