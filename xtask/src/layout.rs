@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["core"],
     &["config", "net"],
     &["http", "route", "balance", "observe"],
+    &["codec"],
     &["filters", "files", "variables", "tls", "multiplex"],
     &["model"],
     &["flow", "nginx"],

@@ -32,11 +32,12 @@ mod respond;
 mod testing;
 mod types;
 
+pub use bifrons_http::Encoding as Coding;
 pub use cache::{FileCache, OpenFiles};
 pub use files::{Answer, Files, Lookup};
 pub use links::Links;
 pub use listing::{LISTING_ENTRIES_MAX, Listing, ListingFormat};
-pub use negotiate::{Coding, Offer, Precompressed, Vary};
+pub use negotiate::{Offer, Precompressed, Vary};
 pub use open::SMALL_BYTES_MAX;
 pub use options::{IfModifiedSince, Options};
 pub use types::{Types, well_known};

@@ -1,10 +1,10 @@
 //! A file to a response.
 
 use crate::conditions::{self, Only, Validators, Verdict, only};
-use crate::negotiate::Coding;
 use crate::open::{Content, Representation};
 use crate::options::IfModifiedSince;
 use crate::range::{self, Asked};
+use bifrons_http::Encoding as Coding;
 use bifrons_http::{Body, FileBody, Headers, Method, Name, RequestHead, Response};
 use bytes::Bytes;
 use std::collections::VecDeque;

@@ -3,7 +3,7 @@
 use crate::filter::{Filter, Step, Turn};
 use bifrons_core::Result;
 use bifrons_http::message::forget_length;
-use bifrons_http::{Body, ReqCx, Request, RequestHead, Response};
+use bifrons_http::{ReqCx, Request, RequestHead, Response};
 use std::sync::Arc;
 
 /// What became of a request that went through the filters.
@@ -74,13 +74,7 @@ impl Chain {
     pub fn response(&self, cx: &mut ReqCx, req: &RequestHead, res: &mut Response) -> Result<()> {
         for filter in self.filters.iter().rev() {
             filter.response(cx, req, &mut res.head)?;
-            if res.body.is_empty() || matches!(res.body, Body::Tunnel(_)) {
-                continue;
-            }
-            if let Some(transform) = filter.response_body(cx, req, &mut res.head) {
-                forget_length(&mut res.head.headers);
-                res.body = std::mem::take(&mut res.body).changed_by(transform);
-            }
+            filter.whole(cx, req, res)?;
         }
         Ok(())
     }

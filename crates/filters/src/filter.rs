@@ -1,7 +1,8 @@
 //! The trait every filter implements, and what it answers.
 
 use bifrons_core::Result;
-use bifrons_http::{ReqCx, Request, RequestHead, Response, ResponseHead, Transform};
+use bifrons_http::message::forget_length;
+use bifrons_http::{Body, ReqCx, Request, RequestHead, Response, ResponseHead, Transform};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -70,6 +71,22 @@ pub trait Filter: Send + Sync {
         _res: &mut ResponseHead,
     ) -> Option<Box<dyn Transform>> {
         None
+    }
+
+    /// Runs behind `response` and sees the answer as a whole: for filters whose changes to the head hang on the
+    /// body. The others' changed bodies come from here, too.
+    ///
+    /// # Errors
+    /// As `response`.
+    fn whole(&self, cx: &mut ReqCx, req: &RequestHead, res: &mut Response) -> Result<()> {
+        if res.body.is_empty() || matches!(res.body, Body::Tunnel(_)) {
+            return Ok(());
+        }
+        if let Some(transform) = self.response_body(cx, req, &mut res.head) {
+            forget_length(&mut res.head.headers);
+            res.body = std::mem::take(&mut res.body).changed_by(transform);
+        }
+        Ok(())
     }
 
     /// Runs when everything was sent or given up.

@@ -5,7 +5,9 @@ pub mod access;
 pub mod basic_auth;
 pub mod chain;
 pub mod charset;
+pub mod compress;
 pub mod config;
+pub mod decompress;
 pub mod deny_path;
 pub mod edits;
 pub mod expires;
@@ -40,6 +42,10 @@ spec::filters! {
     Expires(expires::Config),
     /// Says which characters texts are written in.
     Charset(charset::Config),
+    /// Compresses bodies for clients that accept it.
+    Compress(compress::Config),
+    /// Decompresses bodies for clients that don't.
+    Decompress(decompress::Config),
     /// Answers 403 under path prefixes.
     DenyPath(deny_path::Config),
     /// Delays or refuses a share of the requests.

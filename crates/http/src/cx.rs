@@ -2,6 +2,7 @@
 //! templates, metrics and the access log.
 
 use crate::document::DocumentRoot;
+use crate::encoding::Encoding;
 use crate::h1::Conn;
 use crate::spool::TempFile;
 use crate::tls_facts::TlsFacts;
@@ -120,6 +121,36 @@ pub(crate) struct Kept {
     pub(crate) named: Vec<(Box<str>, Vec<u8>)>,
 }
 
+/// What was compressed of the answer's body.
+#[derive(Default)]
+pub struct Coded(Option<Box<(Encoding, Rc<CodedBytes>)>>);
+
+/// Bytes of a body that is compressed.
+#[derive(Debug, Default)]
+pub struct CodedBytes {
+    /// Before.
+    pub plain: Cell<u64>,
+    /// Behind.
+    pub coded: Cell<u64>,
+}
+
+impl Coded {
+    /// A body is compressed; its bytes are to be counted there.
+    pub fn insert(&mut self, encoding: Encoding) -> Rc<CodedBytes> {
+        let counts = Rc::new(CodedBytes::default());
+        self.0 = Some(Box::new((encoding, counts.clone())));
+        counts
+    }
+
+    /// How many times smaller a body became by that coding, in hundredths, rounded.
+    pub fn ratio(&self, of: Encoding) -> Option<u64> {
+        let (encoding, counts) = &**self.0.as_ref()?;
+        let (plain, coded) = (counts.plain.get(), counts.coded.get());
+        let ratio = plain.saturating_mul(1000).checked_div(coded)?;
+        (*encoding == of).then_some((ratio + 5) / 10)
+    }
+}
+
 /// What is known about one request.
 pub struct ReqCx {
     /// Its connection.
@@ -178,6 +209,8 @@ pub struct ReqCx {
     pub rate: Option<u64>,
     /// Whether the answer is held back for a slow client; goes before the route's.
     pub holds: Option<bool>,
+    /// What the answer's body was compressed to; `None` where it was not.
+    pub coded: Coded,
     /// Where among them those of another route begin, after a reroute.
     pub attempt_groups: SmallVec<[usize; 0]>,
     /// Whether its head had come before the answer to the request before it was over.
@@ -236,6 +269,7 @@ impl ReqCx {
             body_file: None,
             rate: None,
             holds: None,
+            coded: Coded::default(),
             attempt_groups: SmallVec::new(),
             is_pipelined: false,
             request_id: OnceCell::new(),

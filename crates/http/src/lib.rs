@@ -6,6 +6,7 @@ pub mod buffers;
 pub mod cx;
 pub mod date;
 pub mod document;
+pub mod encoding;
 pub mod h1;
 pub mod h2;
 pub mod head;
@@ -24,6 +25,7 @@ pub mod vars;
 
 pub use cx::{AskedHello, Attempt, ConnFacts, Layer4, ReqCx};
 pub use document::{DocumentRoot, Strip};
+pub use encoding::Encoding;
 pub use head::{Method, RequestHead, ResponseHead, TargetMark, Version};
 pub use headers::Headers;
 pub use message::{Body, FileBody, Request, Response, Source, Transform};

@@ -121,6 +121,24 @@ pub trait Transform {
     /// As for a piece.
     fn end(&mut self) -> Result<Bytes>;
 
+    /// More of what has become of the last piece, or of the end; asked until it is empty. For what would grow
+    /// beyond bounds in one.
+    ///
+    /// # Errors
+    /// As for a piece.
+    fn more(&mut self) -> Result<Bytes> {
+        Ok(Bytes::new())
+    }
+
+    /// What is held back and need not be; asked when the next piece is not there yet, so that nobody waits for
+    /// what has come long ago.
+    ///
+    /// # Errors
+    /// As for a piece.
+    fn flush(&mut self) -> Result<Bytes> {
+        Ok(Bytes::new())
+    }
+
     /// Fields behind the body, besides those it has; asked once, at its end.
     fn trailers(&mut self) -> Option<Headers> {
         None
@@ -131,14 +149,27 @@ pub trait Transform {
 pub struct Changed {
     inner: Body,
     transform: Box<dyn Transform>,
-    ended: bool,
+    state: State,
+}
+
+/// Where a body under a transform is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The next piece is to be taken.
+    Open,
+    /// The transform may have more of the last one.
+    More,
+    /// All pieces were taken.
+    Ended,
+    /// All has come out.
+    Over,
 }
 
 impl Body {
     /// The body under a transform: its length is no longer known.
     #[must_use]
     pub fn changed_by(self, transform: Box<dyn Transform>) -> Self {
-        Self::Changed(Box::new(Changed { inner: self, transform, ended: false }))
+        Self::Changed(Box::new(Changed { inner: self, transform, state: State::Open }))
     }
 
     /// Bytes still to come, where that is known.
@@ -290,20 +321,39 @@ impl Changed {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
-        // Bounded: every turn takes a piece of the inner body, which ends.
-        while !self.ended {
-            let changed = match ready!(self.inner.poll_next(cx))? {
-                Some(piece) => self.transform.piece(piece)?,
-                None => {
-                    self.ended = true;
-                    self.transform.end()?
-                }
+        // Bounded: every turn takes a piece of the inner body, which ends, or something comes out.
+        while self.state != State::Over {
+            let changed = match self.state {
+                State::More | State::Ended => self.more()?,
+                _ => match self.inner.poll_next(cx) {
+                    Poll::Ready(Ok(Some(piece))) => {
+                        self.state = State::More;
+                        self.transform.piece(piece)?
+                    }
+                    Poll::Ready(Ok(None)) => {
+                        self.state = State::Ended;
+                        self.transform.end()?
+                    }
+                    Poll::Ready(Err(err)) => return Poll::Ready(Err(err)),
+                    Poll::Pending => {
+                        let held = self.transform.flush()?;
+                        return if held.is_empty() { Poll::Pending } else { Poll::Ready(Ok(Some(held))) };
+                    }
+                },
             };
             if !changed.is_empty() {
                 return Poll::Ready(Ok(Some(changed)));
             }
         }
         Poll::Ready(Ok(None))
+    }
+
+    fn more(&mut self) -> Result<Bytes> {
+        let more = self.transform.more()?;
+        if more.is_empty() {
+            self.state = if self.state == State::Ended { State::Over } else { State::Open };
+        }
+        Ok(more)
     }
 }
 

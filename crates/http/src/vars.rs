@@ -2,6 +2,7 @@
 
 use crate::cx::{Attempt, ReqCx};
 use crate::date;
+use crate::encoding::Encoding;
 use crate::head::{RequestHead, ResponseHead, Version};
 use crate::headers::Headers;
 use crate::name::{Key, Name};
@@ -102,6 +103,9 @@ impl Lookup for Scope<'_> {
             | Var::RequestLength
             | Var::RequestCompletion
             | Var::Termination
+            | Var::GzipRatio
+            | Var::BrotliRatio
+            | Var::ZstdRatio
             | Var::Attempts => self.outcome(var, out),
             _ => self.request(var, out),
         }
@@ -255,6 +259,9 @@ impl Scope<'_> {
                 Some(err) => some(Some(crate::termination::word(err).as_bytes()), out),
                 None => false,
             },
+            Var::GzipRatio => ratio(cx, Encoding::Gzip, out),
+            Var::BrotliRatio => ratio(cx, Encoding::Brotli, out),
+            Var::ZstdRatio => ratio(cx, Encoding::Zstd, out),
             Var::Attempts => number(Some(cx.attempts.len()), out),
             _ => false,
         }
@@ -455,6 +462,11 @@ fn some(value: Option<&[u8]>, out: &mut Vec<u8>) -> bool {
         }
         None => false,
     }
+}
+
+/// How many times smaller the body became, with two places.
+fn ratio(cx: &ReqCx, of: Encoding, out: &mut Vec<u8>) -> bool {
+    cx.coded.ratio(of).is_some_and(|ratio| write!(out, "{}.{:02}", ratio / 100, ratio % 100).is_ok())
 }
 
 fn number(value: Option<impl itoa::Integer>, out: &mut Vec<u8>) -> bool {

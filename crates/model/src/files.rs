@@ -3,6 +3,7 @@
 use crate::shorthand::{same_fields, string_or_map};
 use bifrons_config::units::Dur;
 use bifrons_config::{OneOrMany, Template};
+use bifrons_route::Regex;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -275,11 +276,20 @@ pub struct Negotiation {
     pub http_1_0: bool,
     /// Whether requests that came over a proxy (`Via`) get compressed files.
     pub via: bool,
+    /// Clients whose `User-Agent` matches one of these get none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub except_user_agents: Vec<Regex>,
 }
 
 impl Default for Negotiation {
     fn default() -> Self {
-        Self { always: Vec::new(), vary: VaryField::Always, http_1_0: true, via: true }
+        Self {
+            always: Vec::new(),
+            vary: VaryField::Always,
+            http_1_0: true,
+            via: true,
+            except_user_agents: Vec::new(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::directives::access::{AccessSettings, LimitExcept};
 use crate::directives::buffering::BodySettings;
+use crate::directives::compression::CompressionSettings;
 use crate::directives::connection::ConnectionSettings;
 use crate::directives::expires::ExpiresSettings;
 use crate::directives::files::FileSettings;
@@ -30,6 +31,7 @@ use std::collections::HashSet;
 pub(crate) struct Level {
     pub(crate) access: AccessSettings,
     pub(crate) body: BodySettings,
+    pub(crate) compression: CompressionSettings,
     pub(crate) connection: ConnectionSettings,
     pub(crate) expires: ExpiresSettings,
     pub(crate) files: FileSettings,
@@ -84,6 +86,7 @@ impl Level {
     pub(crate) fn inherit(&mut self, outer: &Self) {
         self.access.inherit(&outer.access);
         self.body.inherit(&outer.body);
+        self.compression.inherit(&outer.compression);
         self.connection.inherit(&outer.connection);
         self.expires.inherit(&outer.expires);
         self.files.inherit(&outer.files);

@@ -275,11 +275,13 @@ fn is_numeric(var: &Var) -> bool {
         var,
         Var::Attempts
             | Var::BodyBytesSent
+            | Var::BrotliRatio
             | Var::BytesSent
             | Var::Connection
             | Var::ConnectionRequests
             | Var::ConnectionTime
             | Var::ContentLength
+            | Var::GzipRatio
             | Var::LimitRate
             | Var::Msec
             | Var::Pid
@@ -301,6 +303,7 @@ fn is_numeric(var: &Var) -> bool {
             | Var::UpstreamResponseLength
             | Var::UpstreamResponseTime
             | Var::UpstreamStatus
+            | Var::ZstdRatio
     )
 }
 

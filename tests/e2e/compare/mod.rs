@@ -32,6 +32,7 @@ topics! {
     attempts
     balancing
     bodies
+    compression
     connections
     curious
     destinations

@@ -49,6 +49,16 @@ pub(super) fn site() -> TempDir {
     for (name, content) in FILES {
         dir.write(name, content);
     }
+    dir.write("long/page.html", "<p>long</p>\n".repeat(400));
+    dir.write("long/data.json", "{\"a\": [1, 2, 3]}\n".repeat(300));
+    dir.write("long/picture.png", "picture ".repeat(300));
+    dir.write("packed/x.txt", "hello");
+    dir.write("packed/y.txt", "no other form");
+    dir.write(
+        "packed/x.txt.gz",
+        b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcbH\xcd\xc9\xc9\x07\0\x86\xa6\x106\x05\0\0\0".to_vec(),
+    );
+    dir.write("long/short.html", "<p>some 20 bytes</p>");
     dir.write("big.bin", (0..300_000u32).map(|at| (at % 251) as u8).collect::<Vec<_>>());
     std::fs::set_permissions(dir.path().join("exec.sh"), PermissionsExt::from_mode(0o755)).unwrap();
     symlink("a.txt", dir.path().join("link.txt")).unwrap();

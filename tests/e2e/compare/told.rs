@@ -1,10 +1,12 @@
 //! What of an answer is compared: status and version, all fields but for `Date` and `Server` in no order,
-//! the body, and what becomes of the connection. What is left out besides has its row in the table of
+//! the body, decompressed, and what becomes of the connection. What is left out besides has its row in the table of
 //! docs/guide/nginx.md.
 
 use super::case::Case;
 use super::script::Outcome;
 use super::servers::Values;
+use bifrons_codec::Decoder;
+use bifrons_http::Encoding;
 use bifrons_testkit::{Cut, End, Message};
 
 /// Fields that are not compared. `Connection` is: by what becomes of the connection.
@@ -13,10 +15,14 @@ const LEFT_OUT: &[&str] = &["date", "server", "connection"];
 /// Years of dates that don't depend on the clock.
 const FIXED_YEARS: &[&str] = &[" 1970 ", " 2020 ", " 2037 "];
 
+/// No body is longer.
+const PLAIN_BYTES_MAX: usize = 1 << 20;
+
 /// An answer as text.
 pub(super) fn answer(message: &Message, method: &str, values: &Values) -> String {
     let status = message.status();
-    let body = String::from_utf8_lossy(&message.body).into_owned();
+    let plain = plain(message);
+    let body = String::from_utf8_lossy(&plain).into_owned();
     // The page of an error or a redirect is each server's own.
     let is_page = status >= 300 && (body.contains("<center>nginx") || body.contains("<hr><p>bifrons</p>"));
     let is_empty_page =
@@ -50,13 +56,25 @@ pub(super) fn answer(message: &Message, method: &str, values: &Values) -> String
     }
     text += &match body {
         _ if is_page => "[PAGE]\n".to_owned(),
-        body if body.len() > 4000 => format!("[{} bytes, sum {}]\n", body.len(), sum(&message.body)),
+        body if body.len() > 4000 => format!("[{} bytes, sum {}]\n", body.len(), sum(&plain)),
         body => format!("[{body}]\n"),
     };
     if let Some(boundary) = boundary {
         text = text.replace(&boundary, "BOUNDARY");
     }
     places(&text, values)
+}
+
+/// The body without its coding, if that can be undone: what is broken is compared as it is.
+fn plain(message: &Message) -> Vec<u8> {
+    let undone = |encoding| {
+        let mut out = Vec::with_capacity(PLAIN_BYTES_MAX);
+        let mut decoder = Decoder::new(encoding).ok()?;
+        let taken = decoder.read(&message.body, &mut out).ok()?;
+        (taken == message.body.len() && decoder.finish().is_ok()).then_some(out)
+    };
+    let encoding = message.all("Content-Encoding").first().and_then(|name| Encoding::named(name.as_bytes()));
+    encoding.and_then(undone).unwrap_or_else(|| message.body.clone())
 }
 
 /// What came of an answer that did not come to its end.

@@ -3,7 +3,13 @@ use crate::testing::request;
 
 fn ordered(accept: &str, codings: &[(Coding, bool)]) -> Vec<(&'static str, bool)> {
     let codings = codings.iter().map(|&(coding, always)| Offer { coding, always }).collect();
-    let offered = Precompressed { codings, vary: Vary::Never, http10: false, via: false };
+    let offered = Precompressed {
+        codings,
+        vary: Vary::Never,
+        http10: false,
+        via: false,
+        except_user_agents: Vec::new(),
+    };
     let req = request("GET", "/", &[("Accept-Encoding", accept)]);
     offered.order(&req).map(|(offer, is_accepted)| (offer.coding.name(), is_accepted)).collect()
 }
@@ -28,7 +34,7 @@ fn weights_are_read_as_thousandths() {
         ("*, gzip;q=0", 0),
         ("gzip;q=0, *", 0),
         ("identity", 0),
-        ("x-gzip", 0),
+        ("x-gzip", 1000),
         ("agzip", 0),
         ("", 0),
     ] {

@@ -155,7 +155,8 @@ fn ranges_and_tags_can_be_turned_off() {
 fn compressed(vary: Vary, gzip_always: bool) -> Site {
     let offers = [(Coding::Brotli, false), (Coding::Gzip, gzip_always)];
     let codings = offers.map(|(coding, always)| Offer { coding, always }).to_vec();
-    let precompressed = Some(Precompressed { codings, vary, http10: false, via: false });
+    let precompressed =
+        Some(Precompressed { codings, vary, http10: false, via: false, except_user_agents: Vec::new() });
     let site = Site::with(Options { precompressed, ..Options::default() });
     site.write("a.js", "plain");
     site.write("a.js.gz", "GZ");

@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::{cx, get, read, request, response, run};
 use bifrons_core::{Error, Kind};
-use bifrons_http::{Name, ResponseHead, Transform};
+use bifrons_http::{Body, Name, ResponseHead, Transform};
 use bytes::Bytes;
 use std::sync::Mutex;
 

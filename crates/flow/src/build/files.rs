@@ -118,5 +118,6 @@ fn precompressed(config: &StaticFiles) -> Option<Precompressed> {
         },
         http10: config.negotiation.http_1_0,
         via: config.negotiation.via,
+        except_user_agents: config.negotiation.except_user_agents.clone(),
     })
 }

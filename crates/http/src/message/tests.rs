@@ -176,3 +176,43 @@ fn a_request_that_fails_is_the_clients_fault_unless_the_endpoint_stopped_reading
         }
     });
 }
+
+/// Holds all back until it must not, and then gives it in pieces of two bytes.
+#[derive(Default)]
+struct Holding {
+    held: Vec<u8>,
+    is_over: bool,
+}
+
+impl Transform for Holding {
+    fn piece(&mut self, piece: Bytes) -> Result<Bytes> {
+        self.held.extend_from_slice(&piece);
+        Ok(Bytes::new())
+    }
+
+    fn end(&mut self) -> Result<Bytes> {
+        self.is_over = true;
+        Ok(Bytes::from_static(b"end:"))
+    }
+
+    fn more(&mut self) -> Result<Bytes> {
+        let len = if self.is_over { self.held.len().min(2) } else { 0 };
+        Ok(self.held.drain(..len).collect::<Vec<_>>().into())
+    }
+
+    fn flush(&mut self) -> Result<Bytes> {
+        Ok(std::mem::take(&mut self.held).into())
+    }
+}
+
+#[test]
+fn what_a_transform_has_more_of_comes_before_the_end() {
+    let mut body = Body::Full(Bytes::from_static(b"abcde")).changed_by(Box::<Holding>::default());
+    let mut pieces = Vec::new();
+    while let Poll::Ready(Ok(Some(piece))) =
+        body.poll_next(&mut Context::from_waker(std::task::Waker::noop()))
+    {
+        pieces.push(piece);
+    }
+    assert_eq!(pieces, ["end:", "ab", "cd", "e"]);
+}

@@ -5,7 +5,6 @@
 use crate::directive::Spec;
 
 const NO_TLS: &str = "";
-const NO_GZIP: &str = "let the servers behind compress; what they compress is passed on as it is";
 
 #[rustfmt::skip]
 pub(crate) const DIRECTIVES: &[Spec] = &[
@@ -30,25 +29,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("quic_host_key", ""),
     Spec::later_unless_off("quic_retry", ""),
     // Compression
-    Spec::later_unless_off("gzip", NO_GZIP),
-    Spec::later("gzip_buffers", NO_GZIP),
-    Spec::later("gzip_comp_level", NO_GZIP),
-    Spec::later("gzip_disable", NO_GZIP),
-    Spec::later("gzip_min_length", NO_GZIP),
-    Spec::later("gzip_types", NO_GZIP),
-    Spec::later_unless_off("gunzip", NO_GZIP),
-    Spec::later("gunzip_buffers", NO_GZIP),
-    Spec::later("gunzip_static", NO_GZIP),
-    Spec::later_unless_off("brotli", NO_GZIP),
-    Spec::later("brotli_comp_level", NO_GZIP),
-    Spec::later("brotli_types", NO_GZIP),
-    Spec::later("brotli_buffers", NO_GZIP),
-    Spec::later("brotli_min_length", NO_GZIP),
-    Spec::later("brotli_window", NO_GZIP),
-    Spec::later_unless_off("zstd", NO_GZIP),
-    Spec::later("zstd_comp_level", NO_GZIP),
-    Spec::later("zstd_types", NO_GZIP),
-    Spec::later("zstd_min_length", NO_GZIP),
+    Spec::later("gunzip_static", "write \"gzip_static always\" and \"gunzip on\""),
+    Spec::later("zstd_dict_file", ""),
     // Rewriting and variables
     Spec::later("geoip_country", ""),
     Spec::later("geoip_city", ""),

@@ -1,6 +1,7 @@
 //! How files are answered with: validators, ranges, compressed files, listings, links, the cache.
 
 use super::super::settings::settings;
+use super::compression::CompressionSettings;
 use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::Directive;
@@ -24,9 +25,6 @@ settings! {
         gzip_static: Precompressed,
         brotli_static: Precompressed,
         zstd_static: Precompressed,
-        gzip_vary: bool,
-        gzip_http_1_0: bool,
-        gzip_proxied: bool,
         autoindex: bool,
         autoindex_format: BrowseFormat,
         autoindex_exact_size: bool,
@@ -103,38 +101,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::new("zstd_static", LEVELS, Args::Exact(1), "The same with `NAME.zst`.", |cx, d| {
         precompressed(cx, d, |cx| &mut cx.level.statics.zstd_static);
     })
-    .default("off"),
-    Spec::new(
-        "gzip_vary",
-        LEVELS,
-        Args::Flag,
-        "Whether answers say `Vary: Accept-Encoding` where there is a compressed file.",
-        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.statics.gzip_vary),
-    )
-    .default("off"),
-    Spec::new(
-        "gzip_http_version",
-        LEVELS,
-        Args::Exact(1),
-        "The oldest version of HTTP that gets compressed files: `1.0` or `1.1`.",
-        |cx, d| {
-            choice(cx, d, |cx| &mut cx.level.statics.gzip_http_1_0, &[("1.0", true), ("1.1", false)]);
-        },
-    )
-    .default("1.1"),
-    Spec::new(
-        "gzip_proxied",
-        LEVELS,
-        Args::AtLeast(1),
-        "Whether requests that came over a proxy (`Via`) get compressed files: `off` or `any`.",
-        |cx, d| match &*d.args {
-            [one] if one.text == "off" || one.text == "any" => {
-                let any = one.text == "any";
-                cx.put(d, any, |cx| &mut cx.level.statics.gzip_proxied);
-            }
-            _ => cx.later(d.place.clone(), "\"gzip_proxied\" by fields of the answer", "write off or any"),
-        },
-    )
     .default("off"),
     Spec::new(
         "autoindex",
@@ -220,7 +186,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
 ];
 
 /// Sets a value that is one of some words.
-fn choice<T: Copy>(
+pub(crate) fn choice<T: Copy>(
     cx: &mut Ctx,
     directive: &Directive,
     field: fn(&mut Ctx) -> &mut Option<T>,
@@ -296,7 +262,7 @@ fn open_file_cache(cx: &mut Ctx, directive: &Directive) {
 
 impl StaticSettings {
     /// Writes what is set, and nginx's defaults where they are not ours. `utf8` says whether names are so.
-    pub(crate) fn emit(&self, utf8: bool, files: &mut StaticFiles) {
+    pub(crate) fn emit(&self, utf8: bool, compression: &CompressionSettings, files: &mut StaticFiles) {
         files.etag = self.etag.unwrap_or(true);
         files.if_modified_since = self.if_modified_since.unwrap_or(IfModifiedSince::Exact);
         files.ranges_max = self.max_ranges.unwrap_or(i32::MAX.unsigned_abs());
@@ -306,7 +272,7 @@ impl StaticSettings {
             local_time: self.autoindex_localtime.unwrap_or(false),
             utf8,
         });
-        self.emit_precompressed(files);
+        self.emit_precompressed(compression, files);
         (files.links, files.links_trusted) = self.links.clone().unwrap_or_default();
         files.cache = self.cache.flatten().map(|(max, inactive)| FileCache {
             max,
@@ -317,7 +283,7 @@ impl StaticSettings {
         });
     }
 
-    fn emit_precompressed(&self, files: &mut StaticFiles) {
+    fn emit_precompressed(&self, compression: &CompressionSettings, files: &mut StaticFiles) {
         let codings = [
             (PrecompressedCoding::Br, self.brotli_static),
             (PrecompressedCoding::Zstd, self.zstd_static),
@@ -335,9 +301,10 @@ impl StaticSettings {
         if !files.precompressed.is_empty() {
             files.negotiation = Negotiation {
                 always,
-                vary: if self.gzip_vary.unwrap_or(false) { VaryField::IfThere } else { VaryField::Never },
-                http_1_0: self.gzip_http_1_0.unwrap_or(false),
-                via: self.gzip_proxied.unwrap_or(false),
+                vary: if compression.varies() { VaryField::IfThere } else { VaryField::Never },
+                http_1_0: compression.takes_http_1_0(),
+                via: compression.takes_via(),
+                except_user_agents: compression.disabled(),
             };
         }
     }

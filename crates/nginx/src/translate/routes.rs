@@ -260,7 +260,7 @@ impl Emitter<'_> {
             route.builtin = Some(builtin.into());
         } else {
             let mut files = level.files.emit(self.cx, level.matcher.as_ref());
-            level.statics.emit(level.expires.is_utf8(), &mut files);
+            level.statics.emit(level.expires.is_utf8(), &level.compression, &mut files);
             let has_path = files.index.iter().any(|name| name.starts_with('/'));
             files.reroute_index = self.reroutes_index || has_path;
             route.files = Some(files.into());
@@ -327,10 +327,12 @@ impl Emitter<'_> {
         }
     }
 
-    /// Filters of answers, the last one first: nginx sets `Expires`, then adds fields, then the charset.
+    /// Filters of answers, the last one first: nginx sets `Expires`, adds fields, decompresses, names the charset
+    /// and compresses.
     fn filters(&mut self, level: &Level) -> Vec<At<FilterConfig>> {
         let charset = level.expires.emit_charset(self.cx);
-        let filters = charset.into_iter().chain(level.headers.emit_trailers());
+        let filters = level.compression.emit().into_iter().chain(charset);
+        let filters = filters.chain(level.compression.emit_gunzip()).chain(level.headers.emit_trailers());
         let filters = filters.chain(level.headers.emit()).chain(level.expires.emit_expires());
         filters.map(At::from).collect()
     }
