@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["core"],
     &["config", "net"],
     &["http", "route", "balance", "observe"],
-    &["filters", "files", "variables", "tls"],
+    &["filters", "files", "variables", "tls", "cache"],
     &["model"],
     &["flow", "nginx"],
     &["control"],
