@@ -16,7 +16,7 @@ const UNSAFE_CRATE: &str = "net";
 const LAYERS: &[&[&str]] = &[
     &["core"],
     &["config", "net"],
-    &["http", "route", "balance", "observe"],
+    &["http", "route", "balance", "observe", "store"],
     &["filters", "files", "variables", "tls", "cache"],
     &["model"],
     &["flow", "nginx"],

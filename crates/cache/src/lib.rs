@@ -1,10 +1,13 @@
-//! A shared HTTP cache.
+//! A shared HTTP cache: its rules, and what of it is no way of a request.
 //!
-//! The rules are pure: heads and `now` in, decisions out, each with its section of RFC 9111. Stores keep what the
-//! rules let them; what is fetched at the moment is a [`growing::Growing`] body that everybody who waits for it
-//! reads while it arrives.
+//! The rules are pure: heads and `now` in, decisions out, each with its section of RFC 9111. Where answers are kept is
+//! `bifrons-store`; how a request goes through both is in `bifrons-flow`.
 
-pub mod entry;
-pub mod growing;
-
-pub use entry::{Entry, Key, Meta};
+pub mod age;
+pub mod conditions;
+pub mod control;
+pub mod storable;
+pub mod stored;
+#[cfg(test)]
+mod testing;
+pub mod vary;
