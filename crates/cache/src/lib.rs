@@ -5,9 +5,17 @@
 
 pub mod age;
 pub mod conditions;
+pub mod config;
 pub mod control;
+pub mod flight;
+pub mod key;
+pub mod plan;
+pub mod range;
 pub mod storable;
 pub mod stored;
 #[cfg(test)]
 mod testing;
 pub mod vary;
+
+pub use config::CacheConfig;
+pub use plan::{CachePlan, CacheZone, Trouble};
