@@ -108,6 +108,3 @@ impl Reader {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 }
-
-#[cfg(test)]
-mod tests;

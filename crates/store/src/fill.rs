@@ -132,7 +132,7 @@ impl Fill {
     /// It is too large for memory.
     fn spill(&mut self) {
         let disk = self.zone.disk.as_ref();
-        let spill = disk.and_then(|disk| disk.spill(&self.object, &self.growing, self.length));
+        let spill = disk.and_then(|disk| disk.spill(&self.zone, &self.object, &self.growing, self.length));
         let Some(mut spill) = spill else {
             return self.forsake();
         };

@@ -320,6 +320,3 @@ impl Drop for GrowingReader {
         state.wake_writer();
     }
 }
-
-#[cfg(test)]
-mod tests;

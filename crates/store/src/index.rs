@@ -211,12 +211,36 @@ impl Index {
         out
     }
 
-    /// Shows every entry to `see`, one shard after the other, each shut against changes meanwhile.
-    pub(crate) fn each(&self, mut see: impl FnMut(&Arc<Entry>)) {
-        for shard in &self.shards {
-            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
-            shard.values().flatten().for_each(&mut see);
+    /// Puts in an entry that was there before the start, unless something newer is.
+    pub(crate) fn restore(&self, entry: &Arc<Entry>, variants_max: usize) -> bool {
+        let mut shard = self.shard(entry.hash).write().unwrap_or_else(PoisonError::into_inner);
+        let variants = shard.entry(entry.hash).or_default();
+        let known = variants.iter().any(|other| other.vary == entry.vary);
+        if known || variants.len() >= variants_max.max(1) {
+            return false;
         }
+        let at = variants.partition_point(|other| other.id > entry.id);
+        variants.insert(at, Arc::clone(entry));
+        self.count.fetch_add(1, Relaxed);
+        true
+    }
+
+    /// How many shards there are.
+    pub(crate) fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Shows the entries of a shard to `see`, while it is shut against changes.
+    pub(crate) fn each_of(&self, shard: usize, see: impl FnMut(&Arc<Entry>)) {
+        if let Some(shard) = self.shards.get(shard) {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            shard.values().flatten().for_each(see);
+        }
+    }
+
+    /// Shows every entry to `see`, one shard after the other.
+    pub(crate) fn each(&self, mut see: impl FnMut(&Arc<Entry>)) {
+        (0..self.shards()).for_each(|shard| self.each_of(shard, &mut see));
     }
 
     /// Up to `count` entries of a shard picked by `random`: what an eviction chooses from.
@@ -232,6 +256,3 @@ impl Index {
         &self.shards[(hash >> 120) as usize % SHARDS]
     }
 }
-
-#[cfg(test)]
-mod tests;

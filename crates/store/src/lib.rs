@@ -23,6 +23,8 @@ mod memory;
 mod object;
 pub mod purge;
 mod stats;
+#[cfg(test)]
+mod testing;
 mod ticket;
 mod uses;
 mod zone;

@@ -78,7 +78,8 @@ impl Object {
     pub(crate) fn weight(&self) -> usize {
         let meta = &self.meta;
         // Twice the head: it is there decoded as well.
-        let known = meta.key.len() + meta.host.len() + meta.path.len() + meta.vary.len() + 2 * meta.head.len();
+        let known =
+            meta.key.len() + meta.host.len() + meta.path.len() + meta.vary.len() + 2 * meta.head.len();
         let body = match &self.body {
             Body::Whole(bytes) => bytes.len(),
             Body::Disk(_) | Body::Growing(_) => OPEN_FILE,

@@ -68,7 +68,8 @@ pub(crate) const TEXT_BYTES_MAX: usize = 8 * 1024;
 /// Host and the rest of a URL that may have a scheme; the host in lower case. The rest begins with `/`, or is
 /// empty where the text ends with the host.
 pub fn split_url(url: &str) -> (String, &str) {
-    let rest = url.split_once("://").filter(|(scheme, _)| !scheme.contains('/')).map_or(url, |(_, rest)| rest);
+    let rest =
+        url.split_once("://").filter(|(scheme, _)| !scheme.contains('/')).map_or(url, |(_, rest)| rest);
     let slash = rest.find('/').unwrap_or(rest.len());
     let (host, path) = rest.split_at(slash);
     (host.to_ascii_lowercase(), path)

@@ -3,7 +3,7 @@
 mod housekeeping;
 mod inner;
 
-pub(crate) use inner::{Bounds, Inner};
+pub(crate) use inner::Inner;
 
 use crate::config::ZoneConfig;
 use crate::disk::Load;

@@ -214,6 +214,3 @@ impl Target {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
