@@ -88,7 +88,7 @@ impl Default for CacheConfig {
             set_cookie: false,
             guard_types: true,
             // RFC 9111 4.2.2 names 10 %; a day, since what was not changed for ten days may be gone tomorrow.
-            heuristic: Ratio(100),
+            heuristic: Ratio::percent(10),
             heuristic_max: Dur(Duration::from_secs(24 * 60 * 60)),
             min_uses: 1,
             bypass: Vec::new(),

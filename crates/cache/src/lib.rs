@@ -4,6 +4,7 @@
 //! `bifrons-store`; how a request goes through both is in `bifrons-flow`.
 
 pub mod age;
+pub mod answer;
 pub mod conditions;
 pub mod config;
 pub mod control;
@@ -11,6 +12,7 @@ pub mod flight;
 pub mod key;
 pub mod plan;
 pub mod range;
+pub mod status;
 pub mod storable;
 pub mod stored;
 #[cfg(test)]

@@ -157,6 +157,8 @@ impl Stored {
             }
             head.headers.append(name, value);
         }
+        // As it came: what filters do with received fields they do with these.
+        head.headers.settle();
         read.0.is_empty().then_some(Self { head, times, terms })
     }
 }

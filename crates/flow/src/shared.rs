@@ -5,6 +5,7 @@ use crate::snapshot::Snapshot;
 use crate::sticky::Sessions;
 use arc_swap::ArcSwapOption;
 use bifrons_balance::SharedEndpoints;
+use bifrons_cache::CacheZone;
 use bifrons_http::pool::Board;
 use bifrons_observe::access::AccessLogger;
 use bifrons_observe::metrics::Registry;
@@ -25,6 +26,8 @@ pub struct Shared {
     pub listeners: Mutex<HashMap<String, Arc<ListenerState>>>,
     /// Sessions that were learnt, by cluster name.
     pub sessions: Mutex<HashMap<String, Arc<Sessions>>>,
+    /// Zones of stored answers by name, each with its directory.
+    pub caches: Mutex<HashMap<String, (Option<String>, Arc<CacheZone>)>>,
     /// Where workers ask for names.
     pub lookups: Lookups,
     /// Metrics.
@@ -53,6 +56,7 @@ impl Shared {
             clusters: Mutex::default(),
             listeners: Mutex::default(),
             sessions: Mutex::default(),
+            caches: Mutex::default(),
             lookups: Lookups::default(),
             metrics,
             tls,

@@ -26,6 +26,6 @@ pub use cx::{Attempt, ConnFacts, ReqCx};
 pub use document::{DocumentRoot, Strip};
 pub use head::{Method, RequestHead, ResponseHead, TargetMark, Version};
 pub use headers::Headers;
-pub use message::{Body, FileBody, Request, Response, Transform};
+pub use message::{Body, FileBody, Request, Response, Source, Transform};
 pub use name::{FieldName, Name};
 pub use tls_facts::TlsFacts;

@@ -64,6 +64,8 @@ pub enum Body {
     Changed(Box<Changed>),
     /// Another body, read no faster than it may be.
     Paced(Box<Paced>),
+    /// From a store, piece by piece.
+    Source(Box<dyn Source>),
     /// A body that was here and was given away.
     Spent,
     /// Not a body: the connection has become a tunnel (101, CONNECT).
@@ -79,6 +81,18 @@ pub struct FileBody {
     pub offset: u64,
     /// How long it is.
     pub len: u64,
+}
+
+/// Where a body comes from that neither a connection nor a file has.
+pub trait Source {
+    /// The next piece, never empty; `None` at the end.
+    ///
+    /// # Errors
+    /// When there is no more although there should be; the message is then cut off.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>>;
+
+    /// Bytes still to come, where that is known.
+    fn length(&self) -> Option<u64>;
 }
 
 /// Changes a body piece by piece. Made once per message.
@@ -127,6 +141,7 @@ impl Body {
                 parts.iter().try_fold(0u64, |sum, part| Some(sum.saturating_add(part.length()?)))
             }
             Self::Changed(_) => None,
+            Self::Source(source) => source.length(),
             Self::Paced(paced) => paced.length(),
         }
     }
@@ -153,6 +168,7 @@ impl Body {
             Self::Parts(parts) => poll_parts(parts, cx),
             Self::Changed(changed) => changed.poll_next(cx),
             Self::Paced(paced) => paced.poll_next(cx),
+            Self::Source(source) => source.poll_next(cx),
         }
     }
 
@@ -163,9 +179,13 @@ impl Body {
             Self::Changed(changed) => changed.inner.is_pumping(),
             Self::Paced(paced) => paced.inner.is_pumping(),
             Self::Parts(parts) => parts.iter().any(Self::is_pumping),
-            Self::Empty | Self::Full(_) | Self::H2(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => {
-                false
-            }
+            Self::Empty
+            | Self::Full(_)
+            | Self::H2(_)
+            | Self::File(_)
+            | Self::Source(_)
+            | Self::Spent
+            | Self::Tunnel(_) => false,
         }
     }
 
@@ -179,9 +199,13 @@ impl Body {
             Self::Changed(changed) => changed.inner.poll_pump(cx),
             Self::Paced(paced) => paced.inner.poll_pump(cx),
             Self::Parts(parts) => parts.iter_mut().try_for_each(|part| part.poll_pump(cx)),
-            Self::Empty | Self::Full(_) | Self::H2(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => {
-                Ok(())
-            }
+            Self::Empty
+            | Self::Full(_)
+            | Self::H2(_)
+            | Self::File(_)
+            | Self::Source(_)
+            | Self::Spent
+            | Self::Tunnel(_) => Ok(()),
         }
     }
 

@@ -41,6 +41,7 @@ pub use tcp::{ProxyHeaderIn, ProxyHeaderOut, Tcp, TcpProtocol, TcpRoute};
 use bifrons_config::At;
 use bifrons_config::units::Dur;
 use bifrons_observe::config::{AccessLogs, LogFormat};
+use bifrons_store::ZoneConfig;
 use bifrons_variables::Variable;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -70,6 +71,9 @@ pub struct Config {
     /// Groups of endpoints, by name.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub clusters: IndexMap<String, Cluster>,
+    /// Zones of stored answers, by name.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub caches: IndexMap<String, At<ZoneConfig>>,
     /// Variables of one's own, by name (without `$`): every template may use them. Computed when something
     /// first asks for them.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
