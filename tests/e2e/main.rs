@@ -41,6 +41,9 @@ mod buffering {
     mod requests;
     mod sent;
 }
+mod cache {
+    mod requests;
+}
 mod framing {
     mod names;
     mod requests;
