@@ -28,9 +28,8 @@ pub fn evaluate(req: &RequestHead, stored: &ResponseHead, all: bool) -> Outcome 
     if asked.has(Name::IfNoneMatch) {
         let etag = have.get(Name::Etag).map(Etag::of);
         let mut members = asked.get_all(Name::IfNoneMatch).flat_map(list_members);
-        let matches = members.any(|member| {
-            member == b"*" || etag.is_some_and(|etag| etag.is_weakly(Etag::of(member)))
-        });
+        let matches =
+            members.any(|member| member == b"*" || etag.is_some_and(|etag| etag.is_weakly(Etag::of(member))));
         return if matches { Outcome::NotModified } else { Outcome::Send };
     }
     let since = only_date(asked, Name::IfModifiedSince);
@@ -46,9 +45,8 @@ fn is_failed(asked: &Headers, have: &Headers) -> bool {
     if asked.has(Name::IfMatch) {
         let etag = have.get(Name::Etag).map(Etag::of);
         let mut members = asked.get_all(Name::IfMatch).flat_map(list_members);
-        return !members.any(|member| {
-            member == b"*" || etag.is_some_and(|etag| etag.is_strongly(Etag::of(member)))
-        });
+        return !members
+            .any(|member| member == b"*" || etag.is_some_and(|etag| etag.is_strongly(Etag::of(member))));
     }
     match (only_date(asked, Name::IfUnmodifiedSince), only_date(have, Name::LastModified)) {
         (Some(since), Some(changed)) => changed > since,

@@ -70,7 +70,9 @@ impl<T> Flights<T> {
         let mut map = self.map();
         match map.get(&key) {
             Some(Slot::Pass { until }) if now < *until => return Joined::Alone,
-            Some(Slot::Flying { news, since, .. }) if is_alive(news) && now.saturating_duration_since(*since) < age => {
+            Some(Slot::Flying { news, since, .. })
+                if is_alive(news) && now.saturating_duration_since(*since) < age =>
+            {
                 return Joined::Other(news.clone());
             }
             _ => {}

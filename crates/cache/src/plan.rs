@@ -82,7 +82,9 @@ impl CachePlan {
             let status = match status.as_str() {
                 "any" => 0,
                 text => text.parse().ok().filter(|status| (100..=599).contains(status)).ok_or_else(|| {
-                    format!("\"{text}\" in `ttl` is no status\nhelp: write a number from 100 to 599, or `any`")
+                    format!(
+                        "\"{text}\" in `ttl` is no status\nhelp: write a number from 100 to 599, or `any`"
+                    )
                 })?,
             };
             ttl.push((status, time.0.as_secs()));

@@ -25,7 +25,9 @@ pub fn asked(req: &RequestHead, len: u64) -> Asked {
             last => Asked::Part(len - last..len),
         },
         Some((Some(first), _)) if first >= len => Asked::Nothing,
-        Some((Some(first), last)) => Asked::Part(first..last.map_or(len, |last| last.saturating_add(1).min(len))),
+        Some((Some(first), last)) => {
+            Asked::Part(first..last.map_or(len, |last| last.saturating_add(1).min(len)))
+        }
     }
 }
 
@@ -59,9 +61,9 @@ fn number(text: &[u8]) -> Option<Option<u64>> {
     if !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(Some(text.iter().fold(0u64, |sum, digit| {
-        sum.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
-    })))
+    Some(Some(
+        text.iter().fold(0u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0'))),
+    ))
 }
 
 /// Makes the head of a part (RFC 9110 15.3.7).

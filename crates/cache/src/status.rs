@@ -71,7 +71,9 @@ pub fn tell(head: &mut ResponseHead, told: &Told) {
     let mut value = String::from("bifrons");
     let _ = match told.status {
         Status::Hit | Status::Stale | Status::Updating => write!(value, "; hit"),
-        Status::Miss => write!(value, "; fwd={}", if told.why == Some(Why::Method) { "method" } else { "uri-miss" }),
+        Status::Miss => {
+            write!(value, "; fwd={}", if told.why == Some(Why::Method) { "method" } else { "uri-miss" })
+        }
         Status::Bypass => write!(value, "; fwd=bypass"),
         Status::Expired | Status::Revalidated => write!(value, "; fwd=stale"),
     };

@@ -258,7 +258,10 @@ fn head_to_store(res: &ResponseHead, without: &[&str]) -> ResponseHead {
         res.headers.get_all(Name::Connection).flat_map(bifrons_http::headers::list_members).collect();
     for (id, name, value) in res.headers.iter() {
         let is_left_out = id.is_hop_by_hop()
-            || matches!(id, Name::Age | Name::ContentLength | Name::ProxyAuthenticate | Name::ProxyAuthorization)
+            || matches!(
+                id,
+                Name::Age | Name::ContentLength | Name::ProxyAuthenticate | Name::ProxyAuthorization
+            )
             || named.iter().any(|other| name.eq_ignore_ascii_case(other))
             || without.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()));
         if !is_left_out {

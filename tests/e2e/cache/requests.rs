@@ -34,14 +34,21 @@ fn rfc9111_4_what_is_fresh_is_answered_from_the_store_with_its_age() {
     let (first, second) = (proxy.client().get("/a"), proxy.client().get("/a"));
     assert_eq!((status(&first), status(&second)), ("MISS", "HIT"));
     assert_eq!(second.body, b"0123456789");
-    assert!(second.has("Age") && second.field("Cache-Status").unwrap().starts_with("bifrons; hit; ttl="), "{second:?}");
+    assert!(
+        second.has("Age") && second.field("Cache-Status").unwrap().starts_with("bifrons; hit; ttl="),
+        "{second:?}"
+    );
     assert_eq!(status(&proxy.client().get("/b")), "MISS");
     assert_eq!(origin.requests().len(), 2);
 }
 
 #[test]
 fn rfc9111_3_what_must_not_be_stored_is_not() {
-    for fields in ["Cache-Control: no-store\r\n", "Cache-Control: private, max-age=9\r\n", "Cache-Control: max-age=9\r\nSet-Cookie: a=b\r\n"] {
+    for fields in [
+        "Cache-Control: no-store\r\n",
+        "Cache-Control: private, max-age=9\r\n",
+        "Cache-Control: max-age=9\r\nSet-Cookie: a=b\r\n",
+    ] {
         let origin = answering(fields);
         let proxy = cached(&origin, "");
         for _ in 0..2 {
@@ -53,9 +60,11 @@ fn rfc9111_3_what_must_not_be_stored_is_not() {
 
 #[test]
 fn rfc9111_4_3_4_a_304_renews_what_is_stored() {
-    let origin = Origin::serve(|req| match req.field("If-None-Match") {
+    let origin = Origin::serve(|req| {
+        match req.field("If-None-Match") {
         Some("\"a\"") => b"HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nCache-Control: max-age=60\r\nX: 2\r\n\r\n".to_vec(),
         _ => b"HTTP/1.1 200 OK\r\nETag: \"a\"\r\nCache-Control: max-age=0\r\nX: 1\r\nContent-Length: 2\r\n\r\nok".to_vec(),
+    }
     });
     let proxy = cached(&origin, "");
     let answers: Vec<_> = (0..3).map(|_| proxy.client().get("/")).collect();
@@ -93,7 +102,8 @@ fn rfc9111_4_1_variants_are_told_apart() {
 fn rfc9111_4_4_unsafe_requests_forget_what_they_change() {
     let origin = Origin::serve(|req| {
         let location = if req.start.starts_with("POST") { "Location: /b\r\n" } else { "" };
-        format!("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n{location}Content-Length: 2\r\n\r\nok").into_bytes()
+        format!("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n{location}Content-Length: 2\r\n\r\nok")
+            .into_bytes()
     });
     let proxy = cached(&origin, "");
     let get = |path: &str| status(&proxy.client().get(path)).to_owned();
@@ -159,5 +169,10 @@ fn an_unknown_zone_is_a_mistake_with_its_place() {
          clusters: { app: { endpoints: [\"127.0.0.1:1\"] } }\ncaches: { main: {} }\n",
     )
     .fail();
-    assert!(!status.success() && said.contains("unknown cache \"mian\"") && said.contains("did you mean \"main\""), "{said}");
+    assert!(
+        !status.success()
+            && said.contains("unknown cache \"mian\"")
+            && said.contains("did you mean \"main\""),
+        "{said}"
+    );
 }

@@ -44,7 +44,10 @@ fn rfc9111_4_2_1_s_maxage_goes_before_max_age_before_expires() {
     let expires = "Date: Sun, 06 Nov 1994 08:49:37 GMT\nExpires: Sun, 06 Nov 1994 08:50:37 GMT";
     assert_eq!(lifetime_of(200, expires), Lifetime::Said(60));
     assert_eq!(lifetime_of(200, &format!("{expires}\nCache-Control: max-age=5")), Lifetime::Said(5));
-    assert_eq!(lifetime_of(200, &format!("{expires}\nCache-Control: max-age=5, s-maxage=7")), Lifetime::Said(7));
+    assert_eq!(
+        lifetime_of(200, &format!("{expires}\nCache-Control: max-age=5, s-maxage=7")),
+        Lifetime::Said(7)
+    );
     assert_eq!(lifetime_of(200, &format!("{expires}\nCache-Control: max-age=0")), Lifetime::Said(0));
 }
 

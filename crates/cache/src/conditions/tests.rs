@@ -19,7 +19,11 @@ fn rfc9110_13_1_2_if_none_match_compares_weakly() {
         ("*", "\"a\"", Outcome::NotModified),
         ("a", "\"a\"", Outcome::NotModified),
     ] {
-        assert_eq!(outcome(&format!("If-None-Match: {asked}"), &format!("ETag: {have}")), expected, "{asked} {have}");
+        assert_eq!(
+            outcome(&format!("If-None-Match: {asked}"), &format!("ETag: {have}")),
+            expected,
+            "{asked} {have}"
+        );
     }
 }
 
@@ -91,12 +95,19 @@ fn rfc9111_4_3_4_a_304_about_another_answer_confirms_nothing() {
 #[test]
 fn rfc9111_3_2_a_304_renews_all_fields_but_those_of_the_body() {
     let stored = response(200, "A: 1\nA: 2\nB: 1\nContent-Type: text/a\nContent-Encoding: gzip\nETag: \"a\"");
-    let answer = fields("A: 3\nC: 4\nContent-Type: text/b\nContent-Encoding: br\nContent-Length: 9\nConnection: d\nD: 1");
+    let answer = fields(
+        "A: 3\nC: 4\nContent-Type: text/b\nContent-Encoding: br\nContent-Length: 9\nConnection: d\nD: 1",
+    );
     let head = updated(&stored, &answer);
     let all: Vec<_> = head
         .headers
         .iter()
-        .map(|(_, name, value)| format!("{}: {}", String::from_utf8_lossy(name), String::from_utf8_lossy(value)))
+        .map(|(_, name, value)| {
+            format!("{}: {}", String::from_utf8_lossy(name), String::from_utf8_lossy(value))
+        })
         .collect();
-    assert_eq!(all, ["B: 1", "Content-Type: text/a", "Content-Encoding: gzip", "ETag: \"a\"", "A: 3", "C: 4"]);
+    assert_eq!(
+        all,
+        ["B: 1", "Content-Type: text/a", "Content-Encoding: gzip", "ETag: \"a\"", "A: 3", "C: 4"]
+    );
 }

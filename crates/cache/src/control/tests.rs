@@ -86,7 +86,15 @@ fn rfc9213_2_1_a_targeted_field_is_a_dictionary() {
 
 #[test]
 fn rfc9213_2_2_a_targeted_field_that_is_none_is_not_used() {
-    for value in ["max-age=10000, &&&&&", "max-age=\"10000\"", "max-age =100", "max-age= 100", "", "max-age=1,", "MaX=1"] {
+    for value in [
+        "max-age=10000, &&&&&",
+        "max-age=\"10000\"",
+        "max-age =100",
+        "max-age= 100",
+        "",
+        "max-age=1,",
+        "MaX=1",
+    ] {
         assert_eq!(target(value), None, "{value:?}");
     }
 }

@@ -3,7 +3,10 @@
 /// Extensions of files that sites store without thinking, and how their types begin.
 const TYPES: &[(&str, &[&str])] = &[
     ("css", &["text/css"]),
-    ("js", &["text/javascript", "application/javascript", "application/x-javascript", "application/ecmascript"]),
+    (
+        "js",
+        &["text/javascript", "application/javascript", "application/x-javascript", "application/ecmascript"],
+    ),
     ("mjs", &["text/javascript", "application/javascript"]),
     ("jpg", &["image/"]),
     ("jpeg", &["image/"]),

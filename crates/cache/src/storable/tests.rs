@@ -7,7 +7,10 @@ const NOW: u64 = 784_111_777;
 fn rules() -> Rules {
     Rules {
         heeds_requests: true,
-        targets: ["CDN-Cache-Control", "Surrogate-Control"].iter().filter_map(|name| FieldName::new(name)).collect(),
+        targets: ["CDN-Cache-Control", "Surrogate-Control"]
+            .iter()
+            .filter_map(|name| FieldName::new(name))
+            .collect(),
         ..Rules::default()
     }
 }
@@ -43,7 +46,8 @@ fn rfc9111_5_2_2_5_no_store_and_5_2_2_7_private_are_not_stored() {
 
 #[test]
 fn rfc9111_5_2_2_7_fields_that_are_private_are_left_out() {
-    let fields = "Cache-Control: max-age=60, private=\"A\", no-cache=\"set-cookie\"\nA: 1\nB: 2\nSet-Cookie: c=d";
+    let fields =
+        "Cache-Control: max-age=60, private=\"A\", no-cache=\"set-cookie\"\nA: 1\nB: 2\nSet-Cookie: c=d";
     let head = judge_by(&rules(), "", (200, fields)).expect("storable").stored.head;
     assert!(!head.headers.has("a") && !head.headers.has("set-cookie") && head.headers.has("b"));
 }
@@ -67,7 +71,8 @@ fn rfc9111_3_5_authorized_answers_are_stored_only_if_they_say_so() {
 #[test]
 fn rfc9111_4_1_vary_star_is_not_stored() {
     assert_eq!(why("", "Cache-Control: max-age=60\nVary: *"), Some(Why::Vary));
-    let varied = judge_by(&rules(), "Foo: 1", (200, "Cache-Control: max-age=60\nVary: foo")).expect("storable");
+    let varied =
+        judge_by(&rules(), "Foo: 1", (200, "Cache-Control: max-age=60\nVary: foo")).expect("storable");
     assert!(vary::selects(&varied.variant, &request("GET", "Foo: 1").headers));
 }
 
@@ -95,15 +100,19 @@ fn rfc9111_5_2_2_terms_are_kept() {
         judge_by(&rules(), "", (200, &fields)).expect("storable").stored.terms
     };
     assert!(terms("must-revalidate").must_revalidate && terms("proxy-revalidate").must_revalidate);
-    assert!(terms("s-maxage=5").must_revalidate && terms("immutable").immutable && terms("no-cache").no_cache);
+    assert!(
+        terms("s-maxage=5").must_revalidate && terms("immutable").immutable && terms("no-cache").no_cache
+    );
     assert_eq!(terms("public"), Terms::default());
 }
 
 #[test]
 fn rfc9111_3_1_fields_of_one_connection_are_left_out() {
-    let fields = "Cache-Control: max-age=60\nConnection: a\nA: 1\nKeep-Alive: x\nProxy-Authenticate: Basic\nB: 2";
+    let fields =
+        "Cache-Control: max-age=60\nConnection: a\nA: 1\nKeep-Alive: x\nProxy-Authenticate: Basic\nB: 2";
     let head = judge_by(&rules(), "", (200, fields)).expect("storable").stored.head;
-    let names: Vec<_> = head.headers.iter().map(|(_, name, _)| String::from_utf8_lossy(name).into_owned()).collect();
+    let names: Vec<_> =
+        head.headers.iter().map(|(_, name, _)| String::from_utf8_lossy(name).into_owned()).collect();
     assert_eq!(names, ["Cache-Control", "B"]);
 }
 
@@ -131,7 +140,8 @@ fn rfc5861_windows_are_kept() {
 #[test]
 fn lifetimes_by_status_count_where_the_origin_says_nothing() {
     let rules = Rules { ttl: vec![(404, 5), (0, 7)], ..rules() };
-    let lifetime = |status, fields| judge_by(&rules, "", (status, fields)).map(|s| s.stored.times.lifetime_s).ok();
+    let lifetime =
+        |status, fields| judge_by(&rules, "", (status, fields)).map(|s| s.stored.times.lifetime_s).ok();
     assert_eq!(lifetime(404, ""), Some(5));
     assert_eq!(lifetime(200, ""), Some(7));
     assert_eq!(lifetime(200, "Cache-Control: max-age=60"), Some(60));
@@ -148,7 +158,11 @@ fn a_path_that_looks_like_a_file_of_another_type_is_not_stored() {
         ("/a/b.html", "application/json", true),
         ("/a/b.pdf", "application/octet-stream", true),
     ] {
-        assert_eq!(guard::is_plausible(path.as_bytes(), Some(content_type.as_bytes())), is_plausible, "{path}");
+        assert_eq!(
+            guard::is_plausible(path.as_bytes(), Some(content_type.as_bytes())),
+            is_plausible,
+            "{path}"
+        );
     }
     assert!(guard::is_plausible(b"/a.css", None));
 }

@@ -30,7 +30,11 @@ fn rfc9111_4_1_blanks_and_lines_make_no_difference() {
 #[test]
 fn rfc9111_4_1_choices_with_weights_have_no_order() {
     assert!(matches("Vary: Accept-Encoding", "Accept-Encoding: gzip, br", "Accept-Encoding: BR,GZIP"));
-    assert!(matches("Vary: Accept-Language", "Accept-Language: en, de;q=0.5", "Accept-Language: de; q=0.5, en"));
+    assert!(matches(
+        "Vary: Accept-Language",
+        "Accept-Language: en, de;q=0.5",
+        "Accept-Language: de; q=0.5, en"
+    ));
     assert!(!matches("Vary: Accept-Encoding", "Accept-Encoding: gzip", "Accept-Encoding: gzip;q=0"));
 }
 

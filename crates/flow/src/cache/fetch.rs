@@ -9,11 +9,11 @@ use crate::snapshot::{Action, HostPlan, ListenerPlan, RoutePlan};
 use crate::worker::Local;
 use bifrons_balance::Active;
 use bifrons_cache::answer::stored;
+use bifrons_cache::control::Directives;
 use bifrons_cache::flight::Flight;
-use bifrons_cache::storable::{self, Exchange, Storable, Standard, Why};
+use bifrons_cache::storable::{self, Exchange, Standard, Storable, Why};
 use bifrons_cache::stored::{Stored, Verdict};
 use bifrons_cache::{CachePlan, CacheZone, Trouble, conditions};
-use bifrons_cache::control::Directives;
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::vars::{Scope, host_of};
 use bifrons_http::{Attempt, Body, Headers, Method, Name, ReqCx, Request, RequestHead, Response};
@@ -122,9 +122,9 @@ pub(super) async fn run(mut job: Job, tell: Tell) {
         && res.head.status == 304
     {
         let confirmed = job.known.as_ref().and_then(|(object, _)| Some((object, stored(object)?)));
-        if let Some((object, old)) = confirmed.filter(|(_, old)| {
-            conditions::is_about(&res.head.headers, &old.head.headers)
-        }) {
+        if let Some((object, old)) =
+            confirmed.filter(|(_, old)| conditions::is_about(&res.head.headers, &old.head.headers))
+        {
             let came = confirm(plan, &job, (object, old), (&res.head.headers, requested_s, &ticket));
             if let Some(flight) = &flight {
                 flight.serve(came.clone());

@@ -96,7 +96,8 @@ pub fn look(plan: &CachePlan, task: &mut Task<'_>, req: &RequestHead, body: &Bod
     let (mut known, mut loading) = (None, None);
     let now_s = now_s();
     if !is_bypassed {
-        let found = zone.store.find(&zone.store.key(&key), now_s, |variant| vary::selects(variant, &req.headers));
+        let found =
+            zone.store.find(&zone.store.key(&key), now_s, |variant| vary::selects(variant, &req.headers));
         match found {
             Found::Nothing => {}
             Found::Memory(object) => known = Known::of(plan, &asked, object, now_s),

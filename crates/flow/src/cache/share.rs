@@ -109,7 +109,8 @@ fn status_of(look: &Look) -> Status {
 /// What has been stored since.
 fn look_again(plan: &CachePlan, zone: &CacheZone, req: &Request, look: &Look) -> Option<Known> {
     let key = zone.store.key(&look.key);
-    let Found::Memory(object) = zone.store.find(&key, now_s(), |variant| vary::selects(variant, &req.head.headers))
+    let Found::Memory(object) =
+        zone.store.find(&key, now_s(), |variant| vary::selects(variant, &req.head.headers))
     else {
         return None;
     };
@@ -162,7 +163,9 @@ fn begin_update(
     req: &Request,
     (zone, key, look): (&Arc<CacheZone>, u128, &Look),
 ) -> bool {
-    let Joined::First(flight) = zone.flights.join(key, clock::recent(), plan.collapse_age) else { return false };
+    let Joined::First(flight) = zone.flights.join(key, clock::recent(), plan.collapse_age) else {
+        return false;
+    };
     match Job::new(task, &req.head, (zone, Some(flight), look)) {
         Ok(job) => {
             // Owned by the flight, which ends with it.
@@ -186,7 +189,8 @@ async fn lead(
     // Owned by the flight, or else by this request, whose end it may outlast by the rest of a body.
     tokio::task::spawn_local(fetch::run(job, Some(tell)));
     let led = unless_left(task, told).await?;
-    let led = led.map_err(|_| Error::local(Kind::Internal, "what asked the origin has ended without a word"))?;
+    let led =
+        led.map_err(|_| Error::local(Kind::Internal, "what asked the origin has ended without a word"))?;
     task.cx.begin_attempts();
     task.cx.attempts.extend(led.attempts);
     let status = status_of(&look);
@@ -251,7 +255,9 @@ async fn pass_head(
     }
     let said = res.head.headers.get(bifrons_http::Name::ContentLength);
     let said = said.and_then(bifrons_cache::control::seconds);
-    let is_same_length = said.is_none() || known.object.body().len() == said || said == Some(bifrons_cache::control::SECONDS_MAX);
+    let is_same_length = said.is_none()
+        || known.object.body().len() == said
+        || said == Some(bifrons_cache::control::SECONDS_MAX);
     if conditions::is_about(&res.head.headers, &old.head.headers) && is_same_length {
         let renewed = fetch::renewed(plan, &req.head, (&known.object, old), (&res.head.headers, requested_s));
         if let Some(meta) = renewed {
