@@ -8,6 +8,7 @@ use bifrons_balance::SharedEndpoints;
 use bifrons_http::pool::Board;
 use bifrons_observe::access::AccessLogger;
 use bifrons_observe::metrics::Registry;
+use bifrons_store::Zones;
 use bifrons_tls::Store;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -31,6 +32,8 @@ pub struct Shared {
     pub metrics: Arc<Registry>,
     /// Files, certificates, keys of tickets and sessions.
     pub tls: Arc<Store>,
+    /// Caches' zones by name, as purges and people ask for them.
+    pub zones: Arc<Zones>,
     /// Access log.
     pub access: AccessLogger,
     /// Serial number of the next connection.
@@ -56,6 +59,7 @@ impl Shared {
             lookups: Lookups::default(),
             metrics,
             tls,
+            zones: Arc::default(),
             access,
             serial: AtomicU64::new(1),
             draining: AtomicBool::new(false),

@@ -341,7 +341,7 @@ impl Inner {
         entries.len()
     }
 
-    pub(super) fn purge(&self, scope: &Scope, mode: Mode) -> Result<(), PurgeError> {
+    pub(crate) fn purge(&self, scope: &Scope, mode: Mode) -> Result<(), PurgeError> {
         let number = self.numbers.next();
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).push((number, mode, scope.clone()));
         if let Err(error) = self.purges.add(scope, mode, number) {
@@ -392,7 +392,7 @@ impl Inner {
         live.map(|entry| self.listed(entry)).collect()
     }
 
-    pub(super) fn list_url(&self, url: &str) -> Vec<Listed> {
+    pub(crate) fn list_url(&self, url: &str) -> Vec<Listed> {
         let (host, path) = split_url(url);
         let path = if path.is_empty() { "/" } else { path };
         let mut out = Vec::new();
@@ -419,7 +419,7 @@ impl Inner {
         }
     }
 
-    pub(super) async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         let Some(disk) = &self.disk else { return };
         let (reply, done) = oneshot::channel();
         if disk.queue.push(Job::Flush(reply)).is_ok() {
@@ -427,13 +427,13 @@ impl Inner {
         }
     }
 
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         if let Some(disk) = &self.disk {
             let _ = disk.queue.push(Job::Release);
         }
     }
 
-    pub(super) fn usage(&self) -> Usage {
+    pub(crate) fn usage(&self) -> Usage {
         let disk = self.disk.as_ref();
         Usage {
             entries: self.index.len() as u64,
@@ -453,7 +453,7 @@ impl Inner {
         }
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Relaxed)
     }
 
