@@ -9,6 +9,7 @@ use bifrons_cache::CacheZone;
 use bifrons_http::pool::Board;
 use bifrons_observe::access::AccessLogger;
 use bifrons_observe::metrics::Registry;
+use bifrons_store::Zones;
 use bifrons_tls::Store;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -34,6 +35,8 @@ pub struct Shared {
     pub metrics: Arc<Registry>,
     /// Files, certificates, keys of tickets and sessions.
     pub tls: Arc<Store>,
+    /// Caches' zones by name, as purges and people ask for them.
+    pub zones: Arc<Zones>,
     /// Access log.
     pub access: AccessLogger,
     /// Serial number of the next connection.
@@ -60,6 +63,7 @@ impl Shared {
             lookups: Lookups::default(),
             metrics,
             tls,
+            zones: Arc::default(),
             access,
             serial: AtomicU64::new(1),
             draining: AtomicBool::new(false),

@@ -190,11 +190,15 @@ pub enum Level {
 pub struct Admin {
     /// Address and port. Anyone who reaches it may read the configuration: keep it on loopback.
     pub bind: String,
+    /// File with a token. With it, whatever changes something (a reload, a purge) must bring it as
+    /// `Authorization: Bearer TOKEN`. It is read for each such request, so a new token needs no reload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<String>,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { bind: "127.0.0.1:9901".into() }
+        Self { bind: "127.0.0.1:9901".into(), token_file: None }
     }
 }
 

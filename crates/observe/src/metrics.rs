@@ -17,7 +17,9 @@ use std::time::SystemTime;
 
 pub use family::{FAMILIES, Family, Metric};
 pub use shard::{Counter, Gauge, Histogram, Shard};
-pub use stats::{ClusterStats, Handshake, ListenerStats, Refusal, RouteLabels, RouteStats};
+pub use stats::{
+    CacheResult, CacheStats, ClusterStats, Handshake, ListenerStats, Refusal, RouteLabels, RouteStats,
+};
 pub use text::{CONTENT_TYPE, Exposition, Type};
 
 /// 100,000 series: what a Prometheus server takes from one target without complaint, and 16 MB of text. What

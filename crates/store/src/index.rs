@@ -243,12 +243,19 @@ impl Index {
         (0..self.shards()).for_each(|shard| self.each_of(shard, &mut see));
     }
 
-    /// Up to `count` entries of a shard picked by `random`: what an eviction chooses from.
+    /// Up to `count` entries of a shard that has some, from the one picked by `random` on: what an eviction
+    /// chooses from.
     pub(crate) fn sample(&self, random: usize, count: usize) -> Vec<Arc<Entry>> {
-        let Some(shard) = self.shards.get(random % SHARDS) else { return Vec::new() };
-        let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
-        let skip = random / SHARDS % shard.len().max(1);
-        shard.values().flatten().skip(skip).take(count).cloned().collect()
+        for turn in 0..SHARDS {
+            let Some(shard) = self.shards.get(random.wrapping_add(turn) % SHARDS) else { break };
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            if shard.is_empty() {
+                continue;
+            }
+            let skip = (random / SHARDS % shard.len()).min(shard.len().saturating_sub(count));
+            return shard.values().flatten().skip(skip).take(count).cloned().collect();
+        }
+        Vec::new()
     }
 
     fn shard(&self, hash: u128) -> &RwLock<Shard> {

@@ -28,6 +28,7 @@ mod testing;
 mod ticket;
 mod uses;
 mod zone;
+mod zones;
 
 pub use body::{Body, ReadError, Reader};
 pub use config::ZoneConfig;
@@ -40,3 +41,4 @@ pub use purge::{Mode, Purge, PurgeError, Scope};
 pub use stats::{Counter, Stats, Usage};
 pub use ticket::Ticket;
 pub use zone::{Found, Listed, Loading, Zone};
+pub use zones::{Zones, ZonesError};

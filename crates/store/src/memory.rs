@@ -33,6 +33,11 @@ impl Lifecycle<u64, Arc<Object>> for Collect {
     }
 }
 
+/// How many objects that left are remembered, as a share of those that fit. On Zipf's requests (0.9, room for
+/// 5 %) a fifth hits 0.585, the library's half 0.577, twice as many as fit 0.545; what is best in hindsight
+/// 0.598.
+const GHOSTS: f64 = 0.2;
+
 /// Objects in memory by their [slot](crate::index::slot).
 pub(crate) struct Memory {
     cache: Cache<u64, Arc<Object>, Weight, DefaultHashBuilder, Collect>,
@@ -50,6 +55,7 @@ impl Memory {
             .shards(shards)
             .weight_capacity(bytes)
             .estimated_items_capacity((bytes / WEIGHT_GUESS) as usize)
+            .ghost_allocation(GHOSTS)
             .build();
         let options = options.expect("invariant: all that is asked for is set");
         Self { cache: Cache::with_options(options, Weight, DefaultHashBuilder::default(), Collect) }

@@ -1,5 +1,6 @@
 //! A zone: one store with its memory, its disk and its index.
 
+mod bounds;
 mod housekeeping;
 mod inner;
 
@@ -21,7 +22,7 @@ use std::sync::Arc;
 /// A look-up in memory takes no lock that another look-up holds alone, and makes no system call. Nothing here
 /// waits for a disk but the futures that say so.
 pub struct Zone {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// What a look-up found.

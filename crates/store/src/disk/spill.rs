@@ -84,7 +84,7 @@ impl Spill {
 
     /// All is there.
     pub(crate) fn seal(mut self, object: Arc<Object>) {
-        if self.received % FRAME != 0 && !self.write() {
+        if !self.received.is_multiple_of(FRAME) && !self.write() {
             return;
         }
         let (segment, head_len) = (Arc::clone(&self.segment), self.head_len);

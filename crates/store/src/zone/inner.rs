@@ -1,5 +1,6 @@
 //! What the threads of a zone share.
 
+use super::bounds::Bounds;
 use super::{Found, Listed, Loading, housekeeping};
 use crate::body::Body;
 use crate::config::ZoneConfig;
@@ -15,47 +16,10 @@ use crate::uses::Uses;
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
-
-/// Bounds that a reload may change.
-#[derive(Debug, Default)]
-pub(crate) struct Bounds {
-    whole_max: AtomicU64,
-    entries_max: AtomicUsize,
-    variants_max: AtomicUsize,
-    tags_max: AtomicUsize,
-    inactive_s: AtomicU64,
-}
-
-impl Bounds {
-    fn set(&self, config: &ZoneConfig) {
-        self.whole_max.store(config.whole_max() as u64, Relaxed);
-        self.entries_max.store(config.entries_max(), Relaxed);
-        self.variants_max.store(config.variants as usize, Relaxed);
-        self.tags_max.store(config.tags as usize, Relaxed);
-        self.inactive_s.store(config.inactive.0.as_secs(), Relaxed);
-    }
-
-    /// The largest body that is whole in memory.
-    pub(crate) fn whole_max(&self) -> u64 {
-        self.whole_max.load(Relaxed)
-    }
-
-    pub(crate) fn variants_max(&self) -> usize {
-        self.variants_max.load(Relaxed)
-    }
-
-    pub(crate) fn tags_max(&self) -> usize {
-        self.tags_max.load(Relaxed)
-    }
-
-    pub(crate) fn inactive_s(&self) -> u64 {
-        self.inactive_s.load(Relaxed)
-    }
-}
 
 /// Keys that were removed while answers were under way: these must not come in behind that.
 const REMOVED_MAX: usize = 64 * 1024;
@@ -377,7 +341,7 @@ impl Inner {
         entries.len()
     }
 
-    pub(super) fn purge(&self, scope: &Scope, mode: Mode) -> Result<(), PurgeError> {
+    pub(crate) fn purge(&self, scope: &Scope, mode: Mode) -> Result<(), PurgeError> {
         let number = self.numbers.next();
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).push((number, mode, scope.clone()));
         if let Err(error) = self.purges.add(scope, mode, number) {
@@ -407,7 +371,7 @@ impl Inner {
 
     /// Keeps the number of entries within its bound.
     fn keep_count(&self) {
-        let max = self.bounds.entries_max.load(Relaxed);
+        let max = self.bounds.entries_max();
         // Twice: so a bound that was lowered is reached as well.
         for _ in 0..2 {
             if self.index.len() <= max {
@@ -428,7 +392,7 @@ impl Inner {
         live.map(|entry| self.listed(entry)).collect()
     }
 
-    pub(super) fn list_url(&self, url: &str) -> Vec<Listed> {
+    pub(crate) fn list_url(&self, url: &str) -> Vec<Listed> {
         let (host, path) = split_url(url);
         let path = if path.is_empty() { "/" } else { path };
         let mut out = Vec::new();
@@ -455,7 +419,7 @@ impl Inner {
         }
     }
 
-    pub(super) async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         let Some(disk) = &self.disk else { return };
         let (reply, done) = oneshot::channel();
         if disk.queue.push(Job::Flush(reply)).is_ok() {
@@ -463,13 +427,13 @@ impl Inner {
         }
     }
 
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         if let Some(disk) = &self.disk {
             let _ = disk.queue.push(Job::Release);
         }
     }
 
-    pub(super) fn usage(&self) -> Usage {
+    pub(crate) fn usage(&self) -> Usage {
         let disk = self.disk.as_ref();
         Usage {
             entries: self.index.len() as u64,
@@ -489,7 +453,7 @@ impl Inner {
         }
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Relaxed)
     }
 
