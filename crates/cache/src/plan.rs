@@ -9,6 +9,7 @@ use crate::stored::{Stored, Verdict};
 use bifrons_config::Template;
 use bifrons_http::FieldName;
 use bifrons_http::vars::Scope;
+use bifrons_observe::metrics::CacheStats;
 use bifrons_store::{Object, Zone};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use std::time::Duration;
 pub struct CacheZone {
     /// The store.
     pub store: Zone,
+    /// Series of its metrics.
+    pub stats: CacheStats,
     /// Requests under way.
     pub flights: Arc<Flights<Object>>,
 }

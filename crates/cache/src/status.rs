@@ -23,17 +23,6 @@ pub enum Status {
     Hit,
 }
 
-/// All, in the order of their numbers.
-pub const ALL: [Status; 7] = [
-    Status::Miss,
-    Status::Bypass,
-    Status::Expired,
-    Status::Stale,
-    Status::Updating,
-    Status::Revalidated,
-    Status::Hit,
-];
-
 impl Status {
     /// nginx's word (`$upstream_cache_status`).
     pub fn word(self) -> &'static str {

@@ -7,6 +7,7 @@
 pub(crate) mod accepted;
 pub(crate) mod access;
 pub(crate) mod buffering;
+pub(crate) mod caching;
 pub(crate) mod connection;
 pub(crate) mod core;
 pub(crate) mod events;
@@ -57,6 +58,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Proxying", proxy_ssl::DIRECTIVES),
     ("Proxying", proxy_answers::DIRECTIVES),
     ("Bodies", buffering::DIRECTIVES),
+    ("Caching", caching::DIRECTIVES),
     ("Upstreams", upstream::DIRECTIVES),
     ("Upstreams", sticky::DIRECTIVES),
     ("Upstreams", health::DIRECTIVES),

@@ -2,6 +2,7 @@
 
 use crate::directives::access::{AccessSettings, LimitExcept};
 use crate::directives::buffering::BodySettings;
+use crate::directives::caching::CacheSettings;
 use crate::directives::connection::ConnectionSettings;
 use crate::directives::expires::ExpiresSettings;
 use crate::directives::files::FileSettings;
@@ -29,6 +30,7 @@ use std::collections::HashSet;
 pub(crate) struct Level {
     pub(crate) access: AccessSettings,
     pub(crate) body: BodySettings,
+    pub(crate) cache: CacheSettings,
     pub(crate) connection: ConnectionSettings,
     pub(crate) expires: ExpiresSettings,
     pub(crate) files: FileSettings,
@@ -82,6 +84,7 @@ impl Level {
     pub(crate) fn inherit(&mut self, outer: &Self) {
         self.access.inherit(&outer.access);
         self.body.inherit(&outer.body);
+        self.cache.inherit(&outer.cache);
         self.connection.inherit(&outer.connection);
         self.expires.inherit(&outer.expires);
         self.files.inherit(&outer.files);

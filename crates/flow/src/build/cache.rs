@@ -4,7 +4,8 @@ use super::Cx;
 use bifrons_cache::{CachePlan, CacheZone};
 use bifrons_config::suggest::nearest;
 use bifrons_model::Route;
-use bifrons_store::{Zone, ZoneConfig};
+use bifrons_observe::metrics::CacheStats;
+use bifrons_store::ZoneConfig;
 use std::io;
 use std::sync::{Arc, PoisonError};
 
@@ -31,13 +32,15 @@ fn open(cx: &Cx<'_>, name: &str, config: &ZoneConfig) -> io::Result<Arc<CacheZon
         *path = cx.options.base.join(&*path).to_string_lossy().into_owned();
     }
     let mut caches = cx.shared.caches.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((path, zone)) = caches.get(name)
-        && *path == config.path
+    if let Some(zone) = caches.get(name)
+        && zone.path == config.path
     {
         zone.store.reconfigure(&config);
         return Ok(zone.clone());
     }
-    let zone = Arc::new(CacheZone { store: Zone::open(name, &config)?, flights: Arc::default() });
+    let stats = CacheStats::register(&cx.shared.metrics, name);
+    let zone =
+        Arc::new(CacheZone { stats, store: cx.shared.zones.open(name, &config)?, flights: Arc::default() });
     caches.insert(name.to_owned(), (config.path, zone.clone()));
     Ok(zone)
 }
@@ -54,7 +57,7 @@ pub(super) fn plan(cx: &mut Cx<'_>, route: &Route) -> Option<Box<CachePlan>> {
     }
     let Some(zone) = cx.caches.get(name.value.as_str()).cloned() else {
         let known: Vec<&str> = cx.caches.keys().copied().collect();
-        let help = nearest(&name.value, known.into_iter())
+        let help = nearest(&name.value, known)
             .map(|near| format!("did you mean \"{near}\"?"))
             .or_else(|| Some("define it under `caches:`".to_owned()));
         cx.problem(&place, format!("unknown cache \"{}\"", name.value), help);

@@ -191,7 +191,7 @@ async fn store(
     (mut res, storable): (Response, Storable),
     (ticket, flight, tell): (Ticket, Option<Flight<Object>>, Tell),
 ) {
-    let is_fresh = is_fresh(plan, job, &storable.stored);
+    let is_fresh = storable.stored.verdict(&Directives::default(), false, now_s()) == Verdict::Fresh;
     let meta = meta(plan, job, &res, storable);
     let key = job.zone.store.key(&job.key);
     let mut fill = job.zone.store.begin(ticket, &key, meta, res.body.length());
@@ -225,12 +225,6 @@ fn announce(flight: Option<Flight<Object>>, object: &Arc<Object>, is_fresh: bool
     }
     flight.serve(object.clone());
     Some(flight)
-}
-
-fn is_fresh(plan: &CachePlan, job: &Job, stored: &Stored) -> bool {
-    let asked = Directives::default();
-    let _ = (plan, job);
-    stored.verdict(&asked, false, now_s()) == Verdict::Fresh
 }
 
 /// The body, piece by piece. Ends when nobody wants it: not the store, and no reader.

@@ -20,6 +20,7 @@ use bifrons_http::h1::framing;
 use bifrons_http::headers::list_members;
 use bifrons_http::vars::{Scope, host_of};
 use bifrons_http::{Body, Method, Name, Request, RequestHead, Response, date};
+use bifrons_observe::CacheResult;
 use bifrons_store::{Found, Loading, Object};
 use std::sync::Arc;
 
@@ -194,6 +195,19 @@ fn give(
 /// Says what the cache did.
 fn note(plan: &CachePlan, task: &mut Task<'_>, res: &mut Response, told: &Told) {
     task.cx.cache_status = Some(told.status.word());
+    if let Some(zone) = &plan.zone {
+        let result = match told.status {
+            _ if told.is_collapsed => CacheResult::Collapsed,
+            Status::Miss => CacheResult::Miss,
+            Status::Bypass => CacheResult::Bypass,
+            Status::Expired => CacheResult::Expired,
+            Status::Stale => CacheResult::Stale,
+            Status::Updating => CacheResult::Updating,
+            Status::Revalidated => CacheResult::Revalidated,
+            Status::Hit => CacheResult::Hit,
+        };
+        zone.stats.record(&task.conn.worker.shard, result);
+    }
     if plan.cache_status {
         status::tell(&mut res.head, told);
     }
