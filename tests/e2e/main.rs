@@ -42,6 +42,7 @@ mod buffering {
     mod sent;
 }
 mod cache {
+    mod nginx;
     mod requests;
 }
 mod framing {

@@ -17,6 +17,8 @@ use std::time::Duration;
 /// A zone with what is under way for it. Outlives snapshots.
 #[derive(Debug)]
 pub struct CacheZone {
+    /// Its directory; another one is another zone.
+    pub path: Option<String>,
     /// The store.
     pub store: Zone,
     /// Series of its metrics.

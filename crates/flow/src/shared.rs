@@ -27,8 +27,8 @@ pub struct Shared {
     pub listeners: Mutex<HashMap<String, Arc<ListenerState>>>,
     /// Sessions that were learnt, by cluster name.
     pub sessions: Mutex<HashMap<String, Arc<Sessions>>>,
-    /// Zones of stored answers by name, each with its directory.
-    pub caches: Mutex<HashMap<String, (Option<String>, Arc<CacheZone>)>>,
+    /// Zones of stored answers by name.
+    pub caches: Mutex<HashMap<String, Arc<CacheZone>>>,
     /// Where workers ask for names.
     pub lookups: Lookups,
     /// Metrics.

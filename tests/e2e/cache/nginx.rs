@@ -51,7 +51,9 @@ fn a_location_with_a_cache_misses_once_and_hits_after_a_restart_too() {
 
 #[test]
 fn cookies_and_what_the_server_forbids_are_not_stored() {
-    for fields in ["Set-Cookie: a=b\r\n", "Cache-Control: private\r\n", "X-Accel-Expires: 0\r\n", "Vary: *\r\n"] {
+    for fields in
+        ["Set-Cookie: a=b\r\n", "Cache-Control: private\r\n", "X-Accel-Expires: 0\r\n", "Vary: *\r\n"]
+    {
         let answer = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 2\r\n\r\nok");
         let (origin, dir) = (Origin::answering(answer), TempDir::new());
         let proxy = start(&origin, &dir);

@@ -39,9 +39,9 @@ fn open(cx: &Cx<'_>, name: &str, config: &ZoneConfig) -> io::Result<Arc<CacheZon
         return Ok(zone.clone());
     }
     let stats = CacheStats::register(&cx.shared.metrics, name);
-    let zone =
-        Arc::new(CacheZone { stats, store: cx.shared.zones.open(name, &config)?, flights: Arc::default() });
-    caches.insert(name.to_owned(), (config.path, zone.clone()));
+    let store = cx.shared.zones.open(name, &config)?;
+    let zone = Arc::new(CacheZone { path: config.path, stats, store, flights: Arc::default() });
+    caches.insert(name.to_owned(), zone.clone());
     Ok(zone)
 }
 
