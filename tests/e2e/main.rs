@@ -46,6 +46,10 @@ mod buffering {
     mod requests;
     mod sent;
 }
+mod cache {
+    mod nginx;
+    mod requests;
+}
 mod framing {
     mod names;
     mod requests;

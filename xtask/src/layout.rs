@@ -16,9 +16,9 @@ const UNSAFE_CRATE: &str = "net";
 const LAYERS: &[&[&str]] = &[
     &["core"],
     &["config", "net"],
-    &["http", "route", "balance", "observe"],
+    &["http", "route", "balance", "observe", "store"],
     &["codec"],
-    &["filters", "files", "variables", "tls", "multiplex"],
+    &["filters", "files", "variables", "tls", "multiplex", "cache"],
     &["model"],
     &["flow", "nginx"],
     &["control"],

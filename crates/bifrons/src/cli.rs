@@ -36,6 +36,9 @@ pub enum Command {
     Reload(PidArgs),
     /// Have the running proxy finish what it serves and end; waits until it has
     Stop(StopArgs),
+    /// Purge what the running proxy has in its caches, or look into them
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Forward HTTP to one or more servers, without a configuration
     ReverseProxy(ReverseProxyArgs),
     /// Serve the files of a directory, without a configuration
@@ -128,6 +131,65 @@ pub struct StopArgs {
     /// Cut what runs instead of finishing it
     #[arg(long)]
     pub now: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CacheCommand {
+    /// Purge stored answers: by URL, prefix, host, tag, or all. Takes effect at once, whatever their number
+    Purge(PurgeArgs),
+    /// Show what is stored under a URL
+    Inspect(InspectArgs),
+}
+
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub struct PurgeArgs {
+    /// One URL with all its variants: `https://example.com/path?query`
+    #[arg(long, value_name = "URL", group = "what")]
+    pub url: Option<String>,
+    /// All URLs that begin so: `example.com/static/`, or `/static/` for all hosts
+    #[arg(long, value_name = "PREFIX", group = "what")]
+    pub prefix: Option<String>,
+    /// All of a host
+    #[arg(long, value_name = "HOST", group = "what")]
+    pub host: Option<String>,
+    /// All with a tag (`Surrogate-Key`, `Cache-Tag`, `xkey`)
+    #[arg(long, value_name = "TAG", group = "what")]
+    pub tag: Option<String>,
+    /// Everything
+    #[arg(long, group = "what")]
+    pub all: bool,
+    /// Mark as stale instead of removing
+    #[arg(long)]
+    pub soft: bool,
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct InspectArgs {
+    /// The URL: `https://example.com/path?query`
+    #[arg(value_name = "URL")]
+    pub url: String,
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
+/// Where the running proxy is asked.
+#[derive(Args, Debug)]
+pub struct AdminArgs {
+    /// Name of the cache; without it all are meant
+    #[arg(long, value_name = "NAME")]
+    pub zone: Option<String>,
+    /// Address of the admin listener
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9901")]
+    pub admin: String,
+    /// File with the admin listener's token
+    #[arg(long, value_name = "PATH")]
+    pub token_file: Option<PathBuf>,
+    /// Configuration that says where the admin listener and its token are (`admin`)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["admin", "token_file"])]
+    pub config: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

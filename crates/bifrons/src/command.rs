@@ -1,5 +1,6 @@
 //! One function per command of the command line.
 
+mod cache;
 mod check;
 mod demo;
 mod one_liners;
@@ -65,6 +66,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Schema => schema::print(),
         Command::Reload(args) => remote::reload(&args),
         Command::Stop(args) => remote::stop(&args),
+        Command::Cache(command) => cache::run(&command),
         Command::ReverseProxy(args) => one_liners::reverse_proxy(args),
         Command::FileServer(args) => one_liners::file_server(args),
         Command::Origin(args) => origin::run(&args),

@@ -21,6 +21,7 @@ use crate::cli::ProcessArgs;
 use crate::command::Failure;
 use crate::load::{self, Loaded, Origin};
 use bifrons_control::admin::Phase;
+use bifrons_control::caches;
 use bifrons_control::health::Checks;
 use bifrons_control::resolve::{self, Names};
 use bifrons_flow::{Shared, build};
@@ -191,6 +192,10 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
     });
     count_panics(&registry);
     let shared = Shared::new(registry, access, tls);
+    shared.metrics.on_render({
+        let zones = Arc::clone(&shared.zones);
+        move |out| caches::expose(&zones, out)
+    });
     let options = loaded.options(false);
     let config = Arc::new(loaded.config);
     let snapshot = Arc::new(build::build(config.clone(), &shared, &options)?);

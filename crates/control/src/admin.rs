@@ -3,6 +3,7 @@
 //! Who reaches it may read the configuration and have it loaded again: it belongs on loopback. It has no
 //! part in the way of a request: its own server, on the control thread.
 
+mod cache;
 mod clusters;
 
 use crate::dump;
@@ -51,6 +52,8 @@ const INDEX: &[(&str, &str)] = &[
     ("/metrics", "metrics, in Prometheus's text format"),
     ("/config", "the configuration as it runs, as YAML or (Accept: application/json) JSON"),
     ("/clusters", "clusters and their endpoints, as JSON"),
+    ("/cache", "GET ?url=: what is stored under a URL, as JSON"),
+    ("/cache/purge", "POST: purges, by JSON: {\"what\":{\"tag\":\"news\"},\"mode\":\"soft\"}"),
     ("/reload", "POST: takes the configuration again"),
 ];
 
@@ -86,6 +89,41 @@ impl Admin {
     }
 }
 
+impl Admin {
+    /// Why a request may not change something; None where it may.
+    fn refusal(&self, headers: &HeaderMap) -> Option<Response> {
+        // A browser names the page that sends it here, and no page has a business doing so.
+        if headers.contains_key(header::ORIGIN) {
+            return Some(error(StatusCode::FORBIDDEN, "a web page may not change anything here"));
+        }
+        let snapshot = self.shared.snapshot();
+        let path = snapshot.as_ref().and_then(|snapshot| snapshot.config.admin.as_ref()?.token_file.as_ref());
+        let path = path?;
+        let token = match std::fs::read_to_string(path) {
+            Ok(token) if !token.trim().is_empty() => token,
+            Ok(_) => return Some(error(StatusCode::SERVICE_UNAVAILABLE, "`admin.token_file` is empty")),
+            Err(why) => {
+                tracing::error!(path, error = %why, "the admin listener's token cannot be read");
+                return Some(error(StatusCode::SERVICE_UNAVAILABLE, "`admin.token_file` cannot be read"));
+            }
+        };
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        if is_same(given.trim().as_bytes(), token.trim().as_bytes()) {
+            return None;
+        }
+        let mut refusal = error(StatusCode::UNAUTHORIZED, "this needs `Authorization: Bearer TOKEN`");
+        refusal.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        Some(refusal)
+    }
+}
+
+/// Compares in a time that tells nothing about where two tokens differ.
+fn is_same(given: &[u8], token: &[u8]) -> bool {
+    let differ = given.iter().zip(token).fold(0, |differ, (left, right)| differ | (left ^ right));
+    given.len() == token.len() && differ == 0
+}
+
 fn router(admin: Admin) -> Router {
     Router::new()
         .route("/", get(index))
@@ -94,6 +132,8 @@ fn router(admin: Admin) -> Router {
         .route("/metrics", get(metrics))
         .route("/config", get(config))
         .route("/clusters", get(clusters))
+        .route("/cache", get(cache::inspect))
+        .route("/cache/purge", post(cache::purge))
         .route("/reload", post(reload))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
@@ -101,7 +141,7 @@ fn router(admin: Admin) -> Router {
 }
 
 async fn index() -> String {
-    let lines = INDEX.iter().map(|(path, what)| format!("{path:<10} {what}\n"));
+    let lines = INDEX.iter().map(|(path, what)| format!("{path:<13} {what}\n"));
     format!("bifrons {}\n\n{}", env!("CARGO_PKG_VERSION"), lines.collect::<String>())
 }
 
@@ -144,9 +184,8 @@ async fn clusters(State(admin): State<Admin>) -> Response {
 }
 
 async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> Response {
-    // A browser names the page that sends it here, and no page has a business doing so.
-    if headers.contains_key(header::ORIGIN) {
-        return error(StatusCode::FORBIDDEN, "a web page may not reload the configuration");
+    if let Some(refusal) = admin.refusal(&headers) {
+        return refusal;
     }
     let (reply, answer) = oneshot::channel();
     let outcome = match admin.reload.send(reply).await {

@@ -4,9 +4,11 @@
 //! - [`admin`]: health, metrics, the running configuration, over HTTP.
 //! - [`lookup`]: names that requests bring.
 //! - [`health`]: active checks of endpoints.
+//! - [`caches`]: metrics of caches, purges.
 //! - [`dump`]: a configuration as text.
 
 pub mod admin;
+pub mod caches;
 pub mod dump;
 pub mod health;
 pub mod lookup;

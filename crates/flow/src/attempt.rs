@@ -461,6 +461,9 @@ async fn unless_left<T>(
 
 /// An error once the client is gone in the sense of the policy.
 pub(crate) fn client_left(cx: &mut Context<'_>, policy: ClientAbort, client: &ConnCx) -> Option<Error> {
+    if client.is_alone() {
+        return None;
+    }
     if let Some(exchange) = &client.exchange {
         let is_gone = policy != ClientAbort::Ignore && exchange.poll_reset(cx).is_ready();
         return is_gone.then(|| Error::downstream(Kind::Closed, "the client gave the stream up"));
@@ -488,7 +491,7 @@ pub(crate) fn client_left(cx: &mut Context<'_>, policy: ClientAbort, client: &Co
 
 /// Passes an interim answer on (RFC 9110 15.2), which clients of HTTP/1.0 know nothing of.
 async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) -> Result<()> {
-    if req.version == Version::Http10 {
+    if req.version == Version::Http10 || task.conn.is_alone() {
         return Ok(());
     }
     let server = relay::server_of(&task.route, task.listener);

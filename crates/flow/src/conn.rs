@@ -54,6 +54,8 @@ pub struct ConnCx {
     pub(crate) last_host: Rc<RefCell<Option<LastHost>>>,
     /// A connection to an endpoint that no other client may use.
     pub(crate) pinned: Pinned,
+    /// A timer of its own, where nobody is at the other end.
+    alone: Option<Box<RefCell<Timer>>>,
     /// What the connection was secured by; `None` where it is plain.
     pub(crate) secured: Option<Arc<TlsPlan>>,
     /// Whether plain text came where TLS was expected.
@@ -121,6 +123,7 @@ impl ConnCx {
             addr: accepted.addr,
             last_host: Rc::default(),
             pinned: Pinned::default(),
+            alone: None,
             secured: line.secured,
             is_misplaced: line.is_misplaced,
             counted: Cell::new(0),
@@ -151,11 +154,41 @@ impl ConnCx {
             last_host: self.last_host.clone(),
             // Whoever authenticates connections (NTLM) does not do so over HTTP/2.
             pinned: Pinned::default(),
+            alone: None,
             secured: self.secured.clone(),
             is_misplaced: self.is_misplaced,
             counted: Cell::new(0),
             counts: None,
         }
+    }
+
+    /// For a request of our own that is sent on because of one of this connection, and outlives it: nobody is at the
+    /// other end.
+    ///
+    /// # Errors
+    /// When the process has no descriptors left.
+    pub fn alone(&self) -> std::io::Result<Self> {
+        Ok(Self {
+            worker: self.worker.clone(),
+            facts: self.facts.clone(),
+            http: self.worker.nobody()?,
+            exchange: None,
+            websocket: RefCell::new(None),
+            pipelined: Cell::new(false),
+            addr: self.addr.clone(),
+            last_host: Rc::default(),
+            pinned: Pinned::default(),
+            alone: Some(Box::default()),
+            secured: self.secured.clone(),
+            is_misplaced: self.is_misplaced,
+            counted: Cell::new(0),
+            counts: None,
+        })
+    }
+
+    /// Whether nobody is at the other end.
+    pub fn is_alone(&self) -> bool {
+        self.alone.is_some()
     }
 
     /// Says whether the client waits for 100 before it sends the body.
@@ -168,14 +201,19 @@ impl ConnCx {
 
     /// The timer of waits in which nothing is read from the client.
     pub fn wait_timer(&self) -> &RefCell<Timer> {
-        self.exchange.as_ref().map_or_else(|| self.http.write_timer(), |exchange| exchange.timer())
+        match (&self.exchange, &self.alone) {
+            (Some(exchange), _) => exchange.timer(),
+            (None, Some(timer)) => timer,
+            (None, None) => self.http.write_timer(),
+        }
     }
 
     /// Ends such a wait.
     pub fn clear_wait_timer(&self) {
-        match &self.exchange {
-            Some(exchange) => exchange.timer().borrow_mut().clear(),
-            None => self.http.clear_write_timer(),
+        match (&self.exchange, &self.alone) {
+            (Some(exchange), _) => exchange.timer().borrow_mut().clear(),
+            (None, Some(timer)) => timer.borrow_mut().clear(),
+            (None, None) => self.http.clear_write_timer(),
         }
     }
 

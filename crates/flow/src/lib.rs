@@ -25,6 +25,7 @@ pub mod action;
 pub mod attempt;
 pub mod bodies;
 pub mod build;
+pub mod cache;
 pub mod complaint;
 pub mod conn;
 pub mod destination;

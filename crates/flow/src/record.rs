@@ -133,6 +133,15 @@ pub fn session(
     }
 }
 
+/// Counts what a request of our own has moved: there is no client, and so no log.
+pub fn aside(task: &mut Task<'_>) {
+    endpoint_done(task);
+    let Some(cluster) = task.cluster() else { return };
+    let (shard, attempts) = (&task.conn.worker.shard, &task.cx.attempts);
+    shard.add(cluster.stats.sent, attempts.iter().map(|attempt| attempt.sent).sum());
+    shard.add(cluster.stats.received, attempts.iter().map(|attempt| attempt.received).sum());
+}
+
 /// The endpoint has sent everything: it is free for others, however long the client takes.
 pub fn endpoint_done(task: &mut Task<'_>) {
     // Left whole: who waits is told by its second part, when the first no longer counts.

@@ -1,6 +1,7 @@
 //! Step 4. One request, from parsed head to recorded outcome, on one screen.
 
 use crate::action;
+use crate::cache::{self, Looked};
 use crate::conn::{ConnCx, Lease};
 use crate::destination::Destination;
 use crate::outcome::{self, Detour, Outcome, Settled, Turn};
@@ -164,6 +165,13 @@ impl Task<'_> {
             return Ok(outcome);
         }
         self.target = Some(req.head.mark_target());
-        action::answer(&route.action, self, req).await
+        match &route.cache {
+            None => action::answer(&route.action, self, req).await,
+            Some(plan) => match cache::look(plan, self, &req.head, &req.body)? {
+                Looked::Answer(res) => Ok(Outcome::Answer(res)),
+                // Boxed: what asks the origin costs more than that.
+                looked => Box::pin(cache::fetch(plan, self, req, looked)).await,
+            },
+        }
     }
 }

@@ -5,9 +5,11 @@ use crate::snapshot::Snapshot;
 use crate::sticky::Sessions;
 use arc_swap::ArcSwapOption;
 use bifrons_balance::SharedEndpoints;
+use bifrons_cache::CacheZone;
 use bifrons_http::pool::Board;
 use bifrons_observe::access::AccessLogger;
 use bifrons_observe::metrics::Registry;
+use bifrons_store::Zones;
 use bifrons_tls::Store;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -25,12 +27,16 @@ pub struct Shared {
     pub listeners: Mutex<HashMap<String, Arc<ListenerState>>>,
     /// Sessions that were learnt, by cluster name.
     pub sessions: Mutex<HashMap<String, Arc<Sessions>>>,
+    /// Zones of stored answers by name.
+    pub caches: Mutex<HashMap<String, Arc<CacheZone>>>,
     /// Where workers ask for names.
     pub lookups: Lookups,
     /// Metrics.
     pub metrics: Arc<Registry>,
     /// Files, certificates, keys of tickets and sessions.
     pub tls: Arc<Store>,
+    /// Caches' zones by name, as purges and people ask for them.
+    pub zones: Arc<Zones>,
     /// Access log.
     pub access: AccessLogger,
     /// Serial number of the next connection.
@@ -53,9 +59,11 @@ impl Shared {
             clusters: Mutex::default(),
             listeners: Mutex::default(),
             sessions: Mutex::default(),
+            caches: Mutex::default(),
             lookups: Lookups::default(),
             metrics,
             tls,
+            zones: Arc::default(),
             access,
             serial: AtomicU64::new(1),
             draining: AtomicBool::new(false),

@@ -11,6 +11,7 @@ use crate::shared::ListenerState;
 use crate::sticky::StickyPlan;
 use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Balance, SharedEndpoints};
+use bifrons_cache::CachePlan;
 use bifrons_config::Template;
 use bifrons_core::Limits;
 use bifrons_files::Types;
@@ -220,6 +221,8 @@ pub struct RoutePlan {
     pub no_chunks: bool,
     /// What is written down about its requests.
     pub record: crate::record::RecordPlan,
+    /// Where its answers are stored.
+    pub cache: Option<Box<CachePlan>>,
     /// Whether only requests that were routed again or rewritten get here.
     pub internal: bool,
     /// Files that are looked for before the action.
@@ -246,6 +249,7 @@ impl RoutePlan {
             server: None,
             no_chunks: false,
             record,
+            cache: None,
             internal: false,
             try_files: None,
             document: None,

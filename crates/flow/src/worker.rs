@@ -9,16 +9,17 @@ use crate::serve::udp::{self, Port};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use bifrons_balance::{Cluster, Rng};
+use bifrons_core::Side;
 use bifrons_http::h1::Conn;
 use bifrons_http::pool::{EndpointKey, Given, Pool};
 use bifrons_http::vars::Computed;
 use bifrons_multiplex::Links;
 use bifrons_net::splice::Pipe;
 use bifrons_net::udp::Batch;
-use bifrons_net::{Acceptor, Addr, Listening};
+use bifrons_net::{Acceptor, Addr, Listening, Stream};
 use bifrons_observe::access::LogBuffer;
 use bifrons_observe::metrics::Shard;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -85,6 +86,7 @@ pub struct Worker {
     pub made: RefCell<Made>,
     local: RefCell<Option<Rc<Local>>>,
     pipes: RefCell<Vec<Pipe>>,
+    nobody: OnceCell<Rc<Conn>>,
     conns: RefCell<HashMap<u64, Known>>,
     acceptors: RefCell<Vec<(Rc<Acceptor>, tokio::task::AbortHandle)>>,
     ports: RefCell<Vec<(Rc<Port>, tokio::task::AbortHandle)>>,
@@ -120,6 +122,7 @@ impl Worker {
             made: RefCell::default(),
             local: RefCell::new(None),
             pipes: RefCell::new(Vec::new()),
+            nobody: OnceCell::new(),
             conns: RefCell::new(HashMap::new()),
             acceptors: RefCell::new(Vec::new()),
             ports: RefCell::new(Vec::new()),
@@ -167,6 +170,18 @@ impl Worker {
         if pipe.is_empty() && pipes.len() < PIPES_MAX {
             pipes.push(pipe);
         }
+    }
+
+    /// A connection at whose other end nobody is, for requests that no client waits for.
+    ///
+    /// # Errors
+    /// When the process has no descriptors left.
+    pub fn nobody(&self) -> std::io::Result<Rc<Conn>> {
+        if let Some(conn) = self.nobody.get() {
+            return Ok(conn.clone());
+        }
+        let conn = Rc::new(Conn::new(Stream::to_nobody()?, Side::Downstream));
+        Ok(self.nobody.get_or_init(|| conn).clone())
     }
 
     /// Makes a connection known, so that a drain can end it.

@@ -213,6 +213,8 @@ pub struct ReqCx {
     pub coded: Coded,
     /// Where among them those of another route begin, after a reroute.
     pub attempt_groups: SmallVec<[usize; 0]>,
+    /// What the cache did, in nginx's word; `None` where there is none.
+    pub cache_status: Option<&'static str>,
     /// Whether its head had come before the answer to the request before it was over.
     pub is_pipelined: bool,
     /// `$request_id`, made when it is first needed.
@@ -271,6 +273,7 @@ impl ReqCx {
             holds: None,
             coded: Coded::default(),
             attempt_groups: SmallVec::new(),
+            cache_status: None,
             is_pipelined: false,
             request_id: OnceCell::new(),
             traceparent: OnceCell::new(),
@@ -282,6 +285,29 @@ impl ReqCx {
             finished: None,
             is_cut: false,
             error: None,
+        }
+    }
+
+    /// What is known about the request, for one of our own that is sent for it.
+    #[must_use]
+    pub fn fork(&self, started: Instant) -> Self {
+        Self {
+            client: self.client,
+            is_trusted: self.is_trusted,
+            path: self.path.clone(),
+            is_decoded: self.is_decoded,
+            is_settled: self.is_settled,
+            is_final: self.is_final,
+            is_internal: self.is_internal,
+            server_name: self.server_name.clone(),
+            route: self.route.clone(),
+            document: self.document.clone(),
+            captures: self.captures.clone(),
+            variables: self.variables.clone(),
+            computed: self.computed.clone(),
+            request_id: self.request_id.clone(),
+            traceparent: self.traceparent.clone(),
+            ..Self::new(self.conn.clone(), started)
         }
     }
 

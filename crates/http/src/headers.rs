@@ -9,6 +9,10 @@ use crate::name::{Key, Name};
 use std::cell::RefCell;
 use std::ops::Range;
 
+mod list;
+
+pub use list::list_members;
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     name: u32,
@@ -33,7 +37,7 @@ thread_local! {
 }
 
 /// An ordered list of fields. No larger than a pointer, since heads are moved a lot.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Headers(Option<Box<List>>);
 
 /// What is behind it.
@@ -128,6 +132,18 @@ impl List {
                 }
             }
         }
+    }
+}
+
+impl Clone for Headers {
+    /// Over a list that is there already, as in [`Headers::new`].
+    fn clone(&self) -> Self {
+        let Some(list) = &self.0 else { return Self(None) };
+        let mut copy = Self::spare();
+        copy.bytes.extend_from_slice(&list.bytes);
+        copy.entries.extend_from_slice(&list.entries);
+        copy.index.clone_from(&list.index);
+        Self(Some(copy))
     }
 }
 
@@ -397,6 +413,17 @@ impl Headers {
         }
     }
 
+    /// What is there now counts as received from here on, and what was removed was never there.
+    pub fn settle(&mut self) {
+        let List { entries, index, .. } = self.list_mut();
+        entries.retain(|entry| entry.flags & REMOVED == 0);
+        *index = Index::NONE;
+        for (at, entry) in entries.iter_mut().enumerate() {
+            entry.flags &= !ADDED;
+            index.enter(Name::from_id(entry.id), at);
+        }
+    }
+
     /// All fields, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Name, &[u8], &[u8])> {
         self.list()
@@ -450,45 +477,6 @@ impl Headers {
         out.extend_from_slice(self.bytes().get(run.clone()).unwrap_or_default());
         *run = 0..0;
     }
-}
-
-/// The members of a comma-separated list, trimmed, empty ones left out (RFC 9110 5.6.1.2).
-/// Commas inside quoted strings do not separate; a quote that is never closed is no quote, so that it
-/// can't hide what a proxy appended behind it.
-pub fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = value;
-    let mut has_quotes = true;
-    std::iter::from_fn(move || {
-        while !rest.is_empty() {
-            let end = if has_quotes { member_end(rest) } else { None };
-            let end = end.unwrap_or_else(|| {
-                has_quotes = false;
-                memchr::memchr(b',', rest).unwrap_or(rest.len())
-            });
-            let member = rest.get(..end).unwrap_or_default().trim_ascii();
-            rest = rest.get(end + 1..).unwrap_or_default();
-            if !member.is_empty() {
-                return Some(member);
-            }
-        }
-        None
-    })
-}
-
-/// Where the first member ends; `None` when a quote in it is never closed.
-fn member_end(text: &[u8]) -> Option<usize> {
-    let mut quoted = false;
-    let mut escaped = false;
-    for (at, &byte) in text.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b',' if !quoted => return Some(at),
-            _ => {}
-        }
-    }
-    (!quoted).then_some(text.len())
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub enum Body {
     H1(Box<H1Body>),
     /// From a stream of a client's HTTP/2 connection.
     H2(Box<H2Body>),
-    /// From something above this crate: a stream of a connection to an endpoint that requests share.
+    /// From something above this crate: a stream of a connection that requests share, or a store.
     Source(Box<dyn Source>),
     /// A range of an open file.
     File(FileBody),
@@ -95,16 +95,22 @@ pub trait Source {
     fn length(&self) -> Option<u64>;
 
     /// Whether a request is still being sent beside it.
-    fn is_pumping(&self) -> bool;
+    fn is_pumping(&self) -> bool {
+        false
+    }
 
     /// As [`Body::poll_pump`].
     ///
     /// # Errors
     /// As [`Body::poll_pump`].
-    fn poll_pump(&mut self, cx: &mut Context<'_>) -> Result<()>;
+    fn poll_pump(&mut self, _cx: &mut Context<'_>) -> Result<()> {
+        Ok(())
+    }
 
     /// Trailer fields, once the end was seen.
-    fn take_trailers(&mut self) -> Option<Headers>;
+    fn take_trailers(&mut self) -> Option<Headers> {
+        None
+    }
 }
 
 /// Changes a body piece by piece. Made once per message.
@@ -223,9 +229,12 @@ impl Body {
             Self::Changed(changed) => changed.inner.is_pumping(),
             Self::Paced(paced) => paced.inner.is_pumping(),
             Self::Parts(parts) => parts.iter().any(Self::is_pumping),
-            Self::Empty | Self::Full(_) | Self::H2(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => {
-                false
-            }
+            Self::Empty
+            | Self::Full(_)
+            | Self::H2(_)
+            | Self::File(_)
+            | Self::Spent
+            | Self::Tunnel(_) => false,
         }
     }
 
@@ -240,9 +249,12 @@ impl Body {
             Self::Changed(changed) => changed.inner.poll_pump(cx),
             Self::Paced(paced) => paced.inner.poll_pump(cx),
             Self::Parts(parts) => parts.iter_mut().try_for_each(|part| part.poll_pump(cx)),
-            Self::Empty | Self::Full(_) | Self::H2(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => {
-                Ok(())
-            }
+            Self::Empty
+            | Self::Full(_)
+            | Self::H2(_)
+            | Self::File(_)
+            | Self::Spent
+            | Self::Tunnel(_) => Ok(()),
         }
     }
 

@@ -43,6 +43,7 @@ pub use udp::{Udp, UdpRoute};
 use bifrons_config::At;
 use bifrons_config::units::Dur;
 use bifrons_observe::config::{AccessLogs, LogFormat};
+use bifrons_store::ZoneConfig;
 use bifrons_variables::Variable;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -72,6 +73,9 @@ pub struct Config {
     /// Groups of endpoints, by name.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub clusters: IndexMap<String, Cluster>,
+    /// Zones of stored answers, by name.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub caches: IndexMap<String, At<ZoneConfig>>,
     /// Variables of one's own, by name (without `$`): every template may use them. Computed when something
     /// first asks for them.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
@@ -188,11 +192,15 @@ pub enum Level {
 pub struct Admin {
     /// Address and port. Anyone who reaches it may read the configuration: keep it on loopback.
     pub bind: String,
+    /// File with a token. With it, whatever changes something (a reload, a purge) must bring it as
+    /// `Authorization: Bearer TOKEN`. It is read for each such request, so a new token needs no reload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<String>,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { bind: "127.0.0.1:9901".into() }
+        Self { bind: "127.0.0.1:9901".into(), token_file: None }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::files::{Builtin, StaticFiles};
 use crate::internal::{ErrorPage, MediaTypes, OwnRedirects, TryFiles};
 use crate::listener::ServerField;
 use crate::shorthand::{same_fields, string_or_map};
+use bifrons_cache::CacheConfig;
 use bifrons_config::units::Size;
 use bifrons_config::{At, Template};
 use bifrons_filters::config::FieldEdits;
@@ -51,6 +52,9 @@ pub struct Route {
     /// Action: route again with this path and query, or as the named route `@name`; at most ten times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reroute: Option<At<Template>>,
+    /// Stores the answers of `proxy`, and answers from the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<At<CacheConfig>>,
     /// Whether clients can't ask for it: only requests that were routed again or rewritten get here, others
     /// find nothing (404).
     #[serde(skip_serializing_if = "std::ops::Not::not")]

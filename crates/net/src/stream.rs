@@ -35,6 +35,16 @@ impl Stream {
         Ok(Self { fd })
     }
 
+    /// One at whose other end nobody is.
+    ///
+    /// # Errors
+    /// When the process has no descriptors left.
+    pub fn to_nobody() -> io::Result<Self> {
+        let (here, _) = std::os::unix::net::UnixStream::pair()?;
+        here.set_nonblocking(true)?;
+        Self::new(here.into())
+    }
+
     /// Gives the socket back, no longer registered: to hand it to another worker or process.
     pub fn into_fd(self) -> OwnedFd {
         self.fd.into_inner()

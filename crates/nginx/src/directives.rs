@@ -8,6 +8,7 @@ pub(crate) mod accepted;
 pub(crate) mod access;
 pub(crate) mod buffering;
 pub(crate) mod compression;
+pub(crate) mod caching;
 pub(crate) mod connection;
 pub(crate) mod core;
 pub(crate) mod events;
@@ -60,6 +61,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Proxying", proxy_answers::DIRECTIVES),
     ("Bodies", buffering::DIRECTIVES),
     ("Compression", compression::DIRECTIVES),
+    ("Caching", caching::DIRECTIVES),
     ("Upstreams", upstream::DIRECTIVES),
     ("Upstreams", sticky::DIRECTIVES),
     ("Upstreams", health::DIRECTIVES),

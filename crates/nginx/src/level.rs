@@ -3,6 +3,7 @@
 use crate::directives::access::{AccessSettings, LimitExcept};
 use crate::directives::buffering::BodySettings;
 use crate::directives::compression::CompressionSettings;
+use crate::directives::caching::CacheSettings;
 use crate::directives::connection::ConnectionSettings;
 use crate::directives::expires::ExpiresSettings;
 use crate::directives::files::FileSettings;
@@ -32,6 +33,7 @@ pub(crate) struct Level {
     pub(crate) access: AccessSettings,
     pub(crate) body: BodySettings,
     pub(crate) compression: CompressionSettings,
+    pub(crate) cache: CacheSettings,
     pub(crate) connection: ConnectionSettings,
     pub(crate) expires: ExpiresSettings,
     pub(crate) files: FileSettings,
@@ -87,6 +89,7 @@ impl Level {
         self.access.inherit(&outer.access);
         self.body.inherit(&outer.body);
         self.compression.inherit(&outer.compression);
+        self.cache.inherit(&outer.cache);
         self.connection.inherit(&outer.connection);
         self.expires.inherit(&outer.expires);
         self.files.inherit(&outer.files);

@@ -25,6 +25,7 @@ pub(crate) fn translate(cx: &mut Ctx) -> Config {
     }
     config.access_log = Some(http.level.log.emit().unwrap_or_else(|| cx.defaults.access_log.clone()));
     config.variables = http.variables;
+    config.caches = http.caches;
     config.log_formats = http.formats;
     let bindings = listeners::bind(cx, &servers);
     config.listeners = listeners::emit(cx, &servers, &bindings);

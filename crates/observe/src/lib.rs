@@ -19,8 +19,8 @@ pub use bifrons_core::time;
 pub use access::{AccessLogger, Log, LogBuffer};
 pub use format::CompiledFormat;
 pub use metrics::{
-    ClusterStats, Counter, Exposition, Gauge, Histogram, ListenerStats, Metric, Refusal, Registry,
-    RouteLabels, RouteStats, Shard,
+    CacheResult, CacheStats, ClusterStats, Counter, Exposition, Gauge, Histogram, ListenerStats, Metric,
+    Refusal, Registry, RouteLabels, RouteStats, Shard,
 };
 
 /// The name of the machine, lower case as nginx's `$hostname`.

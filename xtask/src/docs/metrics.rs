@@ -1,9 +1,11 @@
 //! metrics.md: what `/metrics` of the admin listener tells.
 
 use super::markdown::{NOTICE, code, table};
+use bifrons_control::caches;
 use bifrons_observe::access::AccessLogger;
 use bifrons_observe::config::{AccessLog, Destination};
 use bifrons_observe::metrics::{FAMILIES, Registry, Type};
+use bifrons_store::{ZoneConfig, Zones};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -40,7 +42,11 @@ fn others() -> Result<Vec<Vec<String>>, String> {
     let registry = Registry::new(SystemTime::UNIX_EPOCH);
     registry.reloaded("0", SystemTime::UNIX_EPOCH);
     registry.on_render(move |out| logger.expose(out));
+    let zones = Zones::default();
+    let cache = zones.open("my_cache", &ZoneConfig::default()).map_err(|err| err.to_string())?;
+    registry.on_render(move |out| caches::expose(&zones, out));
     let text = registry.render();
+    drop(cache);
     let helps = text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split_once(' '));
     let others = helps.filter(|(name, _)| FAMILIES.iter().all(|family| family.name != *name));
     Ok(others.map(|(name, help)| row(&text, name, help)).collect())

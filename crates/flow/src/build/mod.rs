@@ -1,6 +1,7 @@
 //! From the configuration to a snapshot. All mistakes are found in one go.
 
 mod bodies;
+mod cache;
 mod cluster;
 mod files;
 mod host;
@@ -12,6 +13,7 @@ mod udp;
 
 use crate::shared::Shared;
 use crate::snapshot::{ClusterPlan, Snapshot};
+use bifrons_cache::CacheZone;
 use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Place, Problem, Problems};
 use bifrons_model::{Config, Listener};
@@ -43,6 +45,8 @@ struct Cx<'a> {
     formats: HashMap<String, Arc<CompiledFormat>>,
     /// Directories of temporary files that have been looked at.
     dirs: HashSet<PathBuf>,
+    /// Zones of stored answers.
+    caches: HashMap<&'a str, Option<Arc<CacheZone>>>,
 }
 
 /// Builds the snapshot of a configuration.
@@ -59,7 +63,9 @@ pub fn build(config: Arc<Config>, shared: &Shared, options: &Options) -> Result<
         plans: Vec::new(),
         formats: HashMap::new(),
         dirs: HashSet::new(),
+        caches: HashMap::new(),
     };
+    cache::zones(&mut cx);
     cx.formats();
     cluster::build(&mut cx);
     let variables = cx.variables();

@@ -42,6 +42,7 @@ pub(super) fn build(cx: &mut Cx<'_>, of_host: &OfHost<'_>, named: Option<&str>, 
     let document = internal::route_document(cx, route, &action);
     RoutePlan {
         chain: chain(cx, &host.filters, &route.filters),
+        cache: super::cache::plan(cx, route),
         body_max: route.max_body.map_or(*body_max, |size| size.0),
         bandwidth: super::bodies::bandwidth(cx, route.bandwidth.as_ref()),
         server: route.server.as_ref().map(super::listener::server),

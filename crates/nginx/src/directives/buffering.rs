@@ -159,7 +159,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         LEVELS,
         Args::AtLeast(1),
         "Fields of answers that nginx acts upon and that are not heeded: `X-Accel-Redirect`, \
-         `X-Accel-Buffering`, `X-Accel-Limit-Rate`; the others have no effect without a cache.",
+         `X-Accel-Buffering`, `X-Accel-Limit-Rate`; the others count where answers are stored.",
         ignore_headers,
     ),
     Spec::new(

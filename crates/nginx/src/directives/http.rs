@@ -7,6 +7,7 @@ use crate::directive::{Args, Contexts, Spec};
 use crate::level::Level;
 use bifrons_config::At;
 use bifrons_model::Expect;
+use bifrons_store::ZoneConfig;
 use bifrons_variables::Variable;
 use indexmap::IndexMap;
 use std::collections::{HashMap, HashSet};
@@ -22,6 +23,8 @@ pub(crate) struct Http {
     pub(crate) formats: Formats,
     /// Variables that are computed, by their names in lower case.
     pub(crate) variables: IndexMap<String, At<Variable>>,
+    /// `proxy_cache_path`s by the names of their zones.
+    pub(crate) caches: IndexMap<String, At<ZoneConfig>>,
     /// What `match` blocks say, by their names.
     pub(crate) matches: HashMap<String, Expect>,
 }

@@ -254,6 +254,7 @@ impl Emitter<'_> {
             let mut proxy = level.proxy.emit(pass, target.name, target.keeps_alive);
             level.body.emit(self.cx, &mut proxy, pass.place());
             level.body.check_passed(self.cx, &level.answers, pass.place());
+            route.cache = level.cache.emit(level.body.ignored.as_deref().unwrap_or_default());
             route.proxy = Some(At::new(proxy, pass.place().clone()));
             route.filters.extend(level.answers.emit(pass, level.matcher.as_ref()).into_iter().map(At::from));
         } else if let Some(builtin) = level.builtin {

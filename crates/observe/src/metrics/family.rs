@@ -49,6 +49,7 @@ pub enum Metric {
     HealthChecks,
     HealthChanges,
     HealthUp,
+    CacheRequests,
     Reloads,
     ReloadTime,
     ReloadSuccessful,
@@ -96,7 +97,7 @@ const fn histogram(family: Family) -> Family {
 
 /// All families, by [`Metric`].
 #[rustfmt::skip]
-pub static FAMILIES: [Family; 32] = [
+pub static FAMILIES: [Family; 33] = [
     sparse(counter(Metric::Requests, "bifrons_requests_total", &["listener", "host", "route", "cluster", "code"], "Requests answered, by class of status; `none` where the client left without one.")),
     sparse(histogram(counter(Metric::RequestDuration, "bifrons_request_duration_seconds", &["host", "route"], "Time from the first byte of a request to the last of its answer."))),
     gauge(Metric::RequestsActive, "bifrons_requests_active", LISTENER, "Requests that are being served."),
@@ -123,6 +124,7 @@ pub static FAMILIES: [Family; 32] = [
     counter(Metric::HealthChecks, "bifrons_upstream_health_checks_total", &["cluster", "result"], "Active checks of endpoints, by result."),
     counter(Metric::HealthChanges, "bifrons_upstream_health_changes_total", CLUSTER, "Endpoints that active checks have taken out or let serve again."),
     gauge(Metric::HealthUp, "bifrons_upstream_healthy", &["cluster", "endpoint", "address"], "1 where active checks let the endpoint serve, else 0."),
+    sparse(counter(Metric::CacheRequests, "bifrons_cache_requests_total", &["zone", "result"], "Requests of routes with a cache, by what became of them: `hit`, `miss`, `expired`, `stale`, `updating`, `revalidated`, `bypass`, or `collapsed` into another one.")),
     counter(Metric::Reloads, "bifrons_config_reloads_total", &["result"], "Configurations put to work (`ok`, the first included) or refused (`failed`)."),
     gauge(Metric::ReloadTime, "bifrons_config_last_reload_timestamp_seconds", &[], "When the running configuration was put to work, in seconds since 1970."),
     gauge(Metric::ReloadSuccessful, "bifrons_config_last_reload_successful", &[], "1 where the last configuration was put to work, 0 where it was refused."),

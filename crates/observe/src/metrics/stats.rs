@@ -211,3 +211,48 @@ impl DatagramStats {
         self.dropped[reason as usize]
     }
 }
+
+/// What became of a request of a route with a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheResult {
+    /// Answered by a stored answer that is fresh.
+    Hit,
+    /// Nothing was stored.
+    Miss,
+    /// What was stored was too old, and the origin gave another.
+    Expired,
+    /// Answered by a stored answer that is too old, since the origin could not.
+    Stale,
+    /// Answered by one that is too old while it is fetched anew.
+    Updating,
+    /// The origin confirmed what was stored.
+    Revalidated,
+    /// The store was not asked.
+    Bypass,
+    /// Answered by what another request had already asked for.
+    Collapsed,
+}
+
+const CACHE_RESULTS: [&str; 8] =
+    ["hit", "miss", "expired", "stale", "updating", "revalidated", "bypass", "collapsed"];
+
+/// What is counted about the requests of a cache's zone.
+#[derive(Clone, Debug)]
+pub struct CacheStats {
+    requests: [Counter; CACHE_RESULTS.len()],
+}
+
+impl CacheStats {
+    /// Registers the series, or finds those of an earlier snapshot.
+    pub fn register(registry: &Registry, zone: &str) -> Self {
+        Self {
+            requests: CACHE_RESULTS.map(|result| registry.counter(Metric::CacheRequests, &[zone, result])),
+        }
+    }
+
+    /// Counts a request.
+    #[inline]
+    pub fn record(&self, shard: &Shard, result: CacheResult) {
+        shard.inc(self.requests[result as usize]);
+    }
+}

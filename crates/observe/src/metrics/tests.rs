@@ -190,3 +190,19 @@ fn workers_count_while_others_read() {
     workers.into_iter().for_each(|worker| worker.join().unwrap());
     assert_eq!(value(&registry.render(), r#"bifrons_errors_total{kind="x"}"#), Some("40000"));
 }
+
+#[test]
+fn each_result_of_a_cache_has_a_series() {
+    let registry = Registry::new(SystemTime::UNIX_EPOCH);
+    let stats = CacheStats::register(&registry, "my_cache");
+    let shard = registry.shard(0);
+    for result in [CacheResult::Hit, CacheResult::Hit, CacheResult::Collapsed] {
+        stats.record(&shard, result);
+    }
+    let text = registry.render();
+    for (result, count) in [("hit", 2), ("collapsed", 1)] {
+        let line = format!("bifrons_cache_requests_total{{zone=\"my_cache\",result=\"{result}\"}} {count}\n");
+        assert!(text.contains(&line), "{line}{text}");
+    }
+    assert!(!text.contains("bypass\""));
+}

@@ -1,0 +1,33 @@
+use super::*;
+use crate::testing::{request, response};
+
+#[test]
+fn rfc9110_14_1_2_one_range_is_answered_from_the_whole() {
+    for (value, expected) in [
+        ("bytes=0-1", Asked::Part(0..2)),
+        ("bytes=1-", Asked::Part(1..10)),
+        ("bytes=-1", Asked::Part(9..10)),
+        ("bytes=-99", Asked::Part(0..10)),
+        ("bytes=5-99", Asked::Part(5..10)),
+        ("bytes=9-18446744073709551615", Asked::Part(9..10)),
+        ("bytes=10-", Asked::Nothing),
+        ("bytes=-0", Asked::Nothing),
+        ("bytes=3-2", Asked::Whole),
+        ("bytes=0-1,3-4", Asked::Whole),
+        ("bytes=a-", Asked::Whole),
+        ("bytes=-", Asked::Whole),
+        ("lines=0-1", Asked::Whole),
+    ] {
+        assert_eq!(asked(&request("GET", &format!("Range: {value}")), 10), expected, "{value}");
+    }
+    assert_eq!(asked(&request("GET", ""), 10), Asked::Whole);
+}
+
+#[test]
+fn rfc9110_15_3_7_a_part_says_which_it_is() {
+    let mut head = response(200, "");
+    note_part(&mut head, &(2..5), 10);
+    assert_eq!((head.status, head.headers.get("content-range")), (206, Some(&b"bytes 2-4/10"[..])));
+    note_nothing(&mut head, 10);
+    assert_eq!((head.status, head.headers.get("content-range")), (416, Some(&b"bytes */10"[..])));
+}

@@ -1,0 +1,353 @@
+//! A request of our own to the origin, whose answer is stored while those that wait for it read it.
+
+use super::{Look, now_s, tags};
+use crate::conn::ConnCx;
+use crate::forward;
+use crate::record::{self, Share};
+use crate::request::Task;
+use crate::snapshot::{Action, HostPlan, ListenerPlan, RoutePlan};
+use crate::worker::Local;
+use bifrons_balance::Active;
+use bifrons_cache::answer::stored;
+use bifrons_cache::control::Directives;
+use bifrons_cache::flight::Flight;
+use bifrons_cache::storable::{self, Exchange, Standard, Storable, Why};
+use bifrons_cache::stored::{Stored, Verdict};
+use bifrons_cache::{CachePlan, CacheZone, Trouble, conditions};
+use bifrons_core::{Error, Kind, Result};
+use bifrons_http::vars::{Scope, host_of};
+use bifrons_http::{Attempt, Body, Headers, Method, Name, ReqCx, Request, RequestHead, Response};
+use bifrons_net::clock;
+use bifrons_store::{Fill, Meta, Object, Ticket};
+use smallvec::SmallVec;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// 30 days: how long an answer is kept that has a validator, and so may be confirmed long after its time.
+const CONFIRMABLE_S: u64 = 30 * 24 * 60 * 60;
+
+/// Everything the request needs, its own.
+pub(super) struct Job {
+    conn: ConnCx,
+    plans: (Rc<Local>, Arc<ListenerPlan>),
+    host: Option<Arc<HostPlan>>,
+    route: Arc<RoutePlan>,
+    cx: ReqCx,
+    /// As the client sent it.
+    head: RequestHead,
+    zone: Arc<CacheZone>,
+    flight: Option<Flight<Object>>,
+    key: Vec<u8>,
+    target: Vec<u8>,
+    known: Option<(Arc<Object>, Verdict)>,
+}
+
+/// What became of it, for the request that began it.
+pub(super) struct Report {
+    pub(super) attempts: SmallVec<[Attempt; 1]>,
+    pub(super) came: Led,
+}
+
+/// What came.
+pub(super) enum Led {
+    /// An answer that is being stored.
+    Stored(Arc<Object>),
+    /// What was stored is right.
+    Confirmed(Arc<Object>),
+    /// An answer for this request only.
+    Passed(Box<Response>, Option<(Active, Share)>, Option<Why>),
+    /// None.
+    Failed(Error),
+}
+
+type Tell = Option<oneshot::Sender<Report>>;
+
+impl Job {
+    /// For a request of `task`.
+    ///
+    /// # Errors
+    /// When the process has no descriptors left.
+    pub(super) fn new(
+        task: &Task<'_>,
+        head: &RequestHead,
+        (zone, flight, look): (&Arc<CacheZone>, Option<Flight<Object>>, &Look),
+    ) -> Result<Self> {
+        let out_of = |err: std::io::Error| Error::local(Kind::Internal, format!("asking the origin: {err}"));
+        Ok(Self {
+            conn: task.conn.alone().map_err(out_of)?,
+            plans: (task.local.clone(), task.listener.clone()),
+            host: task.host.clone(),
+            route: task.route.clone(),
+            cx: task.cx.fork(clock::recent()),
+            head: head.clone(),
+            zone: zone.clone(),
+            flight,
+            key: look.key.clone(),
+            target: look.target.clone(),
+            known: look.known.as_ref().map(|known| (known.object.clone(), known.verdict)),
+        })
+    }
+
+    /// The request as it is sent: for all that ask for the same.
+    fn request(&self, plan: &CachePlan, asks_about: bool) -> Request {
+        let mut head = self.head.clone();
+        if head.method() == Method::Head {
+            head.set_method("GET");
+        }
+        let known = self.known.as_ref().and_then(|(object, _)| stored(object)).filter(|_| asks_about);
+        match known.filter(|_| plan.revalidate) {
+            Some(known) => _ = conditions::ask_about(&mut head, &known.head),
+            None => conditions::drop_conditions(&mut head),
+        }
+        Request { head, body: Body::Empty }
+    }
+}
+
+/// Asks the origin; tells who began it as soon as the head is there.
+pub(super) async fn run(mut job: Job, tell: Tell) {
+    let route = job.route.clone();
+    let (Some(plan), Action::Proxy(proxy)) = (&route.cache, &route.action) else { return };
+    let flight = job.flight.take();
+    let ticket = job.zone.store.ticket();
+    let mut task = Task::new(&job.conn, &job.plans);
+    task.host.clone_from(&job.host);
+    task.route = route.clone();
+    task.cx = std::mem::replace(&mut job.cx, ReqCx::new(task.cx.conn.clone(), task.cx.started));
+    let mut requested_s = now_s();
+    let mut req = job.request(plan, true);
+    let mut outcome = forward::forward(proxy, &mut task, &mut req).await;
+    if let Ok(res) = &outcome
+        && res.head.status == 304
+    {
+        let confirmed = job.known.as_ref().and_then(|(object, _)| Some((object, stored(object)?)));
+        if let Some((object, old)) =
+            confirmed.filter(|(_, old)| conditions::is_about(&res.head.headers, &old.head.headers))
+        {
+            let came = confirm(plan, &job, (object, old), (&res.head.headers, requested_s, &ticket));
+            if let Some(flight) = &flight {
+                flight.serve(came.clone());
+            }
+            return finish(tell, task, Led::Confirmed(came));
+        }
+        // It confirms something else (RFC 9111 4.3.3): asked for anew, without conditions.
+        requested_s = now_s();
+        req = job.request(plan, false);
+        outcome = forward::forward(proxy, &mut task, &mut req).await;
+    }
+    let res = match outcome {
+        Ok(res) => res,
+        Err(err) => return finish(tell, task, Led::Failed(err)),
+    };
+    // Something better is stored than an error is: it stays, and whoever waits looks at it.
+    if let Some((object, verdict)) = &job.known
+        && let Some(old) = stored(object)
+        && plan.may_stand_in(old, *verdict, Trouble::Status(res.head.status))
+    {
+        return finish_own(tell, task, res, None);
+    }
+    let judged = judge(plan, &task, &job, (&res, requested_s));
+    match judged {
+        Ok(storable) => store(plan, &job, task, (res, storable), (ticket, flight, tell)).await,
+        Err(why) => {
+            if let Some(flight) = flight {
+                // What one request says of itself says nothing of the next.
+                let is_own = matches!(why, Why::RequestNoStore | Why::Authorization | Why::Configured);
+                flight.pass(clock::recent(), if is_own { Duration::ZERO } else { plan.pass_for });
+            }
+            finish_own(tell, task, res, Some(why));
+        }
+    }
+}
+
+fn judge(
+    plan: &CachePlan,
+    task: &Task<'_>,
+    job: &Job,
+    (res, requested_s): (&Response, u64),
+) -> std::result::Result<Storable, Why> {
+    if matches!(res.body, Body::Tunnel(_)) {
+        return Err(Why::Status);
+    }
+    if plan.refuses(&Scope { cx: &task.cx, req: &job.head, res: Some(&res.head) }) {
+        return Err(Why::Configured);
+    }
+    let exchange = Exchange {
+        req: &job.head,
+        is_authorized: job.head.headers.has(Name::Authorization),
+        res: &res.head,
+        requested_s,
+        received_s: now_s(),
+    };
+    storable::judge(&plan.rules, &exchange)
+}
+
+/// Stores the answer while it arrives.
+async fn store(
+    plan: &CachePlan,
+    job: &Job,
+    mut task: Task<'_>,
+    (mut res, storable): (Response, Storable),
+    (ticket, flight, tell): (Ticket, Option<Flight<Object>>, Tell),
+) {
+    let is_fresh = storable.stored.verdict(&Directives::default(), false, now_s()) == Verdict::Fresh;
+    let meta = meta(plan, job, &res, storable);
+    let key = job.zone.store.key(&job.key);
+    let mut fill = job.zone.store.begin(ticket, &key, meta, res.body.length());
+    let whole = match std::mem::take(&mut res.body) {
+        Body::Empty => Some(bytes::Bytes::new()),
+        Body::Full(bytes) => Some(bytes),
+        body => {
+            res.body = body;
+            None
+        }
+    };
+    if let Some(bytes) = whole {
+        fill.push(bytes);
+        let object = fill.finish();
+        announce(flight, &object, is_fresh);
+        return finish(tell, task, Led::Stored(object));
+    }
+    let flight = announce(flight, fill.object(), is_fresh);
+    let object = fill.object().clone();
+    report(tell, &task, Led::Stored(object));
+    pump(fill, &mut task, &mut res.body, flight).await;
+    record::aside(&mut task);
+}
+
+/// Tells who waits, for as long as it arrives; nobody, if it is of no use to others.
+fn announce(flight: Option<Flight<Object>>, object: &Arc<Object>, is_fresh: bool) -> Option<Flight<Object>> {
+    let flight = flight?;
+    if !is_fresh {
+        flight.pass(clock::recent(), Duration::ZERO);
+        return None;
+    }
+    flight.serve(object.clone());
+    Some(flight)
+}
+
+/// The body, piece by piece. Ends when nobody wants it: not the store, and no reader.
+async fn pump(mut fill: Fill, task: &mut Task<'_>, body: &mut Body, mut flight: Option<Flight<Object>>) {
+    loop {
+        fill.ready().await;
+        if !fill.is_storing() {
+            // Who comes now could not read it from its beginning.
+            flight = None;
+            if Arc::strong_count(fill.object()) <= 1 {
+                return;
+            }
+        }
+        match body.next().await {
+            Ok(Some(piece)) => {
+                if let Some(attempt) = task.cx.attempts.last_mut() {
+                    attempt.body_received += piece.len() as u64;
+                    attempt.received += piece.len() as u64;
+                }
+                fill.push(piece);
+            }
+            Ok(None) => {
+                fill.finish();
+                drop(flight);
+                return;
+            }
+            Err(err) => {
+                tracing::debug!(%err, "an answer that was being stored broke off");
+                return;
+            }
+        }
+    }
+}
+
+/// What is written down about an answer.
+fn meta(plan: &CachePlan, job: &Job, res: &Response, storable: Storable) -> Meta {
+    let Storable { mut stored, variant } = storable;
+    let tags = tags(res);
+    if plan.rules.standard == Standard::Rfc9111 {
+        // They are for caches, and for this one.
+        for name in ["surrogate-key", "cache-tag", "xkey", "surrogate-control"] {
+            stored.head.headers.remove(name);
+        }
+    }
+    let mut head = Vec::with_capacity(512);
+    stored.encode(&mut head);
+    Meta {
+        key: job.key.as_slice().into(),
+        host: String::from_utf8_lossy(host_of(job.head.authority())).to_ascii_lowercase().into(),
+        path: String::from_utf8_lossy(&job.target).into(),
+        vary: variant.into(),
+        tags,
+        head: head.into(),
+        keep_until_s: keep_until_s(plan, &stored),
+    }
+}
+
+fn keep_until_s(plan: &CachePlan, stored: &Stored) -> u64 {
+    let headers = &stored.head.headers;
+    let is_confirmable = plan.revalidate && (headers.has(Name::Etag) || headers.has(Name::LastModified));
+    let most_s = if is_confirmable { CONFIRMABLE_S } else { 0 };
+    stored.times.useless_s(plan.stale_max_s().max(most_s))
+}
+
+/// What is written down about a stored answer that another head has confirmed; `None` if it may not be stored any more.
+pub(super) fn renewed(
+    plan: &CachePlan,
+    req: &RequestHead,
+    (object, old): (&Arc<Object>, &Stored),
+    (fields, requested_s): (&Headers, u64),
+) -> Option<Meta> {
+    let mut merged = conditions::updated(&old.head, fields);
+    if let Some(age) = fields.get(Name::Age) {
+        merged.headers.append(Name::Age, age);
+    }
+    let exchange = Exchange {
+        req,
+        is_authorized: req.headers.has(Name::Authorization),
+        res: &merged,
+        requested_s,
+        received_s: now_s(),
+    };
+    let Storable { stored, .. } = storable::judge(&plan.rules, &exchange).ok()?;
+    let mut head = Vec::with_capacity(512);
+    stored.encode(&mut head);
+    Some(Meta { head: head.into(), keep_until_s: keep_until_s(plan, &stored), ..object.meta().clone() })
+}
+
+/// A 304: what is stored is good for longer (RFC 9111 4.3.4).
+fn confirm(
+    plan: &CachePlan,
+    job: &Job,
+    known: (&Arc<Object>, &Stored),
+    (fields, requested_s, ticket): (&Headers, u64, &Ticket),
+) -> Arc<Object> {
+    match renewed(plan, &job.head, known, (fields, requested_s)) {
+        Some(meta) => job.zone.store.renew(ticket, known.0, meta),
+        None => {
+            job.zone.store.remove_object(known.0);
+            known.0.clone()
+        }
+    }
+}
+
+fn report(tell: Tell, task: &Task<'_>, came: Led) {
+    if let Some(tell) = tell {
+        let _ = tell.send(Report { attempts: task.cx.attempts.clone(), came });
+    }
+}
+
+fn finish(tell: Tell, mut task: Task<'_>, came: Led) {
+    report(tell, &task, came);
+    record::aside(&mut task);
+}
+
+/// An answer that is not stored goes to the request that began it, as it is.
+fn finish_own(tell: Tell, mut task: Task<'_>, res: Response, why: Option<Why>) {
+    let active = task.active.take();
+    match tell {
+        Some(_) => report(tell, &task, Led::Passed(Box::new(res), active, why)),
+        None => {
+            drop(res);
+            record::aside(&mut task);
+        }
+    }
+}

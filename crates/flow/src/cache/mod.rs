@@ -1,0 +1,315 @@
+//! Beside step 4: a route's answers from its cache. What is in memory and fresh is answered at once; the rest
+//! may wait: for a disk, for another request's answer, for the origin. The rules are in `bifrons-cache`.
+
+mod fetch;
+mod share;
+
+use crate::action;
+use crate::outcome::Outcome;
+use crate::request::Task;
+use bifrons_cache::answer::{answer, stored};
+use bifrons_cache::conditions;
+use bifrons_cache::control::Directives;
+use bifrons_cache::range;
+use bifrons_cache::status::{self, Status, Told};
+use bifrons_cache::storable::{Standard, Why, is_cacheable};
+use bifrons_cache::stored::{Stored, Verdict};
+use bifrons_cache::{CachePlan, CacheZone, age, vary};
+use bifrons_core::Result;
+use bifrons_http::h1::framing;
+use bifrons_http::headers::list_members;
+use bifrons_http::vars::{Scope, host_of};
+use bifrons_http::{Body, Method, Name, Request, RequestHead, Response, date};
+use bifrons_observe::CacheResult;
+use bifrons_store::{Found, Loading, Object};
+use std::sync::Arc;
+
+/// What the first look has found.
+pub enum Looked {
+    /// The answer.
+    Answer(Response),
+    /// The cache has nothing to do with the request.
+    Pass(Why),
+    /// The origin may have to be asked.
+    Ask(Box<Look>),
+}
+
+/// A request that the store has no answer for at once.
+pub struct Look {
+    /// Its key.
+    key: Vec<u8>,
+    /// The target that belongs to it.
+    target: Vec<u8>,
+    /// What the request says of caches.
+    asked: Directives,
+    /// What is stored, outdated.
+    known: Option<Known>,
+    /// What is stored, on disk.
+    loading: Option<Loading>,
+    /// Whether the store was not to be looked at.
+    is_bypassed: bool,
+}
+
+/// An answer that is stored, and what it is for this request.
+#[derive(Clone)]
+struct Known {
+    object: Arc<Object>,
+    verdict: Verdict,
+}
+
+impl Known {
+    fn of(plan: &CachePlan, asked: &Directives, object: Arc<Object>, now_s: u64) -> Option<Self> {
+        let none = Directives::default();
+        let asked = if plan.rules.heeds_requests { asked } else { &none };
+        let verdict = stored(&object)?.verdict(asked, object.is_marked_stale(), now_s);
+        Some(Self { object, verdict })
+    }
+
+    fn stored(&self) -> Option<&Stored> {
+        stored(&self.object)
+    }
+}
+
+/// The time by the clock of dates, in seconds since 1970.
+fn now_s() -> u64 {
+    age::unix_s(date::now())
+}
+
+/// Looks whether there is an answer in memory.
+///
+/// # Errors
+/// When its body can't be read.
+pub fn look(plan: &CachePlan, task: &mut Task<'_>, req: &RequestHead, body: &Body) -> Result<Looked> {
+    let Some(zone) = &plan.zone else { return Ok(Looked::Pass(Why::Configured)) };
+    if !is_cacheable(req.method()) || !body.is_empty() || framing::asks_upgrade(req) {
+        return Ok(Looked::Pass(Why::Method));
+    }
+    let is_far = plan.range_max.is_some_and(|max| range::begins_at(req).is_some_and(|first| first > max));
+    if is_far || plan.rules.standard == Standard::Rfc9111 && conditions::is_for_origin(req) {
+        return Ok(Looked::Pass(Why::Configured));
+    }
+    know_cluster(task);
+    let scope = Scope { cx: &task.cx, req, res: None };
+    let mut key = Vec::with_capacity(256);
+    plan.key.write(&scope, req.target(), &mut key);
+    let is_bypassed = plan.bypasses(&scope);
+    let asked = asked(req);
+    let (mut known, mut loading) = (None, None);
+    let now_s = now_s();
+    if !is_bypassed {
+        let found =
+            zone.store.find(&zone.store.key(&key), now_s, |variant| vary::selects(variant, &req.headers));
+        match found {
+            Found::Nothing => {}
+            Found::Memory(object) => known = Known::of(plan, &asked, object, now_s),
+            Found::Disk(later) => loading = Some(later),
+        }
+    }
+    if let Some(known) = known.as_ref().filter(|known| known.verdict == Verdict::Fresh) {
+        return give(plan, task, req, known, (Status::Hit, false)).map(Looked::Answer);
+    }
+    let target = req.target().to_vec();
+    Ok(Looked::Ask(Box::new(Look { key, target, asked, known, loading, is_bypassed })))
+}
+
+/// What the request says of caches; `Pragma: no-cache` only where it says nothing in `Cache-Control` (RFC 9111 5.4).
+fn asked(req: &RequestHead) -> Directives {
+    let mut asked = Directives::default();
+    if req.headers.has(Name::CacheControl) {
+        asked = Directives::of(&req.headers);
+    } else if req.headers.lists("pragma", "no-cache") {
+        asked.no_cache = bifrons_cache::control::Scope::All;
+    }
+    asked
+}
+
+/// `$proxy_host` is part of keys, and known before the cluster is asked.
+fn know_cluster(task: &mut Task<'_>) {
+    if let crate::snapshot::Action::Proxy(plan) = &task.route.action
+        && task.cx.cluster.is_none()
+        && let Some(cluster) = task.local.snapshot.clusters.get(plan.cluster)
+    {
+        task.cx.cluster = Some(cluster.name.clone());
+    }
+}
+
+/// Answers what the store had no answer for at once.
+///
+/// # Errors
+/// What the origin's answering says.
+pub async fn fetch(
+    plan: &CachePlan,
+    task: &mut Task<'_>,
+    req: &mut Request,
+    looked: Looked,
+) -> Result<Outcome> {
+    let mut look = match (looked, &plan.zone) {
+        (Looked::Ask(look), Some(_)) => look,
+        (Looked::Answer(res), _) => return Ok(Outcome::Answer(res)),
+        (Looked::Pass(why), _) => return pass(plan, task, req, (Status::Miss, Some(why))).await,
+        (Looked::Ask(_), None) => return pass(plan, task, req, (Status::Miss, None)).await,
+    };
+    if let Some(loading) = look.loading.take()
+        && let Some(object) = loading.wait().await
+    {
+        look.known = Known::of(plan, &look.asked, object, now_s());
+        if let Some(known) = look.known.as_ref().filter(|known| known.verdict == Verdict::Fresh) {
+            return give(plan, task, &req.head, known, (Status::Hit, false)).map(Outcome::Answer);
+        }
+    }
+    if plan.rules.heeds_requests && look.asked.only_if_cached {
+        // RFC 9111 5.2.1.7.
+        return Ok(Outcome::Own(Response::empty(504)));
+    }
+    share::answer(plan, task, req, look).await
+}
+
+/// The stored answer, with what is said of it.
+fn give(
+    plan: &CachePlan,
+    task: &mut Task<'_>,
+    req: &RequestHead,
+    known: &Known,
+    (status, is_collapsed): (Status, bool),
+) -> Result<Response> {
+    let Some(stored) = known.stored() else { return Ok(Response::empty(502)) };
+    let now_s = now_s();
+    let mut res = answer(req, (&known.object, stored), (plan.rules.standard, now_s))?;
+    let forwarded = match status {
+        Status::Revalidated => Some(304),
+        Status::Miss | Status::Expired | Status::Bypass => Some(stored.head.status),
+        Status::Hit | Status::Stale | Status::Updating => None,
+    };
+    let told = Told {
+        status,
+        left_s: Some(stored.times.left_s(now_s)),
+        forwarded,
+        is_stored: matches!(status, Status::Miss | Status::Expired | Status::Bypass),
+        is_collapsed,
+        why: None,
+    };
+    note(plan, task, &mut res, &told);
+    Ok(res)
+}
+
+/// Says what the cache did.
+fn note(plan: &CachePlan, task: &mut Task<'_>, res: &mut Response, told: &Told) {
+    task.cx.cache_status = Some(told.status.word());
+    if let Some(zone) = &plan.zone {
+        let result = match told.status {
+            _ if told.is_collapsed => CacheResult::Collapsed,
+            Status::Miss => CacheResult::Miss,
+            Status::Bypass => CacheResult::Bypass,
+            Status::Expired => CacheResult::Expired,
+            Status::Stale => CacheResult::Stale,
+            Status::Updating => CacheResult::Updating,
+            Status::Revalidated => CacheResult::Revalidated,
+            Status::Hit => CacheResult::Hit,
+        };
+        zone.stats.record(&task.conn.worker.shard, result);
+    }
+    if plan.cache_status {
+        status::tell(&mut res.head, told);
+    }
+    if plan.x_cache_status {
+        res.head.headers.set("X-Cache-Status", told.status.word().as_bytes());
+    }
+}
+
+/// Sends the request on as if there were no cache; what it changes at the origin is forgotten here.
+async fn pass(
+    plan: &CachePlan,
+    task: &mut Task<'_>,
+    req: &mut Request,
+    (status, why): (Status, Option<Why>),
+) -> Result<Outcome> {
+    let route = task.route.clone();
+    let target = req.head.target().to_vec();
+    let method = req.head.method();
+    let outcome = action::answer(&route.action, task, req).await;
+    let Ok(Outcome::Answer(mut res)) = outcome else { return outcome };
+    if let Some(zone) = &plan.zone
+        && !method.is_safe()
+        && (200..400).contains(&res.head.status)
+    {
+        invalidate(plan, zone, task, &req.head, (&target, &res));
+    }
+    let told = Told {
+        status,
+        left_s: None,
+        forwarded: Some(res.head.status),
+        is_stored: false,
+        is_collapsed: false,
+        why,
+    };
+    if matches!(method, Method::Get | Method::Head) {
+        note(plan, task, &mut res, &told);
+    }
+    Ok(Outcome::Answer(res))
+}
+
+/// Forgets what an unsafe request may have changed: its own URI, and those of the same origin that the answer names
+/// (RFC 9111 4.4).
+fn invalidate(
+    plan: &CachePlan,
+    zone: &CacheZone,
+    task: &Task<'_>,
+    req: &RequestHead,
+    (target, res): (&[u8], &Response),
+) {
+    let scope = Scope { cx: &task.cx, req, res: None };
+    let forget = |target: &[u8]| {
+        let mut key = Vec::new();
+        plan.key.write(&scope, target, &mut key);
+        zone.store.remove(&zone.store.key(&key));
+    };
+    forget(target);
+    for name in [Name::Location, Name::ContentLocation] {
+        if let Some(value) = res.head.headers.get(name)
+            && let Some(other) = of_same_origin(value, (task.cx.conn.scheme(), req), target)
+        {
+            forget(&other);
+        }
+    }
+}
+
+/// Path and query that a reference leads to, if it stays with the origin.
+fn of_same_origin(value: &[u8], (scheme, req): (&str, &RequestHead), base: &[u8]) -> Option<Vec<u8>> {
+    let value = value.split(|b| *b == b'#').next().unwrap_or_default();
+    let own = host_of(req.authority());
+    let of_authority = |rest: &[u8]| {
+        let at = rest.iter().position(|b| matches!(b, b'/' | b'?')).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(at);
+        let is_own = host_of(authority).eq_ignore_ascii_case(own);
+        is_own.then(|| if path.starts_with(b"/") { path.to_vec() } else { [b"/", path].concat() })
+    };
+    if let Some(rest) = value.strip_prefix(b"//") {
+        return of_authority(rest);
+    }
+    if value.starts_with(b"/") {
+        return Some(value.to_vec());
+    }
+    let scheme_end = value.windows(3).position(|three| three == b"://");
+    if let Some(at) = scheme_end {
+        let (own_scheme, rest) = (value.get(..at)?, value.get(at + 3..)?);
+        return own_scheme.eq_ignore_ascii_case(scheme.as_bytes()).then(|| of_authority(rest)).flatten();
+    }
+    // A relative path (RFC 3986 5.2.3), without dots; others are left alone.
+    let path = base.split(|b| *b == b'?').next().unwrap_or_default();
+    let at = path.iter().rposition(|b| *b == b'/')?;
+    let is_plain = !value.is_empty() && !value.starts_with(b".") && !value.starts_with(b"?");
+    is_plain.then(|| [path.get(..=at).unwrap_or_default(), value].concat())
+}
+
+/// Tags that the answer carries for caches.
+fn tags(res: &Response) -> Box<[u64]> {
+    let headers = &res.head.headers;
+    let is_space = |b: &u8| matches!(b, b' ' | b'\t' | b',');
+    let spaced = ["surrogate-key", "xkey"].into_iter().flat_map(|name| headers.get_all(name));
+    let spaced = spaced.flat_map(|value| value.split(is_space)).filter(|tag| !tag.is_empty());
+    let listed = headers.get_all("cache-tag").flat_map(list_members);
+    let mut tags: Vec<u64> = spaced.chain(listed).map(bifrons_store::tag_hash).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    tags.into()
+}

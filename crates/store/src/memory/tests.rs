@@ -1,0 +1,185 @@
+//! The Zipf row of issue 5 in small: hit ratio beside simulations of the best known policies.
+
+use crate::testing::{FOREVER, memory_zone};
+use crate::{Found, Meta, Zone, ZoneConfig};
+use bifrons_config::units::Size;
+use bytes::Bytes;
+use std::collections::{HashMap, VecDeque};
+
+const OBJECTS: usize = 20_000;
+const REQUESTS: usize = 400_000;
+/// Objects that fit: 5 %.
+const ROOM: usize = OBJECTS / 20;
+
+/// Numbers of objects, as popular as Zipf's law with 0.9 says.
+struct Zipf {
+    sums: Vec<f64>,
+    random: fastrand::Rng,
+}
+
+impl Zipf {
+    fn new(count: usize) -> Self {
+        let mut sum = 0.0;
+        let weigh = |rank: usize| {
+            sum += (rank as f64).powf(-0.9);
+            sum
+        };
+        Self { sums: (1..=count).map(weigh).collect(), random: fastrand::Rng::with_seed(9) }
+    }
+
+    fn next(&mut self) -> usize {
+        let at = self.random.f64() * self.sums[self.sums.len() - 1];
+        self.sums.partition_point(|sum| *sum < at)
+    }
+}
+
+/// Share of hits in the second half of the requests.
+fn ratio(mut is_hit: impl FnMut(usize) -> bool) -> f64 {
+    let mut zipf = Zipf::new(OBJECTS);
+    let mut hits = 0;
+    for turn in 0..REQUESTS {
+        let hit = is_hit(zipf.next());
+        hits += usize::from(hit && turn >= REQUESTS / 2);
+    }
+    hits as f64 / (REQUESTS / 2) as f64
+}
+
+fn lru() -> f64 {
+    let (mut used, mut by_time, mut clock) = (HashMap::new(), std::collections::BTreeMap::new(), 0_u64);
+    ratio(|object| {
+        clock += 1;
+        let before = used.insert(object, clock);
+        if let Some(before) = before {
+            by_time.remove(&before);
+        }
+        by_time.insert(clock, object);
+        if used.len() > ROOM
+            && let Some((_, oldest)) = by_time.pop_first()
+        {
+            used.remove(&oldest);
+        }
+        before.is_some()
+    })
+}
+
+/// S3-FIFO (Yang et al., SOSP 2023): a small queue for a tenth, a main one, a ghost of the main one's size.
+fn s3_fifo() -> f64 {
+    let (mut small, mut main) = (VecDeque::new(), VecDeque::new());
+    let (mut ghost, mut ghosts) = (VecDeque::new(), HashMap::<usize, u32>::new());
+    let mut uses: HashMap<usize, u8> = HashMap::new();
+    ratio(|object| {
+        if let Some(count) = uses.get_mut(&object) {
+            *count = (*count + 1).min(3);
+            return true;
+        }
+        while uses.len() >= ROOM {
+            if small.len() >= ROOM / 10 || main.is_empty() {
+                let Some(out) = small.pop_front() else { break };
+                if uses[&out] > 1 {
+                    uses.insert(out, 0);
+                    main.push_back(out);
+                } else {
+                    uses.remove(&out);
+                    ghost.push_back(out);
+                    *ghosts.entry(out).or_default() += 1;
+                }
+                continue;
+            }
+            let Some(out) = main.pop_front() else { break };
+            let count = uses[&out];
+            if count > 0 {
+                uses.insert(out, count - 1);
+                main.push_back(out);
+            } else {
+                uses.remove(&out);
+            }
+        }
+        while ghost.len() > ROOM {
+            let Some(out) = ghost.pop_front() else { break };
+            if let Some(count) = ghosts.get_mut(&out) {
+                *count -= 1;
+                if *count == 0 {
+                    ghosts.remove(&out);
+                }
+            }
+        }
+        uses.insert(object, 0);
+        if ghosts.contains_key(&object) {
+            main.push_back(object)
+        } else {
+            small.push_back(object)
+        }
+        false
+    })
+}
+
+/// LFU that forgets nothing: with popularity that never changes no policy without foresight is better, and
+/// W-TinyLFU tends to it.
+fn lfu() -> f64 {
+    let (mut counts, mut kept) = (vec![0_u64; OBJECTS], std::collections::BTreeSet::new());
+    ratio(|object| {
+        let hit = kept.remove(&(counts[object], object));
+        counts[object] += 1;
+        kept.insert((counts[object], object));
+        if kept.len() > ROOM {
+            kept.pop_first();
+        }
+        hit
+    })
+}
+
+/// What the zone does with the same requests.
+fn ours() -> f64 {
+    let key = |object: usize| format!("k{object:07}").into_bytes();
+    // What one object of that kind weighs.
+    let store = |zone: &Zone, object: usize| {
+        let key = key(object);
+        let (path, head) = (format!("/{object:07}").into(), Bytes::from_static(b"head"));
+        let meta = Meta { key: key.clone().into(), path, head, keep_until_s: FOREVER, ..Meta::default() };
+        let mut fill = zone.begin(zone.ticket(), &zone.key(&key), meta, Some(7600));
+        fill.push(Bytes::from(vec![0; 7600]));
+        fill.finish().weight()
+    };
+    let weight = store(&memory_zone(), 0);
+    let config = ZoneConfig {
+        memory: Size((weight * ROOM) as u64),
+        memory_object: Size::kib(64),
+        ..ZoneConfig::default()
+    };
+    let zone = Zone::open("zipf", &config).unwrap();
+    ratio(|object| {
+        let hit = matches!(zone.find(&zone.key(&key(object)), 1, |_| true), Found::Memory(_));
+        if !hit {
+            store(&zone, object);
+        }
+        hit
+    })
+}
+
+#[test]
+fn zipf_hits_are_within_two_points_of_the_best_policy() {
+    let ours = ours();
+    let (lru, s3_fifo, lfu) = (lru(), s3_fifo(), lfu());
+    println!("ours {ours:.4}, LRU {lru:.4}, S3-FIFO {s3_fifo:.4}, LFU {lfu:.4}");
+    let best = lru.max(s3_fifo).max(lfu);
+    assert!(ours >= best - 0.02, "ours {ours:.4}, LRU {lru:.4}, S3-FIFO {s3_fifo:.4}, LFU {lfu:.4}");
+}
+
+#[test]
+fn a_scan_does_not_push_out_what_is_popular() {
+    let config = ZoneConfig { memory: Size::mib(1), memory_object: Size::kib(32), ..ZoneConfig::default() };
+    let zone = Zone::open("scan", &config).unwrap();
+    let paths: Vec<String> = (0..50).map(|number| format!("/hot/{number}")).collect();
+    for _ in 0..5 {
+        for path in &paths {
+            if crate::testing::find(&zone, path).is_none() {
+                crate::testing::store(&zone, path, &[1; 4000]);
+            }
+        }
+    }
+    for number in 0..5000 {
+        crate::testing::store(&zone, &format!("/cold/{number}"), &[2; 4000]);
+    }
+    let left = paths.iter().filter(|path| crate::testing::find(&zone, path).is_some()).count();
+    assert!(left > 45, "{left} of 50 are left");
+}

@@ -1,0 +1,64 @@
+//! `proxy_cache` and its family.
+
+use bifrons_testkit::{Message, Origin, Proxy, TempDir};
+
+const CONF: &str = "http {
+    proxy_cache_path @dir@ levels=1:2
+                     keys_zone=my_cache:10m max_size=1g
+                     inactive=60m use_temp_path=off;
+    upstream app_servers { server @app@; }
+    server {
+        listen @web@;
+        location /static/ {
+            proxy_pass http://app_servers;
+            proxy_cache my_cache;
+            proxy_cache_valid 200 1h;
+            add_header X-Cache-Status $upstream_cache_status;
+        }
+        location /api/ {
+            proxy_pass http://app_servers;
+            proxy_set_header Host $host;
+        }
+    }
+}";
+
+#[track_caller]
+fn start(origin: &Origin, dir: &TempDir) -> Proxy {
+    Proxy::nginx(CONF).with("app", origin.addr()).with("dir", dir.path().join("cache").display()).start()
+}
+
+fn status(answer: &Message) -> &str {
+    answer.field("X-Cache-Status").unwrap_or("none")
+}
+
+#[test]
+fn a_location_with_a_cache_misses_once_and_hits_after_a_restart_too() {
+    let (origin, dir) = (Origin::saying("hello"), TempDir::new());
+    let mut proxy = start(&origin, &dir);
+    let get = |proxy: &Proxy, path: &str| status(&proxy.client().get(path)).to_owned();
+    assert_eq!([get(&proxy, "/static/a"), get(&proxy, "/static/a")], ["MISS", "HIT"]);
+    assert_eq!([get(&proxy, "/api/a"), get(&proxy, "/api/a")], ["none", "none"]);
+    assert_eq!(origin.requests().len(), 3);
+
+    proxy.signal("TERM");
+    proxy.wait_exit();
+    let proxy = start(&origin, &dir);
+
+    // The disk takes part once its index is read.
+    bifrons_testkit::wait_until("what was stored is found", || get(&proxy, "/static/a") == "HIT");
+    assert_eq!(proxy.client().get("/static/a").body, b"hello");
+}
+
+#[test]
+fn cookies_and_what_the_server_forbids_are_not_stored() {
+    for fields in
+        ["Set-Cookie: a=b\r\n", "Cache-Control: private\r\n", "X-Accel-Expires: 0\r\n", "Vary: *\r\n"]
+    {
+        let answer = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 2\r\n\r\nok");
+        let (origin, dir) = (Origin::answering(answer), TempDir::new());
+        let proxy = start(&origin, &dir);
+        for _ in 0..2 {
+            assert_eq!(status(&proxy.client().get("/static/a")), "MISS", "{fields}");
+        }
+    }
+}
