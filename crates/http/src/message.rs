@@ -229,12 +229,9 @@ impl Body {
             Self::Changed(changed) => changed.inner.is_pumping(),
             Self::Paced(paced) => paced.inner.is_pumping(),
             Self::Parts(parts) => parts.iter().any(Self::is_pumping),
-            Self::Empty
-            | Self::Full(_)
-            | Self::H2(_)
-            | Self::File(_)
-            | Self::Spent
-            | Self::Tunnel(_) => false,
+            Self::Empty | Self::Full(_) | Self::H2(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => {
+                false
+            }
         }
     }
 
@@ -249,12 +246,9 @@ impl Body {
             Self::Changed(changed) => changed.inner.poll_pump(cx),
             Self::Paced(paced) => paced.inner.poll_pump(cx),
             Self::Parts(parts) => parts.iter_mut().try_for_each(|part| part.poll_pump(cx)),
-            Self::Empty
-            | Self::Full(_)
-            | Self::H2(_)
-            | Self::File(_)
-            | Self::Spent
-            | Self::Tunnel(_) => Ok(()),
+            Self::Empty | Self::Full(_) | Self::H2(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => {
+                Ok(())
+            }
         }
     }
 

@@ -7,8 +7,8 @@
 pub(crate) mod accepted;
 pub(crate) mod access;
 pub(crate) mod buffering;
-pub(crate) mod compression;
 pub(crate) mod caching;
+pub(crate) mod compression;
 pub(crate) mod connection;
 pub(crate) mod core;
 pub(crate) mod events;

@@ -2,8 +2,8 @@
 
 use crate::directives::access::{AccessSettings, LimitExcept};
 use crate::directives::buffering::BodySettings;
-use crate::directives::compression::CompressionSettings;
 use crate::directives::caching::CacheSettings;
+use crate::directives::compression::CompressionSettings;
 use crate::directives::connection::ConnectionSettings;
 use crate::directives::expires::ExpiresSettings;
 use crate::directives::files::FileSettings;

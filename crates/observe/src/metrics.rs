@@ -18,8 +18,8 @@ use std::time::SystemTime;
 pub use family::{FAMILIES, Family, Metric};
 pub use shard::{Counter, Gauge, Histogram, Shard};
 pub use stats::{
-    CacheResult, CacheStats, ClusterStats, DatagramStats, Dropped, Handshake, ListenerStats, Refusal, RouteLabels,
-    RouteStats,
+    CacheResult, CacheStats, ClusterStats, DatagramStats, Dropped, Handshake, ListenerStats, Refusal,
+    RouteLabels, RouteStats,
 };
 pub use text::{CONTENT_TYPE, Exposition, Type};
 

@@ -56,7 +56,7 @@ pub(super) fn site() -> TempDir {
     dir.write("packed/y.txt", "no other form");
     dir.write(
         "packed/x.txt.gz",
-        b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcbH\xcd\xc9\xc9\x07\0\x86\xa6\x106\x05\0\0\0".to_vec(),
+        b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcbH\xcd\xc9\xc9\x07\0\x86\xa6\x106\x05\0\0\0",
     );
     dir.write("long/short.html", "<p>some 20 bytes</p>");
     dir.write("big.bin", (0..300_000u32).map(|at| (at % 251) as u8).collect::<Vec<_>>());

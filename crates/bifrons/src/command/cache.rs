@@ -113,6 +113,7 @@ fn exchange(address: &Addr, request: &[u8]) -> io::Result<String> {
             stream.write_all(request)?;
             read(stream)
         }
+        Addr::Udp(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "the admin listener speaks TCP")),
     }
 }
 
