@@ -14,9 +14,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
+mod coded;
 mod computed;
 mod tls;
 
+use coded::ratio;
 pub use computed::Computed;
 
 /// Everything a template may ask for.
@@ -463,11 +465,6 @@ fn some(value: Option<&[u8]>, out: &mut Vec<u8>) -> bool {
         }
         None => false,
     }
-}
-
-/// How many times smaller the body became, with two places.
-fn ratio(cx: &ReqCx, of: Encoding, out: &mut Vec<u8>) -> bool {
-    cx.coded.ratio(of).is_some_and(|ratio| write!(out, "{}.{:02}", ratio / 100, ratio % 100).is_ok())
 }
 
 fn number(value: Option<impl itoa::Integer>, out: &mut Vec<u8>) -> bool {

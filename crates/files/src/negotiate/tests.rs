@@ -58,7 +58,13 @@ fn the_client_s_order_goes_before_ours() {
 fn proxies_in_between_and_old_clients_get_the_plain_file() {
     let offer = Offer { coding: Coding::Gzip, always: false };
     let accepts = |http10, via, fields: &[(&str, &str)], version| {
-        let offered = Precompressed { codings: vec![offer], vary: Vary::Never, http10, via, except_user_agents: Vec::new() };
+        let offered = Precompressed {
+            codings: vec![offer],
+            vary: Vary::Never,
+            http10,
+            via,
+            except_user_agents: Vec::new(),
+        };
         let mut req = request("GET", "/", fields);
         req.version = version;
         offered.order(&req).next().is_some_and(|(_, is_accepted)| is_accepted)
