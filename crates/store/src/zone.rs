@@ -83,6 +83,16 @@ impl Zone {
         Ok(Self { inner: Inner::open(name, config)? })
     }
 
+    /// Waits until the disk tier takes part, for so long at most: a process that starts with what it had
+    /// stored answers from it at once. Blocks its thread.
+    pub fn wait_ready(&self, limit: std::time::Duration) {
+        let begun = std::time::Instant::now();
+        // Bounded by time.
+        while self.inner.disk.as_ref().is_some_and(|disk| !disk.is_ready()) && begun.elapsed() < limit {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.inner.name

@@ -269,7 +269,6 @@ fn compressed_files() {
         "identity",
         "gzip;q=1.000",
         "GZIP",
-        "x-gzip",
         "gzip;q=0.0",
         "deflate,gzip",
         "gzip ; q=0.1",

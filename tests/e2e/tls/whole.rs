@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 const CONF: &str = include_str!("myapp.conf");
+/// The same with its cache lines.
+const CACHED: &str = include_str!("myapp-cache.conf");
 const BACKENDS: [&str; 2] = ["10.0.1.10:3000", "10.0.1.11:3000"];
 /// The client's address, which is one that a proxy could come from.
 const CLIENT: &str = "198.51.100.7";
@@ -23,7 +25,7 @@ fn the_file_runs_as_it_is() {
             let field = |name: &str| request.field(name).unwrap_or("-").to_owned();
             let body =
                 format!("{addr} {} host={} real={}", request.target(), field("Host"), field("X-Real-IP"));
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+            ok(&body)
         })
     });
     let client = Client { ca: ca.display().to_string() };
@@ -53,6 +55,37 @@ fn the_file_runs_as_it_is() {
     run("bifrons");
 }
 
+#[test]
+fn the_file_with_its_cache_runs_as_it_is() {
+    in_namespace!("10.0.1.10", "10.0.1.11", "198.51.100.7");
+    let place = TempDir::new();
+    let ca = mount(&place);
+    let file = place.write("myapp.conf", CACHED);
+    let _origins = BACKENDS.map(|addr| Origin::serve_at(addr.parse().unwrap(), |_| ok("hello")));
+    let client = Client { ca: ca.display().to_string() };
+    let ask = |path: &str| {
+        let said = client.curl(&["-D", "-", &format!("https://myapp.com{path}")]);
+        assert!(said.starts_with("HTTP/2 200") && said.ends_with("hello"), "{path}: {said}");
+        let status = said
+            .lines()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("x-cache-status: ").map(str::to_owned));
+        status.unwrap_or_default()
+    };
+
+    let mut proxy = Proxy::of_file(&file).ready_at(web(443)).start();
+    assert_eq!([ask("/static/b.js"), ask("/static/b.js"), ask("/static/b.js")], ["miss", "hit", "hit"]);
+    assert_eq!([ask("/api/x"), ask("/api/x")], ["", ""]);
+    proxy.signal("TERM");
+    proxy.wait_exit();
+
+    let _proxy = Proxy::of_file(&file).ready_at(web(443)).start();
+    assert_eq!([ask("/static/b.js"), ask("/api/x")], ["hit", ""]);
+}
+
+fn ok(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
 fn web(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
@@ -64,7 +97,7 @@ fn mount(place: &TempDir) -> std::path::PathBuf {
     let pair = authority.issue(&["myapp.com"], KeyKind::Ecdsa);
     place.write("ssl/certs/myapp.com.crt", &pair.cert);
     place.write("ssl/private/myapp.com.key", &pair.key);
-    for (from, to) in [("ssl", "/etc/ssl"), ("log", "/var/log/nginx")] {
+    for (from, to) in [("ssl", "/etc/ssl"), ("log", "/var/log/nginx"), ("cache", "/var/cache")] {
         let from = place.path().join(from);
         std::fs::create_dir_all(&from).unwrap();
         if Path::new(to).is_dir() {

@@ -8,6 +8,11 @@ use bifrons_observe::metrics::CacheStats;
 use bifrons_store::ZoneConfig;
 use std::io;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// 1 s: what a start waits for a zone's index. One that takes longer, or that another process holds, takes part
+/// later.
+const READY_WAIT: Duration = Duration::from_secs(1);
 
 /// Opens the zones, or takes over those of an earlier snapshot.
 pub(super) fn zones(cx: &mut Cx<'_>) {
@@ -40,6 +45,7 @@ fn open(cx: &Cx<'_>, name: &str, config: &ZoneConfig) -> io::Result<Arc<CacheZon
     }
     let stats = CacheStats::register(&cx.shared.metrics, name);
     let store = cx.shared.zones.open(name, &config)?;
+    store.wait_ready(READY_WAIT);
     let zone = Arc::new(CacheZone { path: config.path, stats, store, flights: Arc::default() });
     caches.insert(name.to_owned(), zone.clone());
     Ok(zone)
