@@ -33,9 +33,10 @@ fn said(problem: &Problem) -> String {
     text + "\n"
 }
 
-/// The model as YAML, then warnings and what was accepted.
+/// The model as YAML, then warnings and what was accepted. Where the project lies is left out.
 fn shown(loaded: &Loaded) -> String {
-    let mut text = serde_saphyr::to_string(&loaded.config).expect("YAML");
+    let text = serde_saphyr::to_string(&loaded.config).expect("YAML");
+    let mut text = text.replace(concat!(env!("CARGO_MANIFEST_DIR"), "/../../"), "@project@/");
     for warning in &loaded.warnings {
         let _ = write!(text, "# warning: {}", said(warning).replace("\n    ", "\n#     "));
     }
