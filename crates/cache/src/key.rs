@@ -2,7 +2,7 @@
 
 use crate::config::KeyConfig;
 use bifrons_config::Template;
-use bifrons_http::vars::{Scope, host_of};
+use bifrons_http::vars::Scope;
 use bifrons_http::{FieldName, Name};
 
 /// A key, ready to be made of requests.
@@ -71,7 +71,11 @@ impl KeyPlan {
             out.extend_from_slice(b"://");
         }
         if !self.any_host {
-            out.extend(host_of(scope.req.authority()).iter().map(u8::to_ascii_lowercase));
+            // With the port, which the origin sees too and may put into what it says.
+            let default: &[u8] = if scope.cx.conn.scheme() == "https" { b":443" } else { b":80" };
+            let authority = scope.req.authority();
+            let authority = authority.strip_suffix(default).unwrap_or(authority);
+            out.extend(authority.iter().map(u8::to_ascii_lowercase));
         }
         let at = memchr::memchr(b'?', target);
         let (path, query) = target.split_at(at.unwrap_or(target.len()));

@@ -139,8 +139,8 @@ pub struct Storable {
 /// Why not.
 pub fn judge(rules: &Rules, exchange: &Exchange<'_>) -> Result<Storable, Why> {
     let Exchange { req, res, .. } = exchange;
-    // Partial content is stored by slices only, which ask for it themselves; 304 is no answer of its own.
-    if res.status < 200 || res.status == 304 || (res.status == 206 && !res.headers.has(Name::ContentRange)) {
+    // Partial content is not the answer to all who ask; 304 is no answer of its own.
+    if res.status < 200 || matches!(res.status, 206 | 304) {
         return Err(Why::Status);
     }
     let (targeted, control) = directives(rules, res);

@@ -52,16 +52,6 @@ pub fn selects(variant: &[u8], request: &Headers) -> bool {
     true
 }
 
-/// The same variant's form for another request: what it would be stored under, by the same fields.
-pub fn of_request(variant: &[u8], request: &Headers) -> Vec<u8> {
-    let (mut read, mut out) = (Reader(variant), Vec::new());
-    while let (Some(name), Some(_)) = (read.text(), read.text()) {
-        text(&mut out, name);
-        text(&mut out, &value(request, name));
-    }
-    out
-}
-
 /// All values of the field in one form: a list without blanks between its members, those of the `Accept` family in
 /// lower case and sorted. A field that is not there is not the same as one that is empty.
 fn value(request: &Headers, name: &[u8]) -> Vec<u8> {

@@ -87,18 +87,7 @@ pub async fn attempt(
     let room = cluster.queue.as_ref().map(Queue::room);
     let share = Share::of(&task.conn.worker, cluster.stats.requests_active).with(room);
     task.active = Some((picked.into_active(), share));
-    task.cx.attempts.push(Attempt {
-        endpoint: endpoint.label().clone(),
-        status: 0,
-        began: clock::recent(),
-        connect_us: None,
-        header_us: None,
-        response_us: None,
-        sent: 0,
-        body_received: 0,
-        received: 0,
-        error: None,
-    });
+    task.cx.attempts.push(Attempt::begin(endpoint.label().clone(), clock::recent()));
     let outcome = exchange(plan, cluster, task, req, (&endpoint, freshness)).await;
     if let (Err(err), Some(attempt)) = (&outcome, task.cx.attempts.last_mut())
         && err.side() == Side::Upstream

@@ -151,14 +151,22 @@ pub async fn by_url<'a>(
         [b'?', ..] => req.head.set_target(&[b"/", path].concat()),
         _ => req.head.set_target(path),
     }
-    let shown =
-        if host.starts_with("unix:") { "localhost" } else { host.strip_suffix(":80").unwrap_or(host) };
-    task.cx.proxy_host = Some(shown.into());
+    task.cx.proxy_host = Some(shown(host).into());
     if let Some(at) = task.local.snapshot.cluster_named(host) {
         return Destination::of(task.local, at);
     }
     let worker = &task.conn.worker;
     made((worker, task.local), settings_at, host, task.cx.started.into_std()).await.map(Destination::Made)
+}
+
+/// The `$proxy_host` that such a URL makes; `None` where it makes no sense.
+pub fn host_of(url: &Template, task: &Task<'_>, head: &RequestHead) -> Option<Box<str>> {
+    let text = render(url, task, head);
+    parse(&text).ok().map(|(host, _)| shown(host).into())
+}
+
+fn shown(host: &str) -> &str {
+    if host.starts_with("unix:") { "localhost" } else { host.strip_suffix(":80").unwrap_or(host) }
 }
 
 fn render(url: &Template, task: &Task<'_>, head: &RequestHead) -> Vec<u8> {

@@ -112,6 +112,24 @@ pub struct Attempt {
     pub error: Option<Kind>,
 }
 
+impl Attempt {
+    /// One that begins.
+    pub fn begin(endpoint: Arc<str>, now: Instant) -> Self {
+        Self {
+            endpoint,
+            status: 0,
+            began: now,
+            connect_us: None,
+            header_us: None,
+            response_us: None,
+            sent: 0,
+            body_received: 0,
+            received: 0,
+            error: None,
+        }
+    }
+}
+
 /// Values of computed variables.
 #[derive(Default)]
 pub(crate) struct Kept {

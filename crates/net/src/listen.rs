@@ -3,7 +3,7 @@
 
 use crate::{Addr, Stream};
 use rustix::net::{SocketAddrAny, SocketFlags};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -46,8 +46,8 @@ impl Listening {
     /// What `bind(2)` says: `AddrInUse`, `PermissionDenied` (ports below 1024), `AddrNotAvailable`.
     pub fn bind(addr: &Addr, options: &ListenOptions) -> io::Result<Self> {
         let socket = match addr {
-            Addr::Inet(inet) => bind_inet(*inet, options)?,
-            Addr::Udp(inet) => return Self::adopt(bind_udp(*inet, options)?.into()),
+            Addr::Inet(inet) => bind_inet(*inet, Type::STREAM, options)?,
+            Addr::Udp(inet) => return Self::adopt(bind_inet(*inet, Type::DGRAM, options)?.into()),
             Addr::Unix(path) => {
                 remove_stale(path)?;
                 let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
@@ -134,22 +134,11 @@ impl AsFd for Listening {
     }
 }
 
-fn bind_inet(addr: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if options.reuse_port {
-        socket.set_reuse_port(true)?;
-    }
-    if addr.is_ipv6() {
-        socket.set_only_v6(options.ipv6_only)?;
-    }
-    socket.bind(&addr.into())?;
-    Ok(socket)
-}
-
-/// Without `SO_REUSEADDR`, by which on Linux any two sockets for datagrams would share an address.
-fn bind_udp(addr: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+/// A bound socket for connections, or for datagrams: these without `SO_REUSEADDR`, by which on Linux any two of
+/// them would share an address.
+fn bind_inet(addr: SocketAddr, kind: Type, options: &ListenOptions) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), kind.nonblocking(), None)?;
+    socket.set_reuse_address(kind == Type::STREAM)?;
     if options.reuse_port {
         socket.set_reuse_port(true)?;
     }

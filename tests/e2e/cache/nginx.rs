@@ -62,3 +62,20 @@ fn cookies_and_what_the_server_forbids_are_not_stored() {
         }
     }
 }
+
+#[test]
+fn servers_that_a_variable_names_do_not_answer_for_each_other() {
+    let (one, two, dir) = (Origin::saying("one"), Origin::saying("two"), TempDir::new());
+    let conf = "http {
+        proxy_cache_path @dir@ keys_zone=z:1m;
+        server {
+            listen @web@;
+            location / { proxy_pass http://$arg_to; proxy_cache z; proxy_cache_valid 1h; proxy_cache_key $scheme$proxy_host$uri; }
+        }
+    }";
+    let proxy = Proxy::nginx(conf).with("dir", dir.path().join("cache").display()).start();
+    for (origin, body) in [(&one, b"one"), (&two, b"two"), (&one, b"one")] {
+        assert_eq!(proxy.client().get(&format!("/x?to={}", origin.addr())).body, body);
+    }
+    assert_eq!((one.requests().len(), two.requests().len()), (1, 1));
+}

@@ -176,3 +176,47 @@ fn an_unknown_zone_is_a_mistake_with_its_place() {
         "{said}"
     );
 }
+
+#[test]
+fn an_answer_too_large_to_be_stored_arrives_whole_for_all_who_ask() {
+    let body: Vec<u8> = (0..3 << 20).map(|at: u32| (at % 251) as u8).collect();
+    let head =
+        format!("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: {}\r\n\r\n", body.len());
+    let whole = [head.into_bytes(), body.clone()].concat();
+    let origin = Origin::serve(move |_| whole.clone());
+    // Only in memory, where nothing has room that large.
+    let proxy = cached(&origin, "");
+    std::thread::scope(|scope| {
+        let asking = || {
+            let answer = proxy.client().get("/large");
+            assert!(
+                answer.status() == 200 && answer.body == body,
+                "{} with {} bytes",
+                answer.status(),
+                answer.body.len()
+            );
+        };
+        let all: Vec<_> = (0..8).map(|_| scope.spawn(asking)).collect();
+        all.into_iter().for_each(|one| one.join().unwrap());
+    });
+}
+
+#[test]
+fn another_port_in_the_host_is_another_answer() {
+    let origin = Origin::serve(|request| {
+        let host = request.field("Host").unwrap_or("-").to_owned();
+        format!(
+            "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: {}\r\n\r\n{host}",
+            host.len()
+        )
+        .into_bytes()
+    });
+    let proxy = cached(&origin, "");
+    let ask = |host: &str| {
+        let mut wire = proxy.client();
+        wire.ask(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).body
+    };
+    assert_eq!(ask("shop.example:1"), b"shop.example:1");
+    assert_eq!(ask("shop.example"), b"shop.example");
+    assert_eq!(ask("shop.example:80"), b"shop.example");
+}

@@ -1,6 +1,6 @@
 //! Certificates of clients.
 
-use super::support::{curl, request, s_client, with_ca, with_pair};
+use super::support::{curl, request, s_client, shows, with_ca, with_pair};
 use bifrons_testkit::{Authority, KeyKind, Pair, Proxy, wait_until};
 
 struct Clients {
@@ -28,12 +28,8 @@ impl Clients {
     /// The answer to a client with that certificate, or what curl says.
     fn ask(&self, certificate: Option<&str>) -> String {
         let mut args = vec!["-w", " %{http_code}", "https://site.test/"];
-        let (cert, key);
-        if let Some(name) = certificate {
-            cert = format!("@dir@/{name}.crt");
-            key = format!("@dir@/{name}.key");
-            args.extend(["--cert", &cert, "--key", &key]);
-        }
+        let shown = certificate.map(shows);
+        args.extend(shown.iter().flatten().map(String::as_str));
         let said = curl(&self.proxy, self.proxy.addr("web"), "site.test", &args);
         if said.ok { said.out } else { said.err }
     }

@@ -1,7 +1,7 @@
 //! Fields that come of TLS: what endpoints are told about certificates of clients, what browsers are told about
 //! coming back.
 
-use super::support::{curl, with_ca, with_pair};
+use super::support::{curl, shows, with_ca, with_pair};
 use bifrons_testkit::{Authority, KeyKind, Origin, Proxy, Wire};
 
 struct Site {
@@ -36,12 +36,8 @@ impl Site {
     /// What the endpoint sees of a client with that certificate who claims something.
     fn ask(&self, certificate: Option<&str>, version: &str) -> String {
         let mut args = vec![version, "-H", "X-Forwarded-Client-Cert: Hash=old", "https://site.test/"];
-        let (cert, key);
-        if let Some(name) = certificate {
-            cert = format!("@dir@/{name}.crt");
-            key = format!("@dir@/{name}.key");
-            args.extend(["--cert", &cert, "--key", &key]);
-        }
+        let shown = certificate.map(shows);
+        args.extend(shown.iter().flatten().map(String::as_str));
         let said = curl(&self.proxy, self.proxy.addr("web"), "site.test", &args);
         assert!(said.ok, "{}", said.err);
         said.out

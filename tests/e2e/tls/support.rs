@@ -22,6 +22,11 @@ pub(crate) fn with_pair(setup: Setup, name: &str, pair: &Pair) -> Setup {
     setup.file(&format!("{name}.crt"), &pair.cert).file(&format!("{name}.key"), &pair.key)
 }
 
+/// curl's arguments by which a client shows the pair of that name.
+pub(crate) fn shows(name: &str) -> [String; 4] {
+    ["--cert".to_owned(), format!("@dir@/{name}.crt"), "--key".to_owned(), format!("@dir@/{name}.key")]
+}
+
 /// With the authority's certificate.
 pub(crate) fn with_ca(setup: Setup, authority: &Authority) -> Setup {
     setup.file(CA, &authority.pem)

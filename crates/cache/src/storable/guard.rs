@@ -1,5 +1,7 @@
 //! Cache deception: `/account/nothing.css` is answered with somebody's account, and stored for all.
 
+const FONTS: &[&str] = &["font/", "application/font", "application/x-font", "application/vnd.ms-fontobject"];
+
 /// Extensions of files that sites store without thinking, and how their types begin.
 const TYPES: &[(&str, &[&str])] = &[
     ("css", &["text/css"]),
@@ -17,18 +19,18 @@ const TYPES: &[(&str, &[&str])] = &[
     ("ico", &["image/"]),
     ("svg", &["image/svg"]),
     ("bmp", &["image/"]),
-    ("woff", &["font/", "application/"]),
-    ("woff2", &["font/", "application/"]),
-    ("ttf", &["font/", "application/"]),
-    ("otf", &["font/", "application/"]),
-    ("eot", &["font/", "application/"]),
-    ("mp4", &["video/", "application/"]),
+    ("woff", FONTS),
+    ("woff2", FONTS),
+    ("ttf", FONTS),
+    ("otf", FONTS),
+    ("eot", FONTS),
+    ("mp4", &["video/", "audio/", "application/mp4"]),
     ("webm", &["video/", "audio/"]),
     ("mp3", &["audio/"]),
-    ("ogg", &["audio/", "video/", "application/"]),
-    ("pdf", &["application/"]),
-    ("zip", &["application/"]),
-    ("gz", &["application/"]),
+    ("ogg", &["audio/", "video/", "application/ogg"]),
+    ("pdf", &["application/pdf"]),
+    ("zip", &["application/zip", "application/x-zip"]),
+    ("gz", &["application/gzip", "application/x-gzip"]),
 ];
 
 /// Whether an answer of that type may be what the path's extension says. Without either it may.

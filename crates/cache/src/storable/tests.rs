@@ -157,6 +157,9 @@ fn a_path_that_looks_like_a_file_of_another_type_is_not_stored() {
         ("/a.css/b", "text/html", true),
         ("/a/b.html", "application/json", true),
         ("/a/b.pdf", "application/octet-stream", true),
+        ("/a/b.pdf", "application/json", false),
+        ("/a/b.zip", "application/json", false),
+        ("/a/b.woff2", "application/font-woff2", true),
     ] {
         assert_eq!(
             guard::is_plausible(path.as_bytes(), Some(content_type.as_bytes())),

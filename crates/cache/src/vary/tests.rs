@@ -56,10 +56,3 @@ fn what_is_no_variant_selects_nothing() {
     assert!(!selects(b"\x01", &fields("")));
     assert!(selects(b"", &fields("Foo: 1")));
 }
-
-#[test]
-fn another_request_has_a_variant_by_the_same_fields() {
-    let stored = variant(&fields("Vary: Foo"), &fields("Foo: 1")).expect("a variant");
-    let other = of_request(&stored, &fields("Foo: 2"));
-    assert!(selects(&other, &fields("Foo: 2")) && !selects(&other, &fields("Foo: 1")));
-}

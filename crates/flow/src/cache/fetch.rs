@@ -18,7 +18,7 @@ use bifrons_core::{Error, Kind, Result};
 use bifrons_http::vars::{Scope, host_of};
 use bifrons_http::{Attempt, Body, Headers, Method, Name, ReqCx, Request, RequestHead, Response};
 use bifrons_net::clock;
-use bifrons_store::{Fill, Meta, Object, Ticket};
+use bifrons_store::{Fill, Meta, Object, Reader, Ticket};
 use smallvec::SmallVec;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -52,8 +52,8 @@ pub(super) struct Report {
 
 /// What came.
 pub(super) enum Led {
-    /// An answer that is being stored.
-    Stored(Arc<Object>),
+    /// An answer that is being stored, and what keeps its beginning until somebody reads it.
+    Stored(Arc<Object>, Option<Reader>),
     /// What was stored is right.
     Confirmed(Arc<Object>),
     /// An answer for this request only.
@@ -207,11 +207,13 @@ async fn store(
         fill.push(bytes);
         let object = fill.finish();
         announce(flight, &object, is_fresh);
-        return finish(tell, task, Led::Stored(object));
+        return finish(tell, task, Led::Stored(object, None));
     }
     let flight = announce(flight, fill.object(), is_fresh);
     let object = fill.object().clone();
-    report(tell, &task, Led::Stored(object));
+    // What is not stored after all would else have lost its beginning before anybody reads it.
+    let hold = object.body().reader(0..u64::MAX).ok();
+    report(tell, &task, Led::Stored(object, hold));
     pump(fill, &mut task, &mut res.body, flight).await;
     record::aside(&mut task);
 }

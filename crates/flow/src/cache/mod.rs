@@ -5,6 +5,7 @@ mod fetch;
 mod share;
 
 use crate::action;
+use crate::destination;
 use crate::outcome::Outcome;
 use crate::request::Task;
 use bifrons_cache::answer::{answer, stored};
@@ -15,7 +16,7 @@ use bifrons_cache::status::{self, Status, Told};
 use bifrons_cache::storable::{Standard, Why, is_cacheable};
 use bifrons_cache::stored::{Stored, Verdict};
 use bifrons_cache::{CachePlan, CacheZone, age, vary};
-use bifrons_core::Result;
+use bifrons_core::{Error, Kind, Result};
 use bifrons_http::h1::framing;
 use bifrons_http::headers::list_members;
 use bifrons_http::vars::{Scope, host_of};
@@ -88,7 +89,7 @@ pub fn look(plan: &CachePlan, task: &mut Task<'_>, req: &RequestHead, body: &Bod
     if is_far || plan.rules.standard == Standard::Rfc9111 && conditions::is_for_origin(req) {
         return Ok(Looked::Pass(Why::Configured));
     }
-    know_cluster(task);
+    know_cluster(task, req);
     let scope = Scope { cx: &task.cx, req, res: None };
     let mut key = Vec::with_capacity(256);
     plan.key.write(&scope, req.target(), &mut key);
@@ -124,13 +125,12 @@ fn asked(req: &RequestHead) -> Directives {
 }
 
 /// `$proxy_host` is part of keys, and known before the cluster is asked.
-fn know_cluster(task: &mut Task<'_>) {
-    if let crate::snapshot::Action::Proxy(plan) = &task.route.action
-        && task.cx.cluster.is_none()
-        && let Some(cluster) = task.local.snapshot.clusters.get(plan.cluster)
-    {
+fn know_cluster(task: &mut Task<'_>, req: &RequestHead) {
+    let crate::snapshot::Action::Proxy(plan) = &task.route.action else { return };
+    if let Some(cluster) = task.local.snapshot.clusters.get(plan.cluster) {
         task.cx.cluster = Some(cluster.name.clone());
     }
+    task.cx.proxy_host = plan.url.as_ref().and_then(|url| destination::host_of(url, task, req));
 }
 
 /// Answers what the store had no answer for at once.
@@ -172,7 +172,8 @@ fn give(
     known: &Known,
     (status, is_collapsed): (Status, bool),
 ) -> Result<Response> {
-    let Some(stored) = known.stored() else { return Ok(Response::empty(502)) };
+    let damaged = || Error::local(Kind::Internal, "the head of a stored answer makes no sense");
+    let stored = known.stored().ok_or_else(damaged)?;
     let now_s = now_s();
     let mut res = answer(req, (&known.object, stored), (plan.rules.standard, now_s))?;
     let forwarded = match status {

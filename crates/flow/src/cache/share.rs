@@ -58,12 +58,18 @@ pub(super) async fn answer(
     if plan.min_uses > 1 && zone.store.count_use(&zone.store.key(&look.key)) < plan.min_uses {
         return pass(plan, task, req, (status, Some(Why::Uses))).await;
     }
-    if !plan.collapse || look.is_bypassed {
+    let is_updated = look
+        .known
+        .as_ref()
+        .is_some_and(|known| known.stored().is_some_and(|found| plan.may_update(found, known.verdict)));
+    // Others get what is outdated as long as one is under way: it must be known to be.
+    if !plan.collapse && !is_updated || look.is_bypassed {
         return lead(plan, task, req, (zone, None, look)).await;
     }
     for _ in 0..TURNS_MAX {
         let news = match zone.flights.join(key, clock::recent(), plan.collapse_age) {
-            Joined::Alone => return pass(plan, task, req, (status, Some(Why::Configured))).await,
+            // The last answer was not to be stored: nobody waits, and who gets one that is stores it.
+            Joined::Alone => return lead(plan, task, req, (zone, None, look)).await,
             Joined::First(flight) => {
                 // The one before may have come to its end just now.
                 if let Some(known) = look_again(plan, zone, req, &look) {
@@ -78,10 +84,11 @@ pub(super) async fn answer(
                 let is_ours = vary::selects(&object.meta().vary, &req.head.headers);
                 let known = Known::of(plan, &look.asked, object, now_s()).filter(|_| is_ours);
                 match known.filter(|known| known.verdict == Verdict::Fresh) {
-                    Some(known) => {
-                        let res = give(plan, task, &req.head, &known, (Status::Hit, true));
-                        return res.map(Outcome::Answer);
-                    }
+                    Some(known) => match give(plan, task, &req.head, &known, (Status::Hit, true)) {
+                        Ok(res) => return Ok(Outcome::Answer(res)),
+                        // Too large to be stored, and its beginning has passed.
+                        Err(_) => return lead(plan, task, req, (zone, None, look)).await,
+                    },
                     None => return lead(plan, task, req, (zone, None, look)).await,
                 }
             }
@@ -195,7 +202,7 @@ async fn lead(
     task.cx.attempts.extend(led.attempts);
     let status = status_of(&look);
     match led.came {
-        Led::Stored(object) => {
+        Led::Stored(object, _held) => {
             let known = Known { object, verdict: Verdict::Fresh };
             give(plan, task, &req.head, &known, (status, false)).map(Outcome::Answer)
         }

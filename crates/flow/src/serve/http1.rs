@@ -26,9 +26,10 @@ const DISCARD_BYTES_MAX: u64 = 256 * 1024;
 const AT_ONCE_BYTES: u64 = 14 * 1024;
 
 /// Serves requests until the connection closes.
-///
-/// Not an `async fn`: that would hold its arguments twice, in every idle connection.
-#[allow(clippy::manual_async_fn)]
+#[allow(
+    clippy::manual_async_fn,
+    reason = "an async fn would hold its arguments twice, in every idle connection"
+)]
 pub fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) -> impl Future<Output = ()> {
     async move {
         // The first bytes have mostly come with the connection.

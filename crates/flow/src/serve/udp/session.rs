@@ -419,18 +419,9 @@ impl Run<'_> {
 }
 
 fn attempt(active: &Active) -> Attempt {
-    Attempt {
-        endpoint: active.endpoint().label().clone(),
-        status: 0,
-        began: clock::recent(),
-        connect_us: Some(0),
-        header_us: None,
-        response_us: None,
-        sent: 0,
-        body_received: 0,
-        received: 0,
-        error: None,
-    }
+    let label = active.endpoint().label().clone();
+    // There is nothing to connect.
+    Attempt { connect_us: Some(0), ..Attempt::begin(label, clock::recent()) }
 }
 
 fn nobody(none: NoEndpoint) -> Error {
