@@ -60,7 +60,7 @@ async fn fetch(shared: &Shared, certificate: &Certificate) -> Result<(), String>
     let mut stream = TcpStream::connect(addr).await.map_err(failed)?;
     // HTTP/1.0, so that the answer ends where its length or the connection does.
     let head = format!(
-        "POST {path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/ocsp-request\r\n\
+        "POST {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/ocsp-request\r\n\
          Accept: application/ocsp-response\r\nContent-Length: {}\r\n\r\n",
         question.request.len()
     );

@@ -93,7 +93,7 @@ pub struct Levels {
     pub gzip: u8,
 }
 
-/// What the guide's measurements show to be the point from which on time grows faster than bytes shrink.
+/// Between the fastest and the smallest, as servers have them for what they compress while it passes.
 impl Default for Levels {
     fn default() -> Self {
         Self { br: 4, zstd: 3, gzip: 5 }

@@ -1,13 +1,15 @@
 //! THE WAY of a request, one file per step. Read them in this order:
 //!
 //! 1. [`listen`]: one listener on one worker: accept, connection limits, drain.
-//! 2. [`conn`]: one connection: which protocol it speaks. [`first`]: where its first bytes decide that.
+//! 2. [`conn`]: one connection: which protocol it speaks. [`first`]: where its first bytes decide that;
+//!    [`proxy_header`]: the PROXY protocol; [`starttls`]: TLS that another protocol's words ask for.
 //!    [`secure`]: its TLS: the name the client gives, the handshake.
 //! 3. [`serve`]: one file per downstream protocol.
 //! 4. [`request`]: one request on one screen: route, filters, action, filters.
 //!    [`routing`] finds host and route, [`action`] is what a route does, [`outcome`] what comes of it:
-//!    the answer, or another route.
-//! 5. [`forward`]: attempt after attempt: retries, budgets, deadlines. [`destination`] says which cluster,
+//!    the answer, or another route; [`cache`]: answers that are stored.
+//! 5. [`forward`]: attempt after attempt: retries, budgets, deadlines. [`destination`] says which cluster, [`lookup`] finds names
+//!    that only the request tells,
 //!    [`sticky`] which of its endpoints a session belongs to, [`queue`] holds those that must wait.
 //!    [`forwarded`]: who the client is and what the next hop is told; [`bodies`]: bodies that are collected
 //!    first, or replaced.

@@ -108,11 +108,13 @@ fn limits_are_what_the_guide_says() {
         "queue": bifrons_observe::config::AccessLog::QUEUE,
         "flush": bifrons_observe::config::AccessLog::FLUSH,
     });
+    let zone = json(serde_json::to_value(bifrons_store::ZoneConfig::default()));
     let owners = [
         ("listeners.*.", &listener),
         ("clusters.*.", &cluster),
         ("shutdown.", &shutdown),
         ("access_log.", &log),
+        ("caches.*.", &zone),
     ];
     let mut seen = 0;
     for (key, default) in rows() {
