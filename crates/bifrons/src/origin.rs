@@ -66,7 +66,7 @@ impl Socket {
             Addr::Udp(_) => Err(format!("cannot listen on {addr}: requests come by connections")),
             Addr::Unix(path) => {
                 // A stale socket file of an origin before; a live one's loss is a demo's.
-                let _ = std::fs::remove_file(path);
+                bifrons_net::listen::remove_socket(path);
                 Ok((Self::Unix(UnixListener::bind(path).map_err(fail)?), addr.to_string()))
             }
         }

@@ -92,8 +92,9 @@ impl Encoder {
 
 /// A window no larger than the body.
 fn fitted(mut quality: Quality, len: Option<u64>) -> Quality {
-    let most = if quality.encoding == Encoding::Gzip { 15 } else { quality.window_bits };
-    quality.window_bits = quality.window_bits.min(most);
+    if quality.encoding == Encoding::Gzip {
+        quality.window_bits = quality.window_bits.min(15);
+    }
     if let Some(len) = len {
         // Steps of two, so that what is kept for the next body fits more bodies; from 16 KiB on.
         let needed = (64 - len.leading_zeros()).clamp(14, 30).next_multiple_of(2) as u8;

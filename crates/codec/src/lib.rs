@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | gzip | some 300 KiB, whatever the level | some 40 KiB |
 //! | br | twice the window, and tables of some 100 KiB up to 10 MiB at level 11 | the window, up to 16 MiB |
-//! | zstd | the window, and tables of about as much, by level | the window, up to 8 MiB |
+//! | zstd | the window, and tables of up to 16 times as much at the upper levels | the window, up to 8 MiB |
 //!
 //! brotli and zstd are features of this crate, since they take long to build; [`is_built`] says whether they
 //! are there.

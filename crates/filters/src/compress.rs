@@ -1,10 +1,7 @@
 //! `compress`: bodies go coded to clients that accept it: gzip, brotli, zstd (RFC 9110 8.4, 12.5.3).
 //!
-//! Filters of answers run in reverse, so that `compress` stands before those that change bodies. A cache that
-//! is to store what was compressed, so that nothing is compressed twice, asks [`http::encoding::negotiate`]
-//! with the same values for the coding and has it as a part of its key.
-//!
-//! [`http::encoding::negotiate`]: bifrons_http::encoding::negotiate
+//! Filters of answers run in reverse, so that `compress` stands before those that change bodies. A route's cache
+//! stores what the endpoint sent: it is compressed for each client.
 
 use crate::filter::Filter;
 use crate::spec::Spec;

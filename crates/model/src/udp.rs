@@ -38,9 +38,13 @@ struct UdpMap {
     sessions_per_address: u32,
 }
 
-/// 16,384: each has a socket and so a port of its own; an address has some 28,000 of those for an endpoint.
+impl Udp {
+    /// 16,384: each has a socket and so a port of its own; an address has some 28,000 of those for an endpoint.
+    pub const SESSIONS: u32 = 16_384;
+}
+
 fn sessions() -> u32 {
-    16_384
+    Udp::SESSIONS
 }
 
 /// 1,024: a resolver behind which a household or an office sits needs some hundreds; one address must not take

@@ -162,6 +162,15 @@ fn remove_stale(path: &std::path::Path) -> io::Result<()> {
     }
 }
 
+/// Removes a socket's file if it is there, and nothing else that may have its name.
+pub fn remove_socket(path: &std::path::Path) {
+    use std::os::unix::fs::FileTypeExt;
+    if path.symlink_metadata().is_ok_and(|meta| meta.file_type().is_socket()) {
+        // Where it goes meanwhile there is nothing to remove.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
 fn addr_of(addr: SocketAddrAny) -> io::Result<Addr> {
     if let Ok(inet) = SocketAddr::try_from(addr.clone()) {
         return Ok(Addr::Inet(inet));

@@ -102,9 +102,12 @@ impl Udp {
         loop {
             // What ICMP says of a connected socket shows as an error alone.
             let mut guard = self.fd.ready(NEWS).await?;
-            let read = guard.try_io(|fd| batch.borrow_mut().fill(fd.get_ref().as_fd()));
-            if let Ok(read) = read {
-                return read;
+            match guard.try_io(|fd| batch.borrow_mut().fill(fd.get_ref().as_fd())) {
+                // A datagram sent before was too long for the way, says ICMP (ip(7)): the others are none the
+                // worse. Bounded: reading clears the error.
+                Ok(Err(err)) if err.raw_os_error() == Some(libc::EMSGSIZE) => {}
+                Ok(read) => return read,
+                Err(_) => {}
             }
         }
     }

@@ -133,8 +133,7 @@ impl Sockets {
     pub fn close(&mut self, addr: &Addr) {
         let group = self.groups.remove(addr);
         if let (Some(_), Addr::Unix(path)) = (group, addr) {
-            // Where it is gone already there is nothing to remove.
-            let _ = std::fs::remove_file(path);
+            bifrons_net::listen::remove_socket(path);
         }
     }
 
@@ -154,7 +153,7 @@ impl Sockets {
         self.groups.keys().cloned().collect()
     }
 
-    /// What each worker gets: of each address at least one socket, and each socket in some worker's hands.
+    /// What each worker gets: of each address at least one socket (of one for datagrams at most), and each socket in some worker's hands.
     ///
     /// # Errors
     /// When the process has no descriptors left.
@@ -168,8 +167,13 @@ impl Sockets {
     /// As [`Sockets::shares`].
     pub fn shares_of(&self, workers: usize, which: impl Fn(&Addr) -> bool) -> Result<Shares, String> {
         let mut shares: Shares = (0..workers).map(|_| Vec::new()).collect();
-        for (_, group) in self.groups.iter().filter(|(addr, _)| which(addr)) {
-            for (worker, socket) in deal(workers, group.sockets.len()) {
+        for (addr, group) in self.groups.iter().filter(|(addr, _)| which(addr)) {
+            // A session of datagrams lives on one worker, so nobody shares their socket.
+            let takers = match addr {
+                Addr::Udp(_) => workers.min(group.sockets.len()),
+                Addr::Inet(_) | Addr::Unix(_) => workers,
+            };
+            for (worker, socket) in deal(takers, group.sockets.len()) {
                 if let (Some(share), Some(socket)) = (shares.get_mut(worker), group.sockets.get(socket)) {
                     share.push(copy(socket)?);
                 }

@@ -6,12 +6,22 @@ use zstd::stream::raw::{CParameter, Encoder, InBuffer, Operation, OutBuffer};
 /// 1 KiB: room that is made for what comes out, at least.
 const ROOM_MIN: usize = 1024;
 
+/// From this level on tables grow far beyond the window.
+const LARGE_LEVEL: u8 = 7;
+
 pub(super) struct Machine(Encoder<'static>);
 
 impl Machine {
     pub(super) fn new(quality: Quality) -> Option<Self> {
         let mut encoder = Encoder::new(i32::from(quality.level)).ok()?;
         encoder.set_parameter(CParameter::WindowLog(u32::from(quality.window_bits))).ok()?;
+        // As long as no length is known, the library's tables of the upper levels have 24 to 80 MiB whatever the
+        // window.
+        if quality.level >= LARGE_LEVEL {
+            let tables = u32::from(quality.window_bits + 1).min(22);
+            encoder.set_parameter(CParameter::HashLog(tables)).ok()?;
+            encoder.set_parameter(CParameter::ChainLog(tables)).ok()?;
+        }
         // As gzip has it: who decodes is to notice what went wrong on the way.
         encoder.set_parameter(CParameter::ChecksumFlag(true)).ok()?;
         Some(Self(encoder))

@@ -84,7 +84,11 @@ impl Port {
 pub async fn serve(worker: Rc<Worker>, port: Rc<Port>) {
     loop {
         match port.socket.receive(&worker.datagrams).await {
-            Ok(()) => take(&worker, &port),
+            Ok(()) => {
+                take(&worker, &port);
+                // Readiness costs no budget: without this a flood would leave the worker nothing else.
+                tokio::task::consume_budget().await;
+            }
             Err(err) => {
                 tracing::warn!(address = %port.addr, %err, "receiving rests");
                 tokio::time::sleep(REST).await;

@@ -65,12 +65,27 @@ pub fn request(head: &RequestHead, to: &ToEndpoint<'_>) -> Result<(Request<()>, 
 fn uri(head: &RequestHead, to: &ToEndpoint<'_>) -> Result<Uri> {
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(if to.is_secure { Scheme::HTTPS } else { Scheme::HTTP });
-    parts.path_and_query =
-        Some(PathAndQuery::try_from(head.target()).map_err(|_| refused("a target that HTTP/2 can't carry"))?);
+    let path = PathAndQuery::try_from(head.target())
+        .or_else(|_| PathAndQuery::try_from(escaped(head.target()).as_slice()));
+    parts.path_and_query = Some(path.map_err(|_| refused("a target that HTTP/2 can't carry"))?);
     // A Unix socket is nobody's name, and `:authority` must be one.
     let host = if to.host.is_empty() || to.host.starts_with(b"unix:") { b"localhost" } else { to.host };
     parts.authority = Some(Authority::try_from(host).map_err(|_| refused("a host that HTTP/2 can't carry"))?);
     Uri::from_parts(parts).map_err(|_| refused("a target that HTTP/2 can't carry"))
+}
+
+/// Clients send these bytes as they are, and the `http` crate takes some of them only as RFC 3986 2.1 wants them.
+fn escaped(target: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(target.len() + 32);
+    for &byte in target {
+        if matches!(byte, b'"' | b'<' | b'>' | b'`') || byte >= 0x80 {
+            const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+            out.extend_from_slice(&[b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        } else {
+            out.push(byte);
+        }
+    }
+    out
 }
 
 fn refused(reason: &'static str) -> Error {

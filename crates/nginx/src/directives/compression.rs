@@ -211,7 +211,7 @@ fn types(cx: &mut Ctx, directive: &Directive, field: fn(&mut Ctx) -> &mut Option
     cx.put(directive, types, field);
 }
 
-/// As `ngx_conf_set_size_slot`, and `off` for nothing.
+/// As `ngx_conf_set_size_slot`.
 fn min_length(cx: &mut Ctx, directive: &Directive, field: fn(&mut Ctx) -> &mut Option<u32>) {
     let parse: values::Parse<u32> =
         |word| values::size(word).and_then(|size| u32::try_from(size.0).map_err(|_| Invalid::Value));

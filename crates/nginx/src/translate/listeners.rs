@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use std::collections::HashMap;
 
 /// nginx's `NGX_LISTEN_BACKLOG` on Linux.
-const BACKLOG: u32 = 511;
+pub(super) const BACKLOG: u32 = 511;
 
 /// An address and who listens on it.
 pub(super) struct Binding {

@@ -18,11 +18,6 @@ use bifrons_model::{
 };
 use bifrons_observe::config::AccessLogs;
 
-/// nginx's `NGX_LISTEN_BACKLOG` on Linux.
-const BACKLOG: u32 = 511;
-/// Sessions of datagrams of one address: nginx has no bound besides `worker_connections`.
-const SESSIONS: u32 = 16_384;
-
 /// Adds what `stream` holds.
 pub(super) fn emit(cx: &mut Ctx, config: &mut Config) {
     let stream = std::mem::take(&mut cx.stream);
@@ -145,7 +140,7 @@ fn listener(cx: &mut Ctx, server: &StreamServer, listen: &StreamListen, target: 
     let trusted = level.realip.emit().trusted;
     let mut listener = Listener {
         bind: OneOrMany::one(At::new(listen.address.clone(), listen.place.clone())),
-        backlog: listen.backlog.unwrap_or(BACKLOG),
+        backlog: listen.backlog.unwrap_or(super::listeners::BACKLOG),
         ipv6_only: listen.ipv6_only.unwrap_or(true),
         ..Listener::default()
     };
@@ -165,8 +160,11 @@ fn listener(cx: &mut Ctx, server: &StreamServer, listen: &StreamListen, target: 
             access_log,
             ..UdpRoute::default()
         };
-        listener.udp =
-            Some(Udp { routes: vec![At::new(route, place)], sessions: SESSIONS, sessions_per_address: 0 });
+        listener.udp = Some(Udp {
+            routes: vec![At::new(route, place)],
+            sessions: Udp::SESSIONS,
+            sessions_per_address: 0,
+        });
         return listener;
     }
     let route = TcpRoute {

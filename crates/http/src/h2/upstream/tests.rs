@@ -74,3 +74,11 @@ fn limits_hold() {
     assert_eq!(err.kind(), Kind::HeadTooLarge);
     assert!(response(200, &fields, &Limits { head_bytes: 40, ..Limits::default() }).is_err());
 }
+
+#[test]
+fn targets_that_clients_send_as_they_are() {
+    let head = asked("GET /<a>?f={\"b\":`1`} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let (sent, _) = request(&head, &to("a")).unwrap();
+    assert_eq!(sent.uri().path(), "/%3Ca%3E");
+    assert_eq!(sent.uri().query(), Some("f={%22b%22:%601%60}"));
+}
