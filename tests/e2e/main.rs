@@ -49,6 +49,11 @@ mod buffering {
 mod cache {
     mod nginx;
     mod requests;
+    mod rules;
+    mod script;
+    mod sharing;
+    mod storage;
+    mod support;
 }
 mod framing {
     mod names;

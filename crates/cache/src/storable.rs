@@ -5,7 +5,7 @@ use crate::control::{Directives, Scope, seconds};
 use crate::stored::{Stored, Terms, Times};
 use crate::vary::{self, NoVariant};
 use bifrons_http::name::FieldName;
-use bifrons_http::{Method, Name, RequestHead, ResponseHead};
+use bifrons_http::{Headers, Method, Name, RequestHead, ResponseHead};
 
 mod guard;
 mod nginx;
@@ -131,6 +131,8 @@ pub struct Storable {
     pub stored: Stored,
     /// What of a request selects it.
     pub variant: Vec<u8>,
+    /// Fields that are not stored since `no-cache` or `private` names them: for who asked first.
+    pub own: Headers,
 }
 
 /// Whether the answer may be stored.
@@ -166,7 +168,13 @@ pub fn judge(rules: &Rules, exchange: &Exchange<'_>) -> Result<Storable, Why> {
         })?,
     };
     let head = head_to_store(res, &fields);
-    Ok(Storable { stored: Stored { head, times, terms }, variant })
+    let mut own = Headers::new();
+    for (_, name, value) in res.headers.iter().filter(|_| !fields.is_empty()) {
+        if is_named(&fields, name) {
+            own.append(name, value);
+        }
+    }
+    Ok(Storable { stored: Stored { head, times, terms }, variant, own })
 }
 
 /// The directives that count, and whether they are of a field meant for us (RFC 9213 2.2).
@@ -262,13 +270,18 @@ fn head_to_store(res: &ResponseHead, without: &[&str]) -> ResponseHead {
                 id,
                 Name::Age | Name::ContentLength | Name::ProxyAuthenticate | Name::ProxyAuthorization
             )
+            || name.eq_ignore_ascii_case(b"proxy-authentication-info")
             || named.iter().any(|other| name.eq_ignore_ascii_case(other))
-            || without.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()));
+            || is_named(without, name);
         if !is_left_out {
             head.headers.append(name, value);
         }
     }
     head
+}
+
+fn is_named(fields: &[&str], name: &[u8]) -> bool {
+    fields.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes()))
 }
 
 /// Whether the request is one that answers may be stored of.
