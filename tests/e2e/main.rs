@@ -40,6 +40,10 @@ mod http2 {
     mod upstream;
     mod websockets;
 }
+mod grpc {
+    mod calls;
+    mod peers;
+}
 mod buffering {
     mod answers;
     mod rates;
