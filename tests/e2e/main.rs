@@ -49,6 +49,7 @@ mod buffering {
 mod cache {
     mod nginx;
     mod requests;
+    mod zones;
 }
 mod framing {
     mod names;
