@@ -58,6 +58,7 @@ mod cache {
     mod sharing;
     mod storage;
     mod support;
+    mod zones;
 }
 mod framing {
     mod names;
