@@ -70,6 +70,7 @@ mod routing {
 }
 mod headers {
     mod chain;
+    mod demo;
     mod edits;
     mod forwarded;
 }
