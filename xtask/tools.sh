@@ -6,7 +6,7 @@ set -eu
 # Program and the Debian package that brings it.
 tools="nginx:nginx-full curl:curl wrk:wrk openssl:openssl ip:iproute2 unshare:util-linux setpriv:util-linux
     python3:python3-minimal cc:gcc dig:bind9-dnsutils dnsmasq:dnsmasq-base
-    psql:postgresql-client pg_ctlcluster:postgresql"
+    testssl:testssl.sh psql:postgresql-client pg_ctlcluster:postgresql"
 
 missing=
 for tool in $tools; do

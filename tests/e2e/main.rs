@@ -96,12 +96,14 @@ mod operations {
     mod upgrade;
 }
 mod tls {
+    mod chromium;
     mod clients;
     mod fields;
     mod listeners;
     mod nginx;
     mod ocsp;
     pub(crate) mod support;
+    mod testssl;
     mod upstream;
     mod watch;
     mod whole;
