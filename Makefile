@@ -16,7 +16,7 @@ help:
 	@echo "make demo-chain   the same with four proxies in a row: CDN, load balancer, gateway, sidecar"
 	@echo "make test     everything that CI runs: format, lints, docs, fuzzing for a moment, all tests"
 	@echo "make check    the quick part of it: format, lints, layout, generated docs, licences"
-	@echo "make bench    measure beside nginx, HAProxy and Envoy; one row: make bench ROW=h1-64"
+	@echo "make bench    measure beside nginx, HAProxy, Varnish and Envoy; one row: make bench ROW=h1-64"
 	@echo "make docs     write docs/reference from the code"
 	@echo "make install  the released binary to PREFIX/bin (PREFIX=$(PREFIX))"
 
