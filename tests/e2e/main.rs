@@ -80,6 +80,7 @@ mod routing {
 }
 mod headers {
     mod chain;
+    mod demo;
     mod edits;
     mod forwarded;
 }
@@ -105,12 +106,14 @@ mod operations {
     mod upgrade;
 }
 mod tls {
+    mod chromium;
     mod clients;
     mod fields;
     mod listeners;
     mod nginx;
     mod ocsp;
     pub(crate) mod support;
+    mod testssl;
     mod upstream;
     mod watch;
     mod whole;
