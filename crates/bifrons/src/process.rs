@@ -23,6 +23,7 @@ use crate::load::{self, Loaded, Origin};
 use bifrons_control::admin::Phase;
 use bifrons_control::caches;
 use bifrons_control::health::Checks;
+use bifrons_control::replication::Replication;
 use bifrons_control::resolve::{self, Names};
 use bifrons_flow::{Shared, build};
 use bifrons_model::{Config, Workers};
@@ -201,6 +202,7 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
     let snapshot = Arc::new(build::build(config.clone(), &shared, &options)?);
     bifrons_control::lookup::start(&shared);
     bifrons_control::ocsp::start(&shared);
+    let replication = Replication::start(&shared, config.replication.clone());
     let names = Names::start(&snapshot, resolve::START_LIMIT).await;
     let checks = Checks::start(&snapshot, &shared);
     let hash = control::hash_text(&snapshot);
@@ -222,6 +224,7 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
         workers,
         names,
         checks,
+        replication,
         log,
         pid,
         program,
