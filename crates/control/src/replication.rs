@@ -38,7 +38,7 @@ pub(crate) struct Node {
 
 /// What is counted of it.
 #[derive(Default)]
-pub(crate) struct Counts {
+pub struct Counts {
     pub(crate) sent: AtomicU64,
     pub(crate) received: AtomicU64,
     pub(crate) errors: AtomicU64,
@@ -50,11 +50,8 @@ impl Replication {
     /// Starts it, for as long as the process runs; without a configuration it waits for one. Call it once, in the
     /// control side's runtime.
     pub fn start(shared: &Arc<Shared>, config: Option<Config>) -> Self {
-        let node = Arc::new(Node {
-            name: format!("{}-{:08x}", shared.instance, fastrand::u32(..)),
-            outbox: Outbox::default(),
-            counts: Counts::default(),
-        });
+        let name = format!("{}-{:08x}", shared.instance, fastrand::u32(..));
+        let node = Arc::new(Node { name, outbox: Outbox::default(), counts: Counts::default() });
         node.outbox.set_open(config.is_some());
         shared.zones.on_purge({
             let node = Arc::clone(&node);
@@ -118,22 +115,26 @@ async fn run(shared: Arc<Shared>, node: Arc<Node>, mut news: watch::Receiver<Opt
 
 impl Node {
     fn expose(&self, out: &mut Exposition) {
-        if !self.outbox.is_open() {
-            return;
+        if self.outbox.is_open() {
+            expose(&self.counts, self.outbox.len(), out);
         }
-        let counts = &self.counts;
-        #[rustfmt::skip]
-        let families = [
-            ("bifrons_replication_sent_total", "Purges told to other nodes.", Type::Counter, counts.sent.load(Relaxed)),
-            ("bifrons_replication_received_total", "Purges of other nodes that were applied here.", Type::Counter, counts.received.load(Relaxed)),
-            ("bifrons_replication_errors_total", "Times the link to Redis failed.", Type::Counter, counts.errors.load(Relaxed)),
-            ("bifrons_replication_resets_total", "Times all caches were emptied because purges were missed.", Type::Counter, counts.resets.load(Relaxed)),
-            ("bifrons_replication_waiting", "Purges that wait to be told.", Type::Gauge, self.outbox.len() as u64),
-            ("bifrons_replication_connected", "1 where the link to Redis is up.", Type::Gauge, counts.connected.load(Relaxed)),
-        ];
-        for (name, help, kind, value) in families {
-            out.family(name, help, kind);
-            out.sample(name, &[], value);
-        }
+    }
+}
+
+/// Writes the families.
+pub fn expose(counts: &Counts, waiting: usize, out: &mut Exposition) {
+    let value = |count: &AtomicU64| count.load(Relaxed);
+    #[rustfmt::skip]
+    let families = [
+        ("bifrons_replication_sent_total", "Purges told to other nodes.", Type::Counter, value(&counts.sent)),
+        ("bifrons_replication_received_total", "Purges of other nodes that were applied here.", Type::Counter, value(&counts.received)),
+        ("bifrons_replication_errors_total", "Times the link to Redis failed.", Type::Counter, value(&counts.errors)),
+        ("bifrons_replication_resets_total", "Times all caches were emptied because purges were missed.", Type::Counter, value(&counts.resets)),
+        ("bifrons_replication_waiting", "Purges that wait to be told.", Type::Gauge, waiting as u64),
+        ("bifrons_replication_connected", "1 where the link to Redis is up.", Type::Gauge, value(&counts.connected)),
+    ];
+    for (name, help, kind, value) in families {
+        out.family(name, help, kind);
+        out.sample(name, &[], value);
     }
 }

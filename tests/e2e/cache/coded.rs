@@ -85,6 +85,10 @@ fn each_coding_is_made_once_and_stored() {
         assert_eq!(metric(&proxy, HITS), hits);
     }
     check(&ask(&proxy, "/", "identity"), None, &text("/"));
+    let stored = proxy.client_to("admin").get("/cache?url=test/").text().to_owned();
+    for coding in ["gzip", "br", "zstd"] {
+        assert!(stored.contains(&format!("coded: {coding} ")), "{stored}");
+    }
     assert_eq!((origin.requests().len(), metric(&proxy, HITS)), (1, hits));
 }
 

@@ -128,6 +128,8 @@ fn a_purge_of_one_node_is_one_of_all() {
         }
     }
     assert_eq!(metric(&nodes[0], "bifrons_replication_received_total"), 0, "nobody hears itself");
+    let shown = nodes[0].client_to("admin").get("/config").text().to_owned();
+    assert!(shown.contains(":***@") && !shown.contains("secret"), "{shown}");
     assert_eq!(metric(&nodes[0], "bifrons_replication_sent_total"), 5);
 }
 

@@ -1,22 +1,32 @@
 //! What stored bodies were compressed to, stored beside them.
 
+use bifrons_cache::storable::Standard;
 use bifrons_cache::{CacheZone, answer};
-use bifrons_http::Body;
+use bifrons_core::Result;
 use bifrons_http::coded::{CodedSink, CodedStore};
+use bifrons_http::{Body, Source};
 use bifrons_store::{Fill, Found, Meta, Object};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// What a stored answer's body was compressed to.
 pub(super) struct Coded {
     zone: Arc<CacheZone>,
     object: Arc<Object>,
     now_s: u64,
+    /// nginx never tells the length of what it has compressed.
+    tells_length: bool,
 }
 
 impl Coded {
-    pub(super) fn new(zone: &Arc<CacheZone>, object: &Arc<Object>, now_s: u64) -> Self {
-        Self { zone: zone.clone(), object: object.clone(), now_s }
+    pub(super) fn new(
+        zone: &Arc<CacheZone>,
+        object: &Arc<Object>,
+        (standard, now_s): (Standard, u64),
+    ) -> Self {
+        let tells_length = standard == Standard::Rfc9111;
+        Self { zone: zone.clone(), object: object.clone(), now_s, tells_length }
     }
 
     /// Whether it is the stored body as a whole, and nobody has changed it.
@@ -48,7 +58,7 @@ impl CodedStore for Coded {
             Found::Memory(object) if *object.meta().head == self.object.id().to_le_bytes() => {
                 let body = answer::body(&object, 0..object.body().len()?).ok()?;
                 self.zone.store.stats().coded_hits.one();
-                Some(body)
+                Some(if self.tells_length { body } else { Body::Source(Box::new(Unmeasured(body))) })
             }
             Found::Disk(loading) => {
                 // For the next one: this one is compressed meanwhile.
@@ -66,12 +76,26 @@ impl CodedStore for Coded {
         let key = self.key(how);
         let meta = Meta {
             key: key.as_slice().into(),
-            vary: Box::default(),
+            // For people who look into the store: the key says it too.
+            vary: format!("coded: {how}").into_bytes().into(),
             head: Bytes::copy_from_slice(&self.object.id().to_le_bytes()),
             ..self.object.meta().clone()
         };
         let store = &self.zone.store;
         Some(Box::new(Sink(store.begin(store.ticket(), &store.key(&key), meta, None))))
+    }
+}
+
+/// A body that does not say how long it is.
+struct Unmeasured(Body);
+
+impl Source for Unmeasured {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        self.0.poll_next(cx)
+    }
+
+    fn length(&self) -> Option<u64> {
+        None
     }
 }
 

@@ -217,7 +217,8 @@ fn give(
     };
     note(plan, task, &mut res, &told);
     if let Some(zone) = plan.zone.as_ref().filter(|_| task.route.chain.codes()) {
-        task.cx.coded_store = Some(Box::new(coded::Coded::new(zone, &known.object, now_s)));
+        task.cx.coded_store =
+            Some(Box::new(coded::Coded::new(zone, &known.object, (plan.rules.standard, now_s))));
     }
     Ok(res)
 }
