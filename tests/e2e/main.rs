@@ -58,6 +58,7 @@ mod cache {
     mod storage;
     mod support;
     mod tiers;
+    mod zones;
 }
 mod framing {
     mod names;

@@ -202,11 +202,12 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
     let snapshot = Arc::new(build::build(config.clone(), &shared, &options)?);
     bifrons_control::lookup::start(&shared);
     bifrons_control::ocsp::start(&shared);
-    let replication = Replication::start(&shared, config.replication.clone());
     let names = Names::start(&snapshot, resolve::START_LIMIT).await;
     let checks = Checks::start(&snapshot, &shared);
     let hash = control::hash_text(&snapshot);
     shared.publish(snapshot);
+    // Behind that: what others have purged is to meet the zones.
+    let replication = Replication::start(&shared, config.replication.clone());
 
     let workers = workers::Workers::start(config.workers.count(), &shared, &Arc::new(seat))?;
     workers.listen(sockets.shares(workers.count())?);

@@ -1,8 +1,8 @@
 //! From a stored answer to the one that a client gets.
 
 use crate::conditions::{self, Outcome};
+use crate::config::Standard;
 use crate::range::{self, Asked};
-use crate::storable::Standard;
 use crate::stored::Stored;
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::{Body, Method, Name, RequestHead, Response, Source};

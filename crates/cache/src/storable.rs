@@ -1,6 +1,7 @@
 //! Whether an answer may be stored, and on what terms (RFC 9111 3).
 
 use crate::age::{Heuristic, Lifetime, initial_age_s, lifetime};
+use crate::config::Standard;
 use crate::control::{Directives, Scope, seconds};
 use crate::stored::{Stored, Terms, Times};
 use crate::vary::{self, NoVariant};
@@ -9,16 +10,6 @@ use bifrons_http::{Headers, Method, Name, RequestHead, ResponseHead};
 
 mod guard;
 mod nginx;
-
-/// What an origin says is read as this.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Standard {
-    /// RFC 9111, all of it.
-    #[default]
-    Rfc9111,
-    /// As nginx reads it: `X-Accel-Expires`, some directives of `Cache-Control`, `Expires`; no age, no guessing.
-    Nginx,
-}
 
 /// What of an answer counts for nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +35,7 @@ pub struct Rules {
     pub ignored: Ignored,
     /// Guessing.
     pub heuristic: Heuristic,
-    /// Lifetimes by status where the origin says nothing; 0: any status.
+    /// Lifetimes by status where the origin says nothing; 0: any status. The first that fits counts.
     pub ttl: Vec<(u16, u64)>,
     /// Fields that are meant for caches like this one; the first that is there and can be read counts (RFC 9213).
     pub targets: Vec<FieldName>,

@@ -11,7 +11,7 @@ use crate::shared::ListenerState;
 use crate::sticky::StickyPlan;
 use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Balance, SharedEndpoints};
-use bifrons_cache::CachePlan;
+use bifrons_cache::{CachePlan, PlannedZone};
 use bifrons_config::Template;
 use bifrons_core::Limits;
 use bifrons_files::Types;
@@ -52,6 +52,8 @@ pub struct Snapshot {
     pub variables: Option<Arc<VariableSet>>,
     /// The places of clusters by their names in lower case.
     pub by_name: HashMap<Box<str>, usize>,
+    /// Zones of stored answers, taken into force when it is published.
+    pub caches: Vec<PlannedZone>,
     /// Files and certificates it was built with.
     pub tls: Arc<Store>,
 }

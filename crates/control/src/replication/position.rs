@@ -3,7 +3,6 @@
 use bifrons_flow::Shared;
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
 
 /// Name of the file in a zone's directory.
 const FILE: &str = "purges-position";
@@ -37,12 +36,17 @@ pub(crate) fn read(shared: &Shared, stream: &str) -> Option<Position> {
         // Of another stream it says nothing.
         Position::parse(position).filter(|_| of.trim_end() == stream)
     };
-    dirs(shared).into_iter().filter_map(read).min_by(Position::cmp as fn(&Position, &Position) -> Ordering)
+    shared
+        .caches
+        .dirs()
+        .into_iter()
+        .filter_map(read)
+        .min_by(Position::cmp as fn(&Position, &Position) -> Ordering)
 }
 
 /// Writes it into all of them. What can't be written is read again later, which costs time and nothing else.
 pub(crate) fn write(shared: &Shared, stream: &str, position: Position) {
-    for dir in dirs(shared) {
+    for dir in shared.caches.dirs() {
         if let Err(err) = replace(&dir, &format!("{position} {stream}\n")) {
             tracing::debug!(dir = %dir.display(), %err, "the place in the stream of purges was not written");
         }
@@ -53,11 +57,6 @@ fn replace(dir: &Path, text: &str) -> std::io::Result<()> {
     let new = dir.join(format!("{FILE}.new"));
     std::fs::write(&new, text)?;
     std::fs::rename(&new, dir.join(FILE))
-}
-
-fn dirs(shared: &Shared) -> Vec<PathBuf> {
-    let caches = shared.caches.lock().unwrap_or_else(PoisonError::into_inner);
-    caches.values().filter_map(|zone| zone.path.as_ref()).map(PathBuf::from).collect()
 }
 
 #[cfg(test)]

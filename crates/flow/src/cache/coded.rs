@@ -1,6 +1,6 @@
 //! What stored bodies were compressed to, stored beside them.
 
-use bifrons_cache::storable::Standard;
+use bifrons_cache::config::Standard;
 use bifrons_cache::{CacheZone, answer};
 use bifrons_core::Result;
 use bifrons_http::coded::{CodedSink, CodedStore};
