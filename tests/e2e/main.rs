@@ -51,13 +51,17 @@ mod buffering {
     mod sent;
 }
 mod cache {
+    mod coded;
+    mod metrics;
     mod nginx;
+    mod nodes;
     mod requests;
     mod rules;
     mod script;
     mod sharing;
     mod storage;
     mod support;
+    mod tiers;
     mod zones;
 }
 mod framing {

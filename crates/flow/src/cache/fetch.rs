@@ -79,12 +79,14 @@ impl Job {
         (zone, flight, look): (&Arc<CacheZone>, Option<Flight<Object>>, &Look),
     ) -> Result<Self> {
         let out_of = |err: std::io::Error| Error::local(Kind::Internal, format!("asking the origin: {err}"));
+        let mut cx = task.cx.fork(clock::recent());
+        cx.cache_key.clone_from(&task.cx.cache_key);
         Ok(Self {
             conn: task.conn.alone().map_err(out_of)?,
             plans: (task.local.clone(), task.listener.clone()),
             host: task.host.clone(),
             route: task.route.clone(),
-            cx: task.cx.fork(clock::recent()),
+            cx,
             head: head.clone(),
             zone: zone.clone(),
             flight,

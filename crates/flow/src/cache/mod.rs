@@ -1,6 +1,7 @@
 //! Beside step 4: a route's answers from its cache. What is in memory and fresh is answered at once; the rest
 //! may wait: for a disk, for another request's answer, for the origin. The rules are in `bifrons-cache`.
 
+mod coded;
 mod fetch;
 mod share;
 
@@ -173,6 +174,7 @@ pub async fn fetch(
         (Looked::Pass(why), _) => return pass(plan, task, req, (Status::Miss, Some(why))).await,
         (Looked::Ask(_), None) => return pass(plan, task, req, (Status::Miss, None)).await,
     };
+    task.cx.cache_key = Some(look.key.as_slice().into());
     if let Some(loading) = look.loading.take()
         && let Some(object) = loading.wait().await
     {
@@ -215,6 +217,10 @@ fn give(
         cause: known.cause,
     };
     note(plan, task, &mut res, &told);
+    if let Some(zone) = plan.zone.as_ref().filter(|_| task.route.chain.codes()) {
+        task.cx.coded_store =
+            Some(Box::new(coded::Coded::new(zone, &known.object, (plan.rules.standard, now_s))));
+    }
     Ok(res)
 }
 

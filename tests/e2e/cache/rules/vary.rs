@@ -1,6 +1,7 @@
 //! Which stored answer is for which request (RFC 9111 4.1).
 
 use super::super::script::{Rows, play};
+use super::super::support::{answering, cached_in, metric, status};
 
 /// A request with these fields, an answer that varies so, and another request.
 fn of(first: &str, vary: &str, second: &str, end: &str) -> String {
@@ -100,7 +101,20 @@ fn rfc9111_4_1_a_star_matches_nothing() {
 }
 
 #[test]
-fn rfc9111_4_1_too_many_fields_or_variants_are_not_stored() {
+fn rfc9111_4_1_of_too_many_variants_the_longest_unused_goes() {
+    let origin = answering("Cache-Control: max-age=60\r\nVary: Foo\r\n");
+    let proxy = cached_in(origin.addr(), "{ variants: 2 }", "").start();
+    let ask = |value: &str| {
+        let request = format!("GET / HTTP/1.1\r\nHost: test\r\nFoo: {value}\r\n\r\n");
+        status(&proxy.client().ask(&request)).to_owned()
+    };
+    assert_eq!([ask("1"), ask("2"), ask("3")], ["MISS", "MISS", "MISS"]);
+    assert_eq!(metric(&proxy, "bifrons_cache_entries{zone=\"main\"}"), 2);
+    assert_eq!(ask("3"), "HIT");
+}
+
+#[test]
+fn rfc9111_4_1_what_varies_by_too_many_fields_is_not_stored() {
     let many: Vec<String> = (0..17).map(|at| format!("F{at}")).collect();
     let rows: Rows =
         vec![("17 fields", of("F1: 1", &format!("Vary: {}", many.join(", ")), "F1: 1", "asked"))];
