@@ -16,37 +16,61 @@ COUNTED = 300_000
 # Of S3-FIFO's room, the part for what was seen once (Yang et al., SOSP 2023).
 SMALL_PART = 0.1
 FREQUENCY_MAX = 3
+# Of W-TinyLFU's room, the part of the window, and of the rest that of what was asked for again; how far it counts, and
+# after how many requests for each place counts are halved (Einziger et al., TOS 2017).
+WINDOW_PART = 0.01
+PROTECTED_PART = 0.8
+COUNT_MAX = 15
+AGE_REQUESTS = 10
 
 
 @functools.cache
 def best(objects: int) -> float:
-    """The better of S3-FIFO and of an LFU that forgets nothing, with room for a part of the objects."""
+    """The better of S3-FIFO and W-TinyLFU, with room for a part of the objects."""
     room = int(objects * MEMORY_PART)
     sums = list(itertools.accumulate(1 / rank ** ZIPF for rank in range(1, objects + 1)))
     chance = random.Random(1)
     asked = [bisect.bisect_left(sums, chance.random() * sums[-1]) for _ in range(WARMUP + COUNTED)]
-    return max(_s3_fifo(asked, room), _lfu(asked, room))
+    return max(_s3_fifo(asked, room), _tiny_lfu(asked, room))
 
 
-def _lfu(asked: list[int], room: int) -> float:
-    """Admits what was asked for more often than a victim of the least recently used ones (TinyLFU without its error)."""
+def _tiny_lfu(asked: list[int], room: int) -> float:
+    """W-TinyLFU: what leaves a small window must have been asked for more often of late than what it would replace."""
     counts: dict[int, int] = {}
-    kept: OrderedDict[int, None] = OrderedDict()
+    window: OrderedDict[int, None] = OrderedDict()
+    probation: OrderedDict[int, None] = OrderedDict()
+    protected: OrderedDict[int, None] = OrderedDict()
+    window_room = max(1, int(room * WINDOW_PART))
+    main_room = room - window_room
+    protected_room = int(main_room * PROTECTED_PART)
     hits = 0
     for at, key in enumerate(asked):
-        counts[key] = counts.get(key, 0) + 1
-        if key in kept:
-            kept.move_to_end(key)
-            hits += at >= WARMUP
-        elif len(kept) < room:
-            kept[key] = None
+        counts[key] = min(counts.get(key, 0) + 1, COUNT_MAX)
+        if at % (room * AGE_REQUESTS) == room * AGE_REQUESTS - 1:
+            counts = {known: count // 2 for known, count in counts.items() if count > 1}
+        is_hit = True
+        if key in window:
+            window.move_to_end(key)
+        elif key in protected:
+            protected.move_to_end(key)
+        elif key in probation:
+            del probation[key]
+            protected[key] = None
+            if len(protected) > protected_room:
+                probation[protected.popitem(last=False)[0]] = None
         else:
-            victim = next(iter(kept))
-            if counts[key] > counts[victim]:
-                del kept[victim]
-                kept[key] = None
-            else:
-                kept.move_to_end(victim)
+            is_hit = False
+            window[key] = None
+            if len(window) > window_room:
+                candidate = window.popitem(last=False)[0]
+                if len(probation) + len(protected) < main_room:
+                    probation[candidate] = None
+                else:
+                    victim = next(iter(probation))
+                    if counts.get(candidate, 0) > counts.get(victim, 0):
+                        del probation[victim]
+                        probation[candidate] = None
+        hits += is_hit and at >= WARMUP
     return hits / COUNTED
 
 
