@@ -120,6 +120,7 @@ pub enum Var {
     SentHttp(Box<str>),
     UpstreamHttp(Box<str>),
     SentTrailer(Box<str>),
+    GrpcStatus,
     UpstreamTrailer(Box<str>),
     /// The name as written; nginx compares it without regard to case.
     Arg(Box<str>),
@@ -337,6 +338,7 @@ static TABLE: &[Entry] = &[
     nginx("zstd_ratio", &Var::ZstdRatio, "How many times smaller zstd made the answer's body; nothing where it did not."),
     own("attempts", &Var::Attempts, "How many attempts were made upstream."),
     own("cluster", &Var::Cluster, "The name of the cluster the request went to."),
+    own("grpc_status", &Var::GrpcStatus, "How the call of gRPC ended: the answer's `grpc-status`, from its trailers or its head."),
     own("listener", &Var::Listener, "The name of the listener that accepted the connection."),
     own("route", &Var::Route, "The name of the route that matched."),
     own("termination", &Var::Termination, "Why the request ended otherwise than well: the error's word, else nothing."),

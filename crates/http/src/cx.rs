@@ -4,6 +4,7 @@
 use crate::document::DocumentRoot;
 use crate::encoding::Encoding;
 use crate::h1::Conn;
+use crate::headers::Headers;
 use crate::spool::TempFile;
 use crate::tls_facts::TlsFacts;
 use crate::vars::Computed;
@@ -231,6 +232,8 @@ pub struct ReqCx {
     pub coded: Coded,
     /// Where among them those of another route begin, after a reroute.
     pub attempt_groups: SmallVec<[usize; 0]>,
+    /// Fields that were sent behind the answer's body.
+    pub trailers: Headers,
     /// What the cache did, in nginx's word; `None` where there is none.
     pub cache_status: Option<&'static str>,
     /// Whether its head had come before the answer to the request before it was over.
@@ -291,6 +294,7 @@ impl ReqCx {
             holds: None,
             coded: Coded::default(),
             attempt_groups: SmallVec::new(),
+            trailers: Headers::new(),
             cache_status: None,
             is_pipelined: false,
             request_id: OnceCell::new(),
