@@ -29,7 +29,7 @@ mod http1 {
 }
 mod http2 {
     mod abuse;
-    mod client;
+    pub(crate) mod client;
     mod encrypted;
     mod endings;
     mod hoarding;
@@ -42,7 +42,11 @@ mod http2 {
 }
 mod grpc {
     mod calls;
+    mod errors;
+    mod health;
+    mod nginx;
     mod peers;
+    mod web;
 }
 mod buffering {
     mod answers;

@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["core"],
     &["config", "net"],
     &["http", "route", "balance", "observe", "store"],
-    &["codec"],
+    &["codec", "grpc"],
     &["filters", "files", "variables", "tls", "multiplex", "cache"],
     &["model"],
     &["flow", "nginx"],

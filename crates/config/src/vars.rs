@@ -123,6 +123,7 @@ pub enum Var {
     SentHttp(Box<str>),
     UpstreamHttp(Box<str>),
     SentTrailer(Box<str>),
+    GrpcStatus,
     UpstreamTrailer(Box<str>),
     /// The name as written; nginx compares it without regard to case.
     Arg(Box<str>),
@@ -342,6 +343,7 @@ static TABLE: &[Entry] = &[
     own("cache_key", &Var::CacheKey, "The key that the route's cache has looked for, where it asks the cluster: what nodes share a cache by."),
     own("cluster", &Var::Cluster, "The name of the cluster the request went to."),
     own("elapsed_ms", &Var::ElapsedMs, "Milliseconds since the request's head had come, with microseconds, as `Server-Timing` has them: `0.215`."),
+    own("grpc_status", &Var::GrpcStatus, "How the call of gRPC ended: the answer's `grpc-status`, from its trailers or its head."),
     own("listener", &Var::Listener, "The name of the listener that accepted the connection."),
     own("route", &Var::Route, "The name of the route that matched."),
     own("termination", &Var::Termination, "Why the request ended otherwise than well: the error's word, else nothing."),

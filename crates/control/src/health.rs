@@ -4,6 +4,7 @@
 //! all workers read; a change is logged and counted. Endpoints keep what was found over a reload.
 
 mod answer;
+mod call;
 
 use answer::Rules;
 use bifrons_balance::{Endpoint, EndpointAddr, SharedEndpoints};
@@ -200,19 +201,29 @@ impl Job {
         endpoint: &Endpoint,
         stream: impl AsyncRead + AsyncWrite + Unpin,
     ) -> Result<(), String> {
-        let Some(tls) = &self.plan.tls else { return self.talk(stream).await };
+        let Some(tls) = &self.plan.tls else { return self.talk(stream, "http").await };
         let name = tls.name.as_ref().and_then(|name| name.as_text()).unwrap_or(&endpoint.name);
-        let (config, server) = tls.client(name)?;
+        let (mut config, server) = tls.client(name)?;
+        if self.config.grpc.is_some() {
+            Arc::make_mut(&mut config).alpn_protocols = vec![b"h2".to_vec()];
+        }
         let secured = TlsConnector::from(config).connect(server, stream).await;
-        self.talk(secured.map_err(|error| format!("TLS with {name}: {error}"))?).await
+        self.talk(secured.map_err(|error| format!("TLS with {name}: {error}"))?, "https").await
     }
 
-    async fn talk(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<(), String> {
+    async fn talk(
+        &self,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
+        scheme: &str,
+    ) -> Result<(), String> {
+        let host = self.config.host.as_deref().unwrap_or(&self.cluster);
+        if let Some(check) = &self.config.grpc {
+            return call::check(stream, (scheme, host), check).await;
+        }
         if self.config.path.is_empty() {
             return Ok(());
         }
         let mut request = String::new();
-        let host = self.config.host.as_deref().unwrap_or(&self.cluster);
         let _ = write!(
             request,
             "GET {} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bifrons-health-check\r\nConnection: close\r\n\r\n",

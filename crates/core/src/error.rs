@@ -34,6 +34,8 @@ pub enum Kind {
     Forbidden,
     /// The other side took longer than its limit: 408 or 504.
     Timeout,
+    /// The time that the client itself gave the request is over (`grpc-timeout`): 504.
+    Deadline,
     /// The other side closed before the message was whole.
     Closed,
     /// The other side reset the connection, or another error of its socket.

@@ -13,6 +13,7 @@ pub mod edits;
 pub mod expires;
 pub mod fault;
 pub mod filter;
+pub mod grpc_web;
 pub mod hide_fields;
 pub mod replace_body;
 pub mod request_headers;
@@ -60,6 +61,8 @@ spec::filters! {
     BasicAuth(basic_auth::Config),
     /// Lets a request pass when one of several filters does.
     SatisfyAny(satisfy_any::Config),
+    /// Translates gRPC-Web into gRPC and back.
+    GrpcWeb(grpc_web::Config),
     /// Hides fields of responses.
     HideFields(hide_fields::Config),
     /// Rewrites redirects.

@@ -177,8 +177,11 @@ fn render(url: &Template, task: &Task<'_>, head: &RequestHead) -> Vec<u8> {
 
 /// Host with port, and what comes behind.
 fn parse(text: &[u8]) -> std::result::Result<(&str, &[u8]), &'static str> {
-    let scheme = text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"http://"));
-    let rest = text.get(7..).filter(|_| scheme).ok_or("it does not begin with http://")?;
+    let rest = match after(text, b"grpc://") {
+        // What a variable stands for may have it, too.
+        Some(rest) => after(rest, b"grpc://").unwrap_or(rest),
+        None => after(text, b"http://").ok_or("it does not begin with http:// or grpc://")?,
+    };
     let end = match rest.strip_prefix(b"unix:") {
         // The socket's path ends at a colon.
         Some(path) => path.iter().position(|&b| b == b':').map_or(rest.len(), |at| at + 5),
@@ -190,6 +193,12 @@ fn parse(text: &[u8]) -> std::result::Result<(&str, &[u8]), &'static str> {
         Ok("") | Err(_) => Err("it has no host"),
         Ok(host) => Ok((host, path)),
     }
+}
+
+/// What follows a scheme, which may be in any case.
+fn after<'a>(text: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(scheme.len())?;
+    start.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
 /// The endpoint of that host, made where there is none yet or its addresses are too old.

@@ -2,6 +2,7 @@
 
 use crate::attempt::{self, Freshness, Sent};
 use crate::bodies;
+use crate::call;
 use crate::destination::{self, Destination, Target};
 use crate::forwarded;
 use crate::request::Task;
@@ -52,8 +53,18 @@ pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -
     }
     // What the request is balanced by is the client's, whatever is sent on.
     let tries = Tries::new(plan, task, &req.head, target);
+    // Calls of gRPC need HTTP/2.
+    let deadline = if plan.shares_streams { call::deadline(task, &req.head)? } else { None };
     let own_method = prepare(plan, task, req);
-    let mut outcome = try_endpoints(tries, task, req).await;
+    let mut outcome = match deadline {
+        None => try_endpoints(tries, task, req).await,
+        // Boxed, so that other requests don't make room for it.
+        Some(until) => {
+            let outcome = Box::pin(call::within(until, try_endpoints(tries, task, req))).await;
+            call::note_late(task, &outcome);
+            outcome
+        }
+    };
     if let Some(own) = own_method {
         let sent = req.head.method();
         req.head.restore_method(own);

@@ -12,7 +12,7 @@
 //!    that only the request tells,
 //!    [`sticky`] which of its endpoints a session belongs to, [`queue`] holds those that must wait.
 //!    [`forwarded`]: who the client is and what the next hop is told; [`bodies`]: bodies that are collected
-//!    first, or replaced.
+//!    first, or replaced; `call`: calls of gRPC, whose time is bounded and whose errors are no pages.
 //! 6. [`attempt`]: one try: pick an endpoint, take or dial a connection, send, wait for the head.
 //! 7. [`relay`]: bytes both ways: bodies, upgrades.
 //! 8. [`respond`]: every error becomes an answer here and only here.
@@ -28,6 +28,7 @@ pub mod attempt;
 pub mod bodies;
 pub mod build;
 pub mod cache;
+mod call;
 pub mod complaint;
 pub mod conn;
 pub mod destination;

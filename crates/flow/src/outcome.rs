@@ -1,6 +1,7 @@
 //! From what came of a route to the answer: error pages, what an earlier route has left, our own answers
 //! made whole, response filters. Or to another route.
 
+use crate::call;
 use crate::request::Task;
 use crate::respond;
 use crate::routing;
@@ -280,11 +281,16 @@ fn read_only(head: &mut RequestHead) {
 /// Everything between an answer and the client that is not its way over the wire.
 fn finish(task: &mut Task<'_>, head: &RequestHead, mut res: Response, origin: Origin) -> Response {
     task.cx.status = 0;
+    let mut of_call = None;
     if origin != Origin::Elsewhere {
+        of_call = call::is_call(head).then(|| call::text_of(&res));
         make_whole(task, head, &mut res);
     }
     if let Some(detour) = task.detour.take() {
         apply(*detour, origin, &mut res);
+    }
+    if let Some(text) = of_call.as_deref().filter(|_| res.head.status >= 300) {
+        call::end(task, &mut res, text);
     }
     if task.route.chain.is_empty() {
         return res;
@@ -292,7 +298,13 @@ fn finish(task: &mut Task<'_>, head: &RequestHead, mut res: Response, origin: Or
     let route = task.route.clone();
     match route.chain.response(&mut task.cx, head, &mut res) {
         Ok(()) => res,
-        Err(err) => respond::to(task, head, err),
+        Err(err) => {
+            let mut res = respond::to(task, head, err);
+            if call::is_call(head) {
+                call::end(task, &mut res, b"");
+            }
+            res
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use bifrons_http::buffers::{self, Scratch};
 use bifrons_http::h1::chunked;
 use bifrons_http::h1::framing;
 use bifrons_http::h1::write::{self, Delimit, Persist, Server, ToDownstream};
-use bifrons_http::{Body, FileBody, Method, Name, RequestHead, Response, ResponseHead, Version};
+use bifrons_http::{Body, FileBody, Headers, Method, Name, RequestHead, Response, ResponseHead, Version};
 use bifrons_model::ClientAbort;
 use bifrons_net::clock;
 use bytes::Bytes;
@@ -238,14 +238,20 @@ fn count_body(task: &mut Task<'_>, len: u64) {
     }
 }
 
-/// The last chunk, with trailer fields: our own, and the endpoint's where they are passed on.
-fn end_chunked(task: &Task<'_>, body: &mut Body, out: &mut Vec<u8>) {
+/// The last chunk, with trailer fields.
+fn end_chunked(task: &mut Task<'_>, body: &mut Body, out: &mut Vec<u8>) {
+    let trailers = trailers_of(task, body);
+    write::chunked_end(out, trailers.as_ref());
+    task.cx.trailers = trailers.unwrap_or_default();
+}
+
+/// The fields behind a body: our own, and the endpoint's where they are passed on.
+fn trailers_of(task: &Task<'_>, body: &mut Body) -> Option<Headers> {
     let passes = match &task.route.action {
         Action::Proxy(plan) => plan.bodies.trailers,
         _ => true,
     };
-    let trailers = if passes { body.take_trailers() } else { body.take_own_trailers() };
-    write::chunked_end(out, trailers.as_ref());
+    if passes { body.take_trailers() } else { body.take_own_trailers() }
 }
 
 /// The endpoint has sent everything: it is free for others, however long the client takes.

@@ -69,6 +69,7 @@ pub fn status_of(err: &Error) -> u16 {
         Kind::Forbidden => 403,
         Kind::Timeout if upstream => 504,
         Kind::Timeout => 408,
+        Kind::Deadline => 504,
         // nginx's 499: nobody is there to read it, but the log shows it.
         Kind::Closed | Kind::Reset if !upstream => 499,
         Kind::Dropped => 444,

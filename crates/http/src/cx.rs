@@ -5,6 +5,7 @@ use crate::coded::CodedStore;
 use crate::document::DocumentRoot;
 use crate::encoding::Encoding;
 use crate::h1::Conn;
+use crate::headers::Headers;
 use crate::spool::TempFile;
 use crate::tls_facts::TlsFacts;
 use crate::vars::Computed;
@@ -236,6 +237,8 @@ pub struct ReqCx {
     pub attempt_groups: SmallVec<[usize; 0]>,
     /// The key that the cache has looked for, where it asks the origin.
     pub cache_key: Option<Box<[u8]>>,
+    /// Fields that were sent behind the answer's body.
+    pub trailers: Headers,
     /// What the cache did, in nginx's word; `None` where there is none.
     pub cache_status: Option<&'static str>,
     /// Whether its head had come before the answer to the request before it was over.
@@ -298,6 +301,7 @@ impl ReqCx {
             coded_store: None,
             attempt_groups: SmallVec::new(),
             cache_key: None,
+            trailers: Headers::new(),
             cache_status: None,
             is_pipelined: false,
             request_id: OnceCell::new(),

@@ -5,7 +5,7 @@ use crate::date;
 use crate::encoding::Encoding;
 use crate::head::{RequestHead, ResponseHead, Version};
 use crate::headers::Headers;
-use crate::name::{Key, Name};
+use crate::name::Name;
 use bifrons_config::{Lookup, Var};
 use bifrons_core::time::{msec, seconds, time_iso8601, time_local};
 use std::io::Write;
@@ -18,6 +18,7 @@ mod coded;
 mod computed;
 mod layer4;
 mod timing;
+mod fields;
 mod tls;
 
 use coded::ratio;
@@ -42,6 +43,9 @@ impl Lookup for Scope<'_> {
             | Var::UpstreamHttp(_)
             | Var::Cookie(_)
             | Var::UpstreamCookie(_)
+            | Var::SentTrailer(_)
+            | Var::UpstreamTrailer(_)
+            | Var::GrpcStatus
             | Var::Arg(_) => self.family(var, out),
             Var::UpstreamAddr
             | Var::UpstreamStatus
@@ -283,25 +287,6 @@ impl Scope<'_> {
         }
         out.len() > start
     }
-
-    fn family(&self, var: &Var, out: &mut Vec<u8>) -> bool {
-        match var {
-            Var::Http(name) => joined(&self.req.headers, name, true, out),
-            Var::SentHttp(name) => self.res.is_some_and(|res| joined(&res.headers, name, false, out)),
-            Var::UpstreamHttp(name) => self.res.is_some_and(|res| joined(&res.headers, name, true, out)),
-            Var::Cookie(name) => {
-                let mut cookies = self.req.headers.originals(Name::Cookie);
-                some(cookies.find_map(|value| cookie(value, name)), out)
-            }
-            Var::UpstreamCookie(name) => {
-                let Some(res) = self.res else { return false };
-                let mut cookies = res.headers.originals(Name::SetCookie);
-                some(cookies.find_map(|line| set_cookie(line, name)), out)
-            }
-            Var::Arg(name) => some(self.req.query().and_then(|query| argument(query, name)), out),
-            _ => false,
-        }
-    }
 }
 
 /// Name and port of the upstream as the route names it.
@@ -324,7 +309,7 @@ fn attempt_value(attempt: &Attempt, var: &Var, out: &mut Vec<u8>) -> bool {
         Var::UpstreamAddr => some(Some(attempt.endpoint.as_bytes()), out),
         Var::UpstreamStatus => {
             let status = match (attempt.status, attempt.error) {
-                (0, Some(bifrons_core::Kind::Timeout)) => 504,
+                (0, Some(bifrons_core::Kind::Timeout | bifrons_core::Kind::Deadline)) => 504,
                 (0, Some(_)) => 502,
                 (status, _) => status,
             };
@@ -355,26 +340,6 @@ fn process(var: &Var, out: &mut Vec<u8>) -> bool {
         _ => return false,
     }
     true
-}
-
-/// All values of a field, joined as nginx does: `; ` for cookies, `, ` for others.
-fn joined(headers: &Headers, name: &str, original: bool, out: &mut Vec<u8>) -> bool {
-    let key: Key<'_> = name.into();
-    let start = out.len();
-    let mut found = false;
-    let glue: &[u8] = if key.id == Name::Cookie { b"; " } else { b", " };
-    let mut add = |value: &[u8]| {
-        if std::mem::replace(&mut found, true) {
-            separate(out, start, glue);
-        }
-        out.extend_from_slice(value);
-    };
-    if original {
-        headers.originals(key).for_each(&mut add);
-    } else {
-        headers.get_all(key).for_each(&mut add);
-    }
-    found
 }
 
 /// The value of a cookie (RFC 6265 5.4: pairs separated by `; `).

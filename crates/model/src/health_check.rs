@@ -14,6 +14,9 @@ use std::time::Duration;
 pub struct HealthCheck {
     /// What is asked for by GET. Empty: it is enough that a connection can be made.
     pub path: String,
+    /// In place of a path: the standard health service of gRPC is asked, over HTTP/2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<GrpcCheck>,
     /// The `Host` that is sent; the cluster's name where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -40,6 +43,7 @@ impl Default for HealthCheck {
     fn default() -> Self {
         Self {
             path: "/".into(),
+            grpc: None,
             host: None,
             port: None,
             // nginx's and HAProxy's neighbourhood (5 s, 2 s): found within seconds, no load.
@@ -52,6 +56,18 @@ impl Default for HealthCheck {
             expect: Expect::default(),
         }
     }
+}
+
+/// How the standard health service (`grpc.health.v1.Health/Check`) is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GrpcCheck {
+    /// The service that is asked after; the server as a whole where nothing is said. It must be `SERVING`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub service: String,
+    /// A status of the call, other than 0, that is a good answer too: 12 for servers without a health service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
 }
 
 /// What makes the answer to a check a good one. All of it must hold.

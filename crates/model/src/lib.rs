@@ -26,7 +26,7 @@ pub use files::{
     Browse, BrowseFormat, Builtin, FileCache, FileLinks, IfModifiedSince, Negotiation, PrecompressedCoding,
     StaticFiles, VaryField,
 };
-pub use health_check::{Expect, ExpectField, HealthCheck, StatusRule};
+pub use health_check::{Expect, ExpectField, GrpcCheck, HealthCheck, StatusRule};
 pub use host::Host;
 pub use internal::{ErrorPage, MediaTypes, OwnRedirects, PageStatus, TryFiles};
 pub use listener::{

@@ -106,7 +106,8 @@ pub struct Route {
 pub struct Proxy {
     /// Name of the cluster.
     pub cluster: At<String>,
-    /// Where the request goes, with variables: `http://$backend`, `http://$host:8080$request_uri`. A host
+    /// Where the request goes, with variables: `http://$backend`, `http://$host:8080$request_uri`, or with
+    /// `grpc://`. A host
     /// that is a cluster's name means that cluster; any other is an address or a name to be resolved, and
     /// `cluster` then gives the settings (`dynamic: true`). A path in it replaces path and query.
     pub url: Option<Template>,
@@ -195,7 +196,8 @@ impl Proxy {
 struct ProxyMap {
     /// Name of the cluster.
     cluster: At<String>,
-    /// Where the request goes, with variables: `http://$backend`, `http://$host:8080$request_uri`. A host
+    /// Where the request goes, with variables: `http://$backend`, `http://$host:8080$request_uri`, or with
+    /// `grpc://`. A host
     /// that is a cluster's name means that cluster; any other is an address or a name to be resolved, and
     /// `cluster` then gives the settings (`dynamic: true`). A path in it replaces path and query.
     #[serde(default, skip_serializing_if = "Option::is_none")]

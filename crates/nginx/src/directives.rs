@@ -14,6 +14,7 @@ pub(crate) mod core;
 pub(crate) mod events;
 pub(crate) mod expires;
 pub(crate) mod files;
+pub(crate) mod grpc;
 pub(crate) mod headers;
 pub(crate) mod health;
 pub(crate) mod http;
@@ -59,6 +60,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Proxying", proxy::DIRECTIVES),
     ("Proxying", proxy_ssl::DIRECTIVES),
     ("Proxying", proxy_answers::DIRECTIVES),
+    ("gRPC", grpc::DIRECTIVES),
     ("Bodies", buffering::DIRECTIVES),
     ("Compression", compression::DIRECTIVES),
     ("Caching", caching::DIRECTIVES),

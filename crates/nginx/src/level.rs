@@ -7,6 +7,7 @@ use crate::directives::compression::CompressionSettings;
 use crate::directives::connection::ConnectionSettings;
 use crate::directives::expires::ExpiresSettings;
 use crate::directives::files::FileSettings;
+use crate::directives::grpc::GrpcSettings;
 use crate::directives::headers::HeaderSettings;
 use crate::directives::health::Check;
 use crate::directives::http2::Http2Settings;
@@ -37,6 +38,7 @@ pub(crate) struct Level {
     pub(crate) connection: ConnectionSettings,
     pub(crate) expires: ExpiresSettings,
     pub(crate) files: FileSettings,
+    pub(crate) grpc: GrpcSettings,
     pub(crate) headers: HeaderSettings,
     pub(crate) http2: Http2Settings,
     pub(crate) internal: InternalSettings,
@@ -67,7 +69,7 @@ pub(crate) struct Level {
     pub(crate) builtin: Option<Builtin>,
     /// `limit_except`.
     pub(crate) limit_except: Option<LimitExcept>,
-    /// `proxy_pass`.
+    /// `proxy_pass` or `grpc_pass`.
     pub(crate) pass: Option<ProxyPass>,
     /// `health_check`.
     pub(crate) health_check: Option<Check>,
@@ -77,7 +79,9 @@ impl Level {
     /// The `Server` field of answers. As nginx, which sets its own name on every answer unless it is told to
     /// pass the server's.
     pub(crate) fn server_field(&self) -> ServerField {
-        match (self.answers.passes("Server"), self.headers.server.as_deref()) {
+        let is_grpc = self.pass.as_ref().is_some_and(|pass| pass.grpc);
+        let answers = if is_grpc { &self.grpc.answers } else { &self.answers };
+        match (answers.passes("Server"), self.headers.server.as_deref()) {
             (true, _) => ServerField::Pass,
             (false, Some("")) => ServerField::Off,
             (false, name) => ServerField::Set(name.unwrap_or("bifrons").to_owned()),
@@ -93,6 +97,7 @@ impl Level {
         self.connection.inherit(&outer.connection);
         self.expires.inherit(&outer.expires);
         self.files.inherit(&outer.files);
+        self.grpc.inherit(&outer.grpc);
         self.headers.inherit(&outer.headers);
         self.http2.inherit(&outer.http2);
         self.internal.inherit(&outer.internal);

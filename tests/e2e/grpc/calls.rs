@@ -60,6 +60,14 @@ fn over_tls_on_both_sides() {
 }
 
 #[test]
+fn a_client_may_be_silent_in_a_conversation() {
+    let Some(server) = Server::start() else { return };
+    let listener = ", timeouts: { body: 500ms, body_rate: 1000000, body_grace: 500ms }";
+    let proxy = front_setup(&[server.addr], listener, "", ROUTE).start();
+    assert_eq!(call("pause", proxy.addr("web"), None), "[b'got one', b'got two', b'got three']\n");
+}
+
+#[test]
 fn a_call_that_is_given_up_ends_at_the_server() {
     let Some(server) = Server::start() else { return };
     let proxy = plain(server.addr);

@@ -2,9 +2,10 @@
 //! place of the socket's back-pressure.
 
 use super::tunnel::{gone, until_both_end};
-use super::{client_abort, count_body, endpoint_done, server_for};
+use super::{client_abort, count_body, endpoint_done, server_for, trailers_of};
 use crate::attempt::client_left;
 use crate::bodies;
+use crate::call;
 use crate::request::{After, Task};
 use crate::respond;
 use crate::snapshot::Action;
@@ -129,7 +130,9 @@ async fn send(task: &mut Task<'_>, req: &RequestHead, res: &mut Response, exchan
         _ => None,
     };
     let has_no_length = res.head.status < 200 || matches!(res.head.status, 204 | 304);
-    let len = len.filter(|_| !has_no_length);
+    // The answer to a call that ends with its head has no body, not an empty one.
+    let is_spare = |len: &u64| has_no_length || *len == 0 && call::is_of_call(&res.head.headers);
+    let len = len.filter(|len| !is_spare(len));
     let keeps_length = announced && (is_bodiless || res.body.length().is_some()) && res.head.status != 204;
     let is_last = is_bodiless || res.body.is_empty();
     let head = h2::head::response(&res.head, server_for(task, &res.head), len, keeps_length);
@@ -181,13 +184,12 @@ async fn relay(task: &mut Task<'_>, body: &mut Body, exchange: &Exchange) -> Res
         }
     }
     endpoint_done(task);
-    let passes = match &task.route.action {
-        Action::Proxy(plan) => plan.bodies.trailers,
-        _ => true,
-    };
-    let trailers = body.take_trailers().filter(|_| passes);
-    match trailers {
-        Some(trailers) => exchange.end(Some(h2::head::trailers_to(&trailers))),
+    match trailers_of(task, body) {
+        Some(trailers) => {
+            let sent = exchange.end(Some(h2::head::trailers_to(&trailers)));
+            task.cx.trailers = trailers;
+            sent
+        }
         None => exchange.data(Bytes::new(), true),
     }
 }

@@ -2,6 +2,7 @@
 //! request, which takes the same way as one of HTTP/1.
 
 use super::http1::linger;
+use crate::call;
 use crate::conn::{ConnCx, Lease};
 use crate::request::{self, After};
 use crate::snapshot::{Http2Plan, ListenerPlan};
@@ -259,7 +260,8 @@ fn body_of(head: &RequestHead, stream: RecvStream, exchange: &Rc<Exchange>, list
     }
     let len = head.headers.get(Name::ContentLength).and_then(framing::parse_length);
     let rules = (listener.body_pace, listener.limits);
-    Body::H2(Box::new(H2Body::new(stream, exchange.clone(), len, rules)))
+    let body = H2Body::new(stream, exchange.clone(), len, rules);
+    Body::H2(Box::new(if call::is_call(head) { body.of_call() } else { body }))
 }
 
 /// One more that is being served, as long as it lives.

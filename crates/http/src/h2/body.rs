@@ -27,6 +27,7 @@ pub struct H2Body {
     left: Option<u64>,
     seen: u64,
     pace: Pace,
+    is_call: bool,
     limits: Limits,
     began: Option<Instant>,
     timer: Timer,
@@ -50,12 +51,22 @@ impl H2Body {
             left: len,
             seen: 0,
             pace,
+            is_call: false,
             limits,
             began: None,
             timer: Timer::new(),
             trailers: None,
             is_ended: false,
         }
+    }
+
+    /// The same as one half of a conversation (gRPC): messages come when there is something to say, at no rate, and
+    /// once the answer has begun its own bounds are those of both.
+    #[must_use]
+    pub fn of_call(mut self) -> Self {
+        self.pace = Pace::timeout(self.pace.timeout);
+        self.is_call = true;
+        self
     }
 
     /// Bytes still to come, where that is known.
@@ -155,6 +166,9 @@ impl H2Body {
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let Pace { timeout, rate_min, grace } = self.pace;
+        if self.is_call && self.exchange.is_answering() {
+            return Poll::Pending;
+        }
         let mut limit = timeout;
         if rate_min > 0 {
             let now = clock::read();

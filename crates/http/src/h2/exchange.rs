@@ -73,6 +73,11 @@ impl Exchange {
         self.body_max.set(max);
     }
 
+    /// Whether the head of the answer was sent.
+    pub(super) fn is_answering(&self) -> bool {
+        self.stream.borrow().is_some()
+    }
+
     /// How many bytes the body may have.
     pub(super) fn body_max(&self) -> u64 {
         self.body_max.get()

@@ -1,7 +1,7 @@
 use super::*;
 use std::collections::HashSet;
 
-const KINDS: [Kind; 24] = [
+const KINDS: [Kind; 25] = [
     Kind::Malformed,
     Kind::UriTooLong,
     Kind::HeadTooLarge,
@@ -22,6 +22,7 @@ const KINDS: [Kind; 24] = [
     Kind::Busy,
     Kind::Dropped,
     Kind::TunnelIdle,
+    Kind::Deadline,
     Kind::PlainText,
     Kind::ClientCertificate,
     Kind::Misdirected,

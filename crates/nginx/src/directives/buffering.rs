@@ -344,15 +344,20 @@ impl BodySettings {
         };
         proxy.max_head = Some(self.head.unwrap_or(PAGE));
         proxy.trailers = self.trailers.unwrap_or(false);
-        proxy.accel_redirect = self.heeds("X-Accel-Redirect");
-        proxy.accel =
-            ACCEL.into_iter().filter_map(|(name, field)| self.heeds(name).then_some(field)).collect();
+        self.emit_heeded(proxy);
         proxy.request = SentRequest {
             method: self.method.clone(),
             body: self.body.clone(),
             no_body: self.passes_body == Some(false),
             no_headers: self.passes_headers == Some(false),
         };
+    }
+
+    /// Writes which fields of a server tell the proxy what to do.
+    pub(crate) fn emit_heeded(&self, proxy: &mut Proxy) {
+        proxy.accel_redirect = self.heeds("X-Accel-Redirect");
+        proxy.accel =
+            ACCEL.into_iter().filter_map(|(name, field)| self.heeds(name).then_some(field)).collect();
     }
 
     /// How fast answers go.

@@ -5,7 +5,7 @@ use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values;
 use bifrons_config::{At, Problem};
-use bifrons_model::{Expect, ExpectField, HealthCheck};
+use bifrons_model::{Expect, ExpectField, GrpcCheck, HealthCheck};
 use bifrons_route::{Case, Regex};
 
 /// A `health_check`, and the name of the `match` block it goes by.
@@ -22,7 +22,8 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::AtLeast(0),
         "Active checks of the servers of this location's upstream: `uri=`, `interval=`, `jitter=`, `fails=`, \
          `passes=`, `port=`, `match=`, `mandatory`. A check asks by GET over HTTP/1.1 with the upstream's name as \
-         `Host`.",
+         `Host`; with `type=grpc` it asks the standard health service of gRPC, after `grpc_service=`, and takes \
+         `grpc_status=` for a good answer too.",
         |cx, d| {
             if let Some(check) = health_check(cx, d) {
                 cx.put(d, check, |cx| &mut cx.level.health_check);
@@ -42,6 +43,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
 fn health_check(cx: &mut Ctx, directive: &Directive) -> Option<Check> {
     let mut config = HealthCheck::default();
     let mut by = None;
+    let (mut type_of, mut grpc) = (None, GrpcCheck::default());
     for word in &directive.args {
         let (name, value) = word.text.split_once('=').unwrap_or((&word.text, ""));
         let number = || values::digits(value).and_then(|number| u32::try_from(number).ok());
@@ -76,8 +78,16 @@ fn health_check(cx: &mut Ctx, directive: &Directive) -> Option<Check> {
                 values::parse_time(value).is_some()
             }
             "type" => {
-                cx.later(word.place.clone(), "\"type\" of \"health_check\"", "checks speak HTTP");
-                return None;
+                type_of = Some(value == "grpc");
+                matches!(value, "grpc" | "http")
+            }
+            "grpc_service" => {
+                grpc.service = value.to_owned();
+                !value.is_empty()
+            }
+            "grpc_status" => {
+                grpc.status = number().and_then(|number| u16::try_from(number).ok()).filter(|code| *code > 0);
+                grpc.status.is_some()
             }
             _ => false,
         };
@@ -85,6 +95,13 @@ fn health_check(cx: &mut Ctx, directive: &Directive) -> Option<Check> {
             cx.invalid_parameter(directive, word);
             return None;
         }
+    }
+    if type_of == Some(true) {
+        config.grpc = Some(grpc);
+    } else if grpc != GrpcCheck::default() {
+        let message = "\"grpc_service\" and \"grpc_status\" need \"type=grpc\"";
+        cx.problem_help(&directive.name, message, "add type=grpc");
+        return None;
     }
     Some(Check { config, by })
 }

@@ -65,12 +65,13 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "proxy_http_version",
         LEVELS,
         Args::Exact(1),
-        "The version of HTTP spoken to the server: `1.0` or `1.1`.",
+        "The version of HTTP spoken to the server: `1.0`, `1.1` or `2`.",
         |cx, d| {
             let version = |word: &Word| match word.text.as_str() {
                 "1.0" => Ok(HttpVersion::V1_0),
                 "1.1" => Ok(HttpVersion::V1_1),
-                _ => Err(Invalid::Choice("1.0 or 1.1")),
+                "2" => Ok(HttpVersion::V2),
+                _ => Err(Invalid::Choice("1.0, 1.1 or 2")),
             };
             cx.once(d, version, |cx| &mut cx.level.proxy.http_version);
         },
@@ -172,7 +173,7 @@ fn set_header(cx: &mut Ctx, directive: &Directive) {
         return cx.accept(directive, "the client's is not passed on anyway");
     }
     if is_framing(&name) || is_own(&name) {
-        let what = format!("\"proxy_set_header {name}\"");
+        let what = format!("\"{} {name}\"", directive.name.text);
         let whose = match is_framing(&name) {
             true => "where a body ends is the proxy's to say",
             false => "it concerns one connection only and is the proxy's to say",
@@ -239,7 +240,8 @@ fn bind(cx: &mut Ctx, directive: &Directive) {
         None => {}
         Some(word) if word.text == "transparent" => {
             let help = "an address of this machine's own can be bound to without it";
-            return cx.later(word.place.clone(), "\"transparent\" of \"proxy_bind\"", help);
+            let what = format!("\"transparent\" of \"{}\"", directive.name.text);
+            return cx.later(word.place.clone(), &what, help);
         }
         Some(word) => return cx.invalid_parameter(directive, word),
     }
@@ -278,7 +280,10 @@ impl ProxySettings {
                 }
             }
         }
-        let http_version = self.http_version.unwrap_or(HttpVersion::V1_0);
+        let http_version = match pass.grpc {
+            true => HttpVersion::V2,
+            false => self.http_version.unwrap_or(HttpVersion::V1_0),
+        };
         let fields = ConnectionFields {
             connection: connection.cloned().unwrap_or_default(),
             upgrade: upgrade.cloned().unwrap_or_default(),
@@ -297,7 +302,9 @@ impl ProxySettings {
             http_version,
             keep_alive: keeps_alive && connection.keeps(http_version),
             upgrade: false,
-            connection: (connection == Connection::Other).then_some(fields),
+            // HTTP/2 has no such fields.
+            connection: (connection == Connection::Other && http_version != HttpVersion::V2)
+                .then_some(fields),
             // As nginx, which reads a body itself before it sends one on.
             expect_continue: ExpectContinue::Answer,
             client_abort: match self.ignore_client_abort {
@@ -375,6 +382,7 @@ impl Connection {
     /// Whether the server is left free to keep the connection.
     fn keeps(self, version: HttpVersion) -> bool {
         match self {
+            _ if version == HttpVersion::V2 => true,
             Self::Close => false,
             Self::KeepAlive => true,
             // HTTP/1.0 closes unless it is asked not to.

@@ -259,7 +259,7 @@ impl AnswerSettings {
     }
 
     fn redirects(&self, pass: &ProxyPass, matcher: Option<&Matcher>) -> Vec<Rule> {
-        let default = || (!pass.is_dynamic()).then(|| default_redirect(pass, matcher));
+        let default = || (!pass.is_dynamic() && !pass.grpc).then(|| default_redirect(pass, matcher));
         let Some(redirects) = &self.redirect else { return default().into_iter().collect() };
         if redirects.off {
             return Vec::new();

@@ -19,6 +19,8 @@ pub(crate) struct ProxyPass {
     pub(crate) uri: Option<String>,
     /// Whether it is spoken to over TLS.
     pub(crate) tls: bool,
+    /// Whether calls of gRPC are sent there.
+    pub(crate) grpc: bool,
     /// The whole of it, where it has variables.
     pub(crate) url: Option<Template>,
     pub(crate) word: Word,
@@ -64,7 +66,7 @@ fn parse(cx: &mut Ctx, directive: &Directive) -> Option<ProxyPass> {
     let port = if host.starts_with("unix:") { None } else { written_port(host) };
     // What begins with a query stands for the root.
     let uri = uri.map(|uri| if uri.starts_with('?') { format!("/{uri}") } else { uri.to_owned() });
-    Some(ProxyPass { host: host.to_owned(), port, uri, url: None, tls, word: word.clone() })
+    Some(ProxyPass { host: host.to_owned(), port, uri, url: None, tls, grpc: false, word: word.clone() })
 }
 
 /// Where a request goes is known when it comes.
@@ -85,8 +87,36 @@ fn with_variables(cx: &mut Ctx, word: &Word) -> Option<ProxyPass> {
         uri: None,
         url: Some(url),
         tls: false,
+        grpc: false,
         word: word.clone(),
     })
+}
+
+/// Where a `grpc_pass` leads: a scheme may stand there, and no path.
+pub(crate) fn parse_grpc(cx: &mut Ctx, word: &Word) -> Option<ProxyPass> {
+    let (tls, host) = match (word.text.strip_prefix("grpc://"), word.text.strip_prefix("grpcs://")) {
+        (Some(host), _) => (false, host),
+        (None, Some(host)) => (true, host),
+        (None, None) => (false, &*word.text),
+    };
+    let (_, uri) = split(host);
+    if host.is_empty() || uri.is_some() {
+        let help = "write a host and a port, such as grpc://127.0.0.1:50051";
+        cx.problem_help(word, format!("invalid host in upstream \"{host}\""), help);
+        return None;
+    }
+    let is_dynamic = host.contains('$');
+    if is_dynamic && tls {
+        cx.later(word.place.clone(), "\"grpc_pass\" to grpcs with variables", "name the upstream");
+        return None;
+    }
+    // A variable may have the scheme itself.
+    let url = match is_dynamic {
+        true => Some(cx.template_of(word, &format!("grpc://{host}"))?),
+        false => None,
+    };
+    let port = if host.starts_with("unix:") || is_dynamic { None } else { written_port(host) };
+    Some(ProxyPass { host: host.to_owned(), port, uri: None, url, tls, grpc: true, word: word.clone() })
 }
 
 /// Host with port, and what comes behind.
@@ -126,6 +156,7 @@ impl ProxyPass {
         // nginx leaves the protocol's own port out.
         let usual = if self.tls { ":443" } else { ":80" };
         match self.port {
+            Some(_) if self.grpc => self.host.clone(),
             Some(_) => self.host.strip_suffix(usual).unwrap_or(&self.host).to_owned(),
             None => self.host.clone(),
         }
@@ -151,6 +182,11 @@ impl ProxyPass {
             true => upstream::address(cx, &self.word, &format!("{}:443", self.host)),
             false => upstream::address(cx, &self.word, &self.host),
         }
+    }
+
+    /// What the directives of its family begin with.
+    pub(crate) fn family(&self) -> &'static str {
+        if self.grpc { "grpc" } else { "proxy" }
     }
 
     /// Where it is written.

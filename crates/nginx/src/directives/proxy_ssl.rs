@@ -130,11 +130,16 @@ impl ProxySslSettings {
         if !verifies {
             let message =
                 "the server need not prove who it is: anybody on the way can read and change everything";
-            let help = "add \"proxy_ssl_verify on; proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;\"";
+            let family = pass.family();
+            let help = format!(
+                "add \"{family}_ssl_verify on; {family}_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;\""
+            );
             cx.notes.warn(Problem::at(pass.place().clone(), message).help(help));
         } else if self.trusted.is_none() {
-            let message = "no proxy_ssl_trusted_certificate for proxy_ssl_verify";
-            let help = "add \"proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;\"";
+            let family = pass.family();
+            let message = format!("no {family}_ssl_trusted_certificate for {family}_ssl_verify");
+            let help =
+                format!("add \"{family}_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;\"");
             cx.notes.problem(Problem::at(pass.place().clone(), message).help(help));
         }
         let (min_version, max_version) = self.protocols.unwrap_or((TlsVersion::V1_2, TlsVersion::V1_3));
@@ -151,7 +156,7 @@ impl ProxySslSettings {
             name: self.name.clone().or_else(host),
             sni: self.sends_name.unwrap_or(false),
             names: Vec::new(),
-            certificate: self.own(cx),
+            certificate: self.own(cx, pass),
             min_version,
             max_version,
             ciphers,
@@ -159,10 +164,12 @@ impl ProxySslSettings {
         }
     }
 
-    fn own(&self, cx: &mut Ctx) -> Option<CertificateFiles> {
+    fn own(&self, cx: &mut Ctx, pass: &ProxyPass) -> Option<CertificateFiles> {
         let cert = self.certificate.clone()?;
         let Some(key) = self.key.clone() else {
-            let message = format!("no \"proxy_ssl_certificate_key\" is defined for certificate \"{cert}\"");
+            let family = pass.family();
+            let message =
+                format!("no \"{family}_ssl_certificate_key\" is defined for certificate \"{cert}\"");
             cx.notes.problem(Problem { place: cert.place, ..Problem::nowhere(message) });
             return None;
         };

@@ -245,18 +245,26 @@ impl Emitter<'_> {
         let at = rules.count();
         route.filters.splice(at..at, level.access.emit().into_iter().map(At::from));
         if let Some(pass) = &level.pass {
-            let target = self.clusters.target(self.cx, pass, level.proxy.bind(), &level.resolver)?;
+            let (settings, answers, ssl) = match pass.grpc {
+                true => (&level.grpc.proxy, &level.grpc.answers, &level.grpc.ssl),
+                false => (&level.proxy, &level.answers, &level.proxy_ssl),
+            };
+            let target = self.clusters.target(self.cx, pass, settings.bind(), &level.resolver)?;
             if let Some(check) = &level.health_check {
                 self.clusters.check(self.cx, pass, check);
             }
-            let tls = pass.tls.then(|| level.proxy_ssl.emit(self.cx, pass));
+            let tls = pass.tls.then(|| ssl.emit(self.cx, pass));
             let target = self.clusters.secured(target, tls);
-            let mut proxy = level.proxy.emit(pass, target.name, target.keeps_alive);
-            level.body.emit(self.cx, &mut proxy, pass.place());
-            level.body.check_passed(self.cx, &level.answers, pass.place());
-            route.cache = level.cache.emit(level.body.ignored.as_deref().unwrap_or_default());
+            let mut proxy = settings.emit(pass, target.name, target.keeps_alive);
+            if pass.grpc {
+                level.grpc.emit_bodies(&mut proxy);
+            } else {
+                level.body.emit(self.cx, &mut proxy, pass.place());
+                level.body.check_passed(self.cx, answers, pass.place());
+                route.cache = level.cache.emit(level.body.ignored.as_deref().unwrap_or_default());
+            }
             route.proxy = Some(At::new(proxy, pass.place().clone()));
-            route.filters.extend(level.answers.emit(pass, level.matcher.as_ref()).into_iter().map(At::from));
+            route.filters.extend(answers.emit(pass, level.matcher.as_ref()).into_iter().map(At::from));
         } else if let Some(builtin) = level.builtin {
             route.builtin = Some(builtin.into());
         } else {

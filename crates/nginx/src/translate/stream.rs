@@ -65,7 +65,7 @@ fn target(
     let tls = (server.level.stream.secured == Some(true)).then(|| {
         let host = word.text.clone();
         let port = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-        let pass = ProxyPass { host, port, uri: None, url: None, tls: true, word: word.clone() };
+        let pass = ProxyPass { host, port, uri: None, url: None, tls: true, grpc: false, word: word.clone() };
         server.level.proxy_ssl.emit(cx, &pass)
     });
     let known = |name: &str| upstreams.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
