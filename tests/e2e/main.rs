@@ -47,7 +47,10 @@ mod buffering {
     mod sent;
 }
 mod cache {
+    mod edge;
     mod nginx;
+    mod purging;
+    mod ranges;
     mod requests;
     mod zones;
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -231,6 +232,8 @@ pub struct ReqCx {
     pub coded: Coded,
     /// Where among them those of another route begin, after a reroute.
     pub attempt_groups: SmallVec<[usize; 0]>,
+    /// The slice of the answer that is asked for; empty where the answer has none, `None` where none is asked for.
+    pub slice: Option<Range<u64>>,
     /// What the cache did, in nginx's word; `None` where there is none.
     pub cache_status: Option<&'static str>,
     /// Whether its head had come before the answer to the request before it was over.
@@ -291,6 +294,7 @@ impl ReqCx {
             holds: None,
             coded: Coded::default(),
             attempt_groups: SmallVec::new(),
+            slice: None,
             cache_status: None,
             is_pipelined: false,
             request_id: OnceCell::new(),
@@ -325,8 +329,15 @@ impl ReqCx {
             computed: self.computed.clone(),
             request_id: self.request_id.clone(),
             traceparent: self.traceparent.clone(),
+            slice: self.slice.clone(),
             ..Self::new(self.conn.clone(), started)
         }
+    }
+
+    /// The value of `Range` that asks for the slice, if one is asked for.
+    pub fn slice_range(&self) -> Option<String> {
+        let slice = self.slice.as_ref().filter(|slice| !slice.is_empty())?;
+        Some(format!("bytes={}-{}", slice.start, slice.end - 1))
     }
 
     /// The client's address; unspecified for a Unix socket.
