@@ -219,18 +219,25 @@ pub enum UseStale {
     /// While another request fetches it anew.
     Updating,
     /// The origin's answer is a 500.
+    #[serde(rename = "http_500", alias = "http500")]
     Http500,
     /// The origin's answer is a 502.
+    #[serde(rename = "http_502", alias = "http502")]
     Http502,
     /// The origin's answer is a 503.
+    #[serde(rename = "http_503", alias = "http503")]
     Http503,
     /// The origin's answer is a 504.
+    #[serde(rename = "http_504", alias = "http504")]
     Http504,
     /// The origin's answer is a 403.
+    #[serde(rename = "http_403", alias = "http403")]
     Http403,
     /// The origin's answer is a 404.
+    #[serde(rename = "http_404", alias = "http404")]
     Http404,
     /// The origin's answer is a 429.
+    #[serde(rename = "http_429", alias = "http429")]
     Http429,
 }
 

@@ -160,7 +160,7 @@ pub fn judge(rules: &Rules, exchange: &Exchange<'_>) -> Result<Storable, Why> {
             NoVariant::Star | NoVariant::TooMany => Why::Vary,
         })?,
     };
-    let head = head_to_store(res, &fields);
+    let head = head_to_store(rules.standard, res, &fields);
     Ok(Storable { stored: Stored { head, times, terms }, variant })
 }
 
@@ -260,16 +260,15 @@ fn is_understood(status: u16) -> bool {
 
 /// What of a head is stored (RFC 9111 3.1): not what concerns one connection, not what is made anew with every answer,
 /// and not the fields that `no-cache` or `private` name.
-fn head_to_store(res: &ResponseHead, without: &[&str]) -> ResponseHead {
+fn head_to_store(standard: Standard, res: &ResponseHead, without: &[&str]) -> ResponseHead {
     let mut head = ResponseHead::new(res.status);
     let named: Vec<&[u8]> =
         res.headers.get_all(Name::Connection).flat_map(bifrons_http::headers::list_members).collect();
     for (id, name, value) in res.headers.iter() {
         let is_left_out = id.is_hop_by_hop()
-            || matches!(
-                id,
-                Name::Age | Name::ContentLength | Name::ProxyAuthenticate | Name::ProxyAuthorization
-            )
+            || matches!(id, Name::ContentLength | Name::ProxyAuthenticate | Name::ProxyAuthorization)
+            // nginx passes it on as it came.
+            || id == Name::Age && standard == Standard::Rfc9111
             || named.iter().any(|other| name.eq_ignore_ascii_case(other))
             || without.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()));
         if !is_left_out {

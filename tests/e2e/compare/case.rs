@@ -11,11 +11,12 @@
 //! --- differs ROW, where it is not an answer that differs but what endpoints got or logs
 //! ```
 //!
-//! A step opens a connection of its own. `later` before it waits until what was good for a second is so no more, `+` takes the connection of the step before, `to NAME` another
-//! address than `@web@`. `raw N BYTES` sends escaped bytes and reads N answers. `HTTP/1.0` may stand behind
-//! the path, and `!Host` among the fields leaves `Host` out. `websocket /path | fields :: text ;; text` opens a
-//! WebSocket, says the texts one after the other, waits for each to come back, and closes. `[row] STEP` is a step whose answers differ, as
-//! the row of that name in docs/guide/nginx.md says.
+//! A step opens a connection of its own. `later` before it waits until what was good for a second is so no more,
+//! `+` takes the connection of the step before, `to NAME` another address than `@web@`. `raw N BYTES` sends
+//! escaped bytes and reads N answers. `HTTP/1.0` may stand behind the path, and `!Host` among the fields leaves
+//! `Host` out. `websocket /path | fields :: text ;; text` opens a WebSocket, says the texts one after the other,
+//! waits for each to come back, and closes. `[row] STEP` is a step whose answers differ, as the row of that name
+//! in docs/guide/nginx.md says.
 //!
 //! In all of it `@web@` and other names are addresses, of which those that begin with `app` are endpoints,
 //! `@site@` is the directory of [`super::site`], `@dir@` one of the server's own. `log` compares the lines of

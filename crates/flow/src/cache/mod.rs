@@ -249,6 +249,10 @@ fn give(
     let damaged = || Error::local(Kind::Internal, "the head of a stored answer makes no sense");
     let stored = known.stored().ok_or_else(damaged)?;
     let now_s = now_s();
+    if task.cx.slice.is_some() && stored.head.status == 200 {
+        // The origin gives no slices: this is the whole, and what follows is as for any other.
+        task.cx.slice = Some(0..0);
+    }
     let is_hit = matches!(status, Status::Hit | Status::Stale | Status::Updating);
     let mut res = answer(req, (&known.object, stored), (&plan.manner(is_hit && !is_collapsed), now_s))?;
     let forwarded = match status {

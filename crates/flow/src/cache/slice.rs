@@ -42,7 +42,7 @@ pub(super) async fn answer(
         drop(res);
         return one(plan, task, &req.head, 0..0).await;
     }
-    if res.head.status != 206 {
+    if res.head.status != 206 || task.cx.slice.as_ref().is_none_or(Range::is_empty) {
         return Ok(Outcome::Answer(res));
     }
     let Some(version) = Version::of(&res.head, &first) else {
