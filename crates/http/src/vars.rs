@@ -17,7 +17,6 @@ use tokio::time::Instant;
 mod coded;
 mod computed;
 mod tls;
-
 use coded::ratio;
 pub use computed::Computed;
 
