@@ -56,9 +56,12 @@ mod buffering {
 }
 mod cache {
     mod coded;
+    mod edge;
     mod metrics;
     mod nginx;
     mod nodes;
+    mod purging;
+    mod ranges;
     mod requests;
     mod rules;
     mod script;

@@ -2,10 +2,11 @@
 
 use crate::conditions::{self, Outcome};
 use crate::config::Standard;
-use crate::range::{self, Asked};
+use crate::range;
 use crate::stored::Stored;
 use bifrons_core::{Error, Kind, Result};
-use bifrons_http::{Body, Method, Name, RequestHead, Response, Source};
+use bifrons_http::range::{Asked, multipart};
+use bifrons_http::{Body, Method, Name, RequestHead, Response, ResponseHead, Source};
 use bifrons_store::{Object, ReadError, Reader};
 use bytes::Bytes;
 use std::ops::Range;
@@ -17,60 +18,112 @@ pub fn stored(object: &Object) -> Option<&Stored> {
     object.decoded(|bytes| Stored::decode(bytes))
 }
 
-/// The answer to that request: the whole, a part, 304, 412 or 416.
-///
-/// # Errors
-/// When the body can no longer be read from its beginning.
-pub fn answer(
-    req: &RequestHead,
-    (object, stored): (&Arc<Object>, &Stored),
-    (standard, now_s): (Standard, u64),
-) -> Result<Response> {
-    let mut head = stored.head.clone();
-    if standard == Standard::Rfc9111 {
-        // RFC 9111 5.1.
-        head.headers.append_as("Age", stored.times.age_s(now_s).to_string().as_bytes());
+/// How a stored answer is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Whose ways.
+    pub standard: Standard,
+    /// Whether ranges are answered whatever the origin says of them.
+    pub forces_ranges: bool,
+    /// How many ranges one answer may have; with more it is the whole.
+    pub parts_max: u32,
+}
+
+/// What of a body goes out, as the head says by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// All of it.
+    Whole,
+    /// These bytes: 206.
+    Part(Range<u64>),
+    /// These bytes, each beside what says so: 206, of a type that is still to be named.
+    Parts(Vec<Range<u64>>),
+    /// None: 304, 412 or 416.
+    Nothing,
+}
+
+/// Makes the head of a stored answer, whose body has `len` bytes, the one for that request: conditions, then ranges.
+pub fn shape(req: &RequestHead, head: &mut ResponseHead, len: Option<u64>, manner: &Manner) -> Shape {
+    let is_nginx = manner.standard == Standard::Nginx;
+    // Before the answer says of itself that it has ranges: nginx heeds what the origin says.
+    let has_ranges = !is_nginx || manner.forces_ranges || head.headers.has(Name::AcceptRanges);
+    let is_whole = head.status == 200;
+    if is_nginx {
+        head.headers.remove(Name::AcceptRanges);
     }
-    match conditions::evaluate(req, &stored.head, standard == Standard::Nginx) {
+    match conditions::evaluate(req, head, is_nginx) {
         Outcome::Send => {}
-        Outcome::Failed => return Ok(Response::empty(412)),
+        Outcome::Failed => {
+            *head = ResponseHead::new(412);
+            return Shape::Nothing;
+        }
         Outcome::NotModified => {
             head.set_status(304);
             // RFC 9110 15.4.5.
             for name in [Name::ContentType, Name::ContentEncoding, Name::ContentRange] {
                 head.headers.remove(name);
             }
-            return Ok(Response { head, body: Body::Empty });
+            return Shape::Nothing;
         }
+    }
+    let Some(len) = len.filter(|_| is_whole && has_ranges) else { return Shape::Whole };
+    let asked = match req.method() == Method::Get && conditions::allows_range(req, &head.headers) {
+        true => range::asked(req, len, manner.parts_max),
+        false => Asked::Whole,
+    };
+    if !head.headers.has(Name::AcceptRanges) && (!is_nginx || asked == Asked::Whole) {
+        head.headers.append_as("Accept-Ranges", b"bytes");
+    }
+    match asked {
+        Asked::Whole => Shape::Whole,
+        Asked::Unsatisfiable => {
+            range::note_nothing(head, len);
+            Shape::Nothing
+        }
+        Asked::Part(part) => {
+            range::note_part(head, &part, len);
+            Shape::Part(part)
+        }
+        Asked::Parts(parts) => {
+            head.set_status(206);
+            Shape::Parts(parts)
+        }
+    }
+}
+
+/// The answer to that request: the whole, parts, 304, 412 or 416.
+///
+/// # Errors
+/// When the body can no longer be read from its beginning.
+pub fn answer(
+    req: &RequestHead,
+    (object, stored): (&Arc<Object>, &Stored),
+    (manner, now_s): (&Manner, u64),
+) -> Result<Response> {
+    let mut head = stored.head.clone();
+    if manner.standard == Standard::Rfc9111 {
+        // RFC 9111 5.1.
+        head.headers.append_as("Age", stored.times.age_s(now_s).to_string().as_bytes());
     }
     let len = object.body().len();
-    if let Some(len) = len.filter(|_| stored.head.status == 200) {
-        if !head.headers.has(Name::AcceptRanges) {
-            head.headers.append_as("Accept-Ranges", b"bytes");
+    let body = match shape(req, &mut head, len, manner) {
+        Shape::Nothing => Body::Empty,
+        Shape::Part(part) => body(object, part)?,
+        Shape::Parts(parts) => {
+            let media_type = head.headers.get(Name::ContentType).unwrap_or_default().to_vec();
+            let parts = (parts.as_slice(), len.unwrap_or_default());
+            let (own_type, body) = multipart(parts, &media_type, |part| body(object, part))?;
+            head.headers.set("Content-Type", own_type.as_bytes());
+            body
         }
-        if req.method() == Method::Get && conditions::allows_range(req, &stored.head.headers) {
-            match range::asked(req, len) {
-                Asked::Whole => {}
-                Asked::Nothing => {
-                    range::note_nothing(&mut head, len);
-                    return Ok(Response { head, body: Body::Empty });
-                }
-                Asked::Part(part) => {
-                    range::note_part(&mut head, &part, len);
-                    return Ok(Response { head, body: body(object, part)? });
-                }
-            }
-        }
-    }
-    let body = match req.method() {
         // How long it is shows in the head, and nobody reads it.
-        Method::Head if object.body().whole().is_none() => {
+        Shape::Whole if req.method() == Method::Head && object.body().whole().is_none() => {
             if let Some(len) = len {
                 head.headers.append_as("Content-Length", len.to_string().as_bytes());
             }
             Body::Empty
         }
-        _ => body(object, 0..len.unwrap_or(u64::MAX))?,
+        Shape::Whole => body(object, 0..len.unwrap_or(u64::MAX))?,
     };
     Ok(Response { head, body })
 }

@@ -30,6 +30,10 @@ pub struct CacheConfig {
     /// Fields of answers that count for nothing here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<IgnoredField>,
+    /// Whether answers to POST are stored too. Its body then is a part of the key, and of no more than 16 KiB; with
+    /// `standard: nginx` the key says itself what of it makes a difference.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub post: bool,
     /// Whether answers with `Set-Cookie` are stored.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub set_cookie: bool,
@@ -69,6 +73,17 @@ pub struct CacheConfig {
     /// nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range_max: Option<Size>,
+    /// Whether ranges are answered from what is stored also where the origin does not say `Accept-Ranges`, which with
+    /// `standard: nginx` it must; in RFC 9111 it need not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub force_ranges: bool,
+    /// Answers are asked for and stored in slices of so many bytes, each by a range of its own: for large files, of
+    /// which clients want parts. What the origin does not give in ranges comes whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slice: Option<Size>,
+    /// Who may take away what is stored, by method PURGE.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purge: Option<PurgeConfig>,
     /// Whether answers say in `Cache-Status` what the cache did (RFC 9211).
     pub cache_status: bool,
     /// Whether they say it in one word in `X-Cache-Status`.
@@ -86,6 +101,7 @@ impl Default for CacheConfig {
             heed_requests: true,
             targets: vec!["CDN-Cache-Control".into(), "Surrogate-Control".into()],
             ignore: Vec::new(),
+            post: false,
             set_cookie: false,
             guard_types: true,
             // RFC 9111 4.2.2 names 10 %; a day, since what was not changed for ten days may be gone tomorrow.
@@ -105,10 +121,29 @@ impl Default for CacheConfig {
             // Varnish's default of hit-for-miss.
             pass_for: Dur(Duration::from_secs(120)),
             range_max: None,
+            force_ranges: false,
+            slice: None,
+            purge: None,
             cache_status: true,
             x_cache_status: false,
         }
     }
+}
+
+/// Who may take away what is stored. The key of the request says what; with `*` at its end all paths of the zone that
+/// begin so.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PurgeConfig {
+    /// Addresses of clients that may: addresses, CIDR blocks, `unix:`. Others get 403.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
+    /// A request takes away where one of these is neither empty nor `0`, in place of the method PURGE.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub when: Vec<Template>,
+    /// Whether what is stored becomes outdated, and is not gone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub soft: bool,
 }
 
 /// What makes requests the same: scheme, host, path and query where nothing else is said.
@@ -184,18 +219,25 @@ pub enum UseStale {
     /// While another request fetches it anew.
     Updating,
     /// The origin's answer is a 500.
+    #[serde(rename = "http_500", alias = "http500")]
     Http500,
     /// The origin's answer is a 502.
+    #[serde(rename = "http_502", alias = "http502")]
     Http502,
     /// The origin's answer is a 503.
+    #[serde(rename = "http_503", alias = "http503")]
     Http503,
     /// The origin's answer is a 504.
+    #[serde(rename = "http_504", alias = "http504")]
     Http504,
     /// The origin's answer is a 403.
+    #[serde(rename = "http_403", alias = "http403")]
     Http403,
     /// The origin's answer is a 404.
+    #[serde(rename = "http_404", alias = "http404")]
     Http404,
     /// The origin's answer is a 429.
+    #[serde(rename = "http_429", alias = "http429")]
     Http429,
 }
 

@@ -1,19 +1,26 @@
 //! A route's cache, ready to serve.
 
 use crate::age::Heuristic;
+use crate::answer::Manner;
 use crate::config::{CacheConfig, IgnoredField, Standard, UseStale};
 use crate::flight::Flights;
 use crate::key::KeyPlan;
+use crate::purge::PurgePlan;
 use crate::storable::{Ignored, Rules};
 use crate::stored::{Stored, Verdict};
 use bifrons_config::Template;
+use bifrons_config::units::Size;
 use bifrons_http::FieldName;
+use bifrons_http::range::PARTS_MAX;
 use bifrons_http::vars::Scope;
 use bifrons_observe::metrics::CacheStats;
 use bifrons_store::{Object, Zone};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// 1 KiB: with less, what is known about a slice would be more than the slice.
+const SLICE_BYTES_MIN: u64 = 1024;
 
 /// A zone with what is under way for it. Outlives snapshots.
 #[derive(Debug)]
@@ -60,6 +67,13 @@ pub struct CachePlan {
     pub pass_for: Duration,
     /// Where a range may begin at most.
     pub range_max: Option<u64>,
+    force_ranges: bool,
+    /// Whether answers to POST are stored.
+    pub post: bool,
+    /// Bytes of a slice.
+    pub slice: Option<u64>,
+    /// Who may purge.
+    pub purge: Option<PurgePlan>,
     /// Whether `Cache-Status` is written.
     pub cache_status: bool,
     /// Whether `X-Cache-Status` is written.
@@ -139,9 +153,21 @@ impl CachePlan {
             collapse_age: config.collapse_age.0,
             pass_for: config.pass_for.0,
             range_max: config.range_max.map(|size| size.0),
+            force_ranges: config.force_ranges,
+            post: config.post,
+            slice: slice(config.slice)?,
+            purge: config.purge.as_ref().map(PurgePlan::build).transpose()?,
             cache_status: config.cache_status,
             x_cache_status: config.x_cache_status,
         })
+    }
+
+    /// How a stored answer is given. `is_hit`: it was stored before this request.
+    pub fn manner(&self, is_hit: bool) -> Manner {
+        let is_nginx = self.rules.standard == Standard::Nginx;
+        // nginx passes several ranges by while it stores.
+        let parts_max = if is_nginx && !is_hit { 1 } else { PARTS_MAX };
+        Manner { standard: self.rules.standard, forces_ranges: self.force_ranges, parts_max }
     }
 
     /// Whether the store is not to be looked at.
@@ -185,8 +211,18 @@ impl CachePlan {
     }
 }
 
+/// Bytes of a slice.
+fn slice(size: Option<Size>) -> Result<Option<u64>, String> {
+    match size.map(|size| size.0) {
+        Some(size) if size < SLICE_BYTES_MIN => {
+            Err(format!("a `slice` of {size} bytes is too small\nhelp: {SLICE_BYTES_MIN} are the least"))
+        }
+        size => Ok(size),
+    }
+}
+
 /// Whether one of the texts is neither empty nor `0`.
-fn says_so(texts: &[Template], scope: &Scope<'_>) -> bool {
+pub(crate) fn says_so(texts: &[Template], scope: &Scope<'_>) -> bool {
     let mut text = Vec::new();
     texts.iter().any(|template| {
         text.clear();

@@ -1,33 +1,15 @@
 //! The part of a stored answer that a request asks for (RFC 9110 14).
 
+use bifrons_http::range::{Asked, asked as read, content_range};
 use bifrons_http::{Name, RequestHead, ResponseHead};
 use std::ops::Range;
 
-/// What `Range` asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// The whole.
-    Whole,
-    /// These bytes.
-    Part(Range<u64>),
-    /// Bytes that are not there.
-    Nothing,
-}
-
-/// What the request asks of a body of `len` bytes. Several parts at once are answered with the whole, which every
-/// client has to expect (RFC 9110 14.2), and so is what can't be read.
-pub fn asked(req: &RequestHead, len: u64) -> Asked {
-    match only(req) {
-        None => Asked::Whole,
-        Some((None, None)) => Asked::Whole,
-        Some((None, Some(last))) => match last.min(len) {
-            0 => Asked::Nothing,
-            last => Asked::Part(len - last..len),
-        },
-        Some((Some(first), _)) if first >= len => Asked::Nothing,
-        Some((Some(first), last)) => {
-            Asked::Part(first..last.map_or(len, |last| last.saturating_add(1).min(len)))
-        }
+/// What the request asks of a body of `len` bytes, in no more than `parts_max` parts.
+pub fn asked(req: &RequestHead, len: u64, parts_max: u32) -> Asked {
+    let mut values = req.headers.get_all(Name::Range);
+    match (values.next(), values.next()) {
+        (Some(value), None) => read(value, len, parts_max),
+        _ => Asked::Whole,
     }
 }
 
@@ -69,15 +51,17 @@ fn number(text: &[u8]) -> Option<Option<u64>> {
 /// Makes the head of a part (RFC 9110 15.3.7).
 pub fn note_part(head: &mut ResponseHead, part: &Range<u64>, len: u64) {
     head.set_status(206);
-    let value = format!("bytes {}-{}/{len}", part.start, part.end.saturating_sub(1));
-    head.headers.set("Content-Range", value.as_bytes());
+    head.headers.set("Content-Range", &content_range(Some(part), len));
 }
 
-/// Makes the head of what can't be satisfied (RFC 9110 15.5.17).
+/// Makes the head of what can't be satisfied (RFC 9110 15.5.17): what describes the answer that it is not, goes.
 pub fn note_nothing(head: &mut ResponseHead, len: u64) {
     head.set_status(416);
-    head.headers.remove(Name::ContentType);
-    head.headers.set("Content-Range", format!("bytes */{len}").as_bytes());
+    for name in [Name::ContentType, Name::ContentEncoding, Name::LastModified, Name::Etag, Name::AcceptRanges]
+    {
+        head.headers.remove(name);
+    }
+    head.headers.set("Content-Range", &content_range(None, len));
 }
 
 #[cfg(test)]

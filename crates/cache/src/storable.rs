@@ -3,10 +3,12 @@
 use crate::age::{Heuristic, Lifetime, initial_age_s, lifetime};
 use crate::config::Standard;
 use crate::control::{Directives, Scope, seconds};
+use crate::slice::Version;
 use crate::stored::{Stored, Terms, Times};
 use crate::vary::{self, NoVariant};
 use bifrons_http::name::FieldName;
 use bifrons_http::{Headers, Method, Name, RequestHead, ResponseHead};
+use std::ops::Range;
 
 mod guard;
 mod nginx;
@@ -109,6 +111,8 @@ pub struct Exchange<'a> {
     pub is_authorized: bool,
     /// The answer.
     pub res: &'a ResponseHead,
+    /// The slice that was asked for; `None` or empty: the whole.
+    pub slice: Option<&'a Range<u64>>,
     /// When it was asked for, in seconds since 1970.
     pub requested_s: u64,
     /// When its head had come.
@@ -132,8 +136,8 @@ pub struct Storable {
 /// Why not.
 pub fn judge(rules: &Rules, exchange: &Exchange<'_>) -> Result<Storable, Why> {
     let Exchange { req, res, .. } = exchange;
-    // Partial content is not the answer to all who ask; 304 is no answer of its own.
-    if res.status < 200 || matches!(res.status, 206 | 304) {
+    // 304 is no answer of its own.
+    if res.status < 200 || res.status == 304 || !is_whole(exchange) {
         return Err(Why::Status);
     }
     let (targeted, control) = directives(rules, res);
@@ -158,7 +162,7 @@ pub fn judge(rules: &Rules, exchange: &Exchange<'_>) -> Result<Storable, Why> {
             NoVariant::Star | NoVariant::TooMany => Why::Vary,
         })?,
     };
-    let head = head_to_store(res, &fields);
+    let head = head_to_store(rules.standard, res, &fields);
     let mut own = Headers::new();
     for (_, name, value) in res.headers.iter().filter(|_| !fields.is_empty()) {
         if is_named(&fields, name) {
@@ -166,6 +170,17 @@ pub fn judge(rules: &Rules, exchange: &Exchange<'_>) -> Result<Storable, Why> {
         }
     }
     Ok(Storable { stored: Stored { head, times, terms }, variant, own })
+}
+
+/// Whether the answer is the one to all who ask for the same. Partial content is that only as a slice, whose key says so
+/// (RFC 9111 3.3), and a whole one in place of a slice only where it is found again: under the key of the first.
+fn is_whole(exchange: &Exchange<'_>) -> bool {
+    let slice = exchange.slice.filter(|slice| !slice.is_empty());
+    match (exchange.res.status, slice) {
+        (206, slice) => slice.is_some_and(|slice| Version::of(exchange.res, slice).is_some()),
+        (200, Some(slice)) => slice.start == 0,
+        _ => true,
+    }
 }
 
 /// The directives that count, and whether they are of a field meant for us (RFC 9213 2.2).
@@ -191,8 +206,10 @@ fn rfc9111(
     (control, targeted): (&Directives, bool),
 ) -> Result<(Times, Terms), Why> {
     let Exchange { req, res, received_s, .. } = *exchange;
+    // A slice is good for as long as the whole.
+    let status = if res.status == 206 { 200 } else { res.status };
     // RFC 9111 5.2.2.3: whoever understands the status may ignore `no-store` beside it.
-    let is_understood = control.must_understand && is_understood(res.status);
+    let is_understood = control.must_understand && is_understood(status);
     if control.must_understand && !is_understood {
         return Err(Why::Status);
     }
@@ -214,8 +231,8 @@ fn rfc9111(
     if rules.ignored.expires && headers.has(Name::Expires) {
         headers.to_mut().remove(Name::Expires);
     }
-    let said = lifetime((res.status, &headers), control, targeted, (received_s, rules.heuristic));
-    let configured = rules.ttl.iter().find(|(status, _)| *status == res.status || *status == 0);
+    let said = lifetime((status, &headers), control, targeted, (received_s, rules.heuristic));
+    let configured = rules.ttl.iter().find(|(of, _)| *of == status || *of == 0);
     let (lifetime_s, heuristic) = match (said, configured) {
         (Lifetime::Said(seconds), _) => (seconds, false),
         (_, Some((_, seconds))) => (*seconds, false),
@@ -251,17 +268,16 @@ fn is_understood(status: u16) -> bool {
 
 /// What of a head is stored (RFC 9111 3.1): not what concerns one connection, not what is made anew with every answer,
 /// and not the fields that `no-cache` or `private` name.
-fn head_to_store(res: &ResponseHead, without: &[&str]) -> ResponseHead {
+fn head_to_store(standard: Standard, res: &ResponseHead, without: &[&str]) -> ResponseHead {
     let mut head = ResponseHead::new(res.status);
     let named: Vec<&[u8]> =
         res.headers.get_all(Name::Connection).flat_map(bifrons_http::headers::list_members).collect();
     for (id, name, value) in res.headers.iter() {
         let is_left_out = id.is_hop_by_hop()
-            || matches!(
-                id,
-                Name::Age | Name::ContentLength | Name::ProxyAuthenticate | Name::ProxyAuthorization
-            )
+            || matches!(id, Name::ContentLength | Name::ProxyAuthenticate | Name::ProxyAuthorization)
             || name.eq_ignore_ascii_case(b"proxy-authentication-info")
+            // nginx passes it on as it came.
+            || id == Name::Age && standard == Standard::Rfc9111
             || named.iter().any(|other| name.eq_ignore_ascii_case(other))
             || is_named(without, name);
         if !is_left_out {
@@ -275,9 +291,9 @@ fn is_named(fields: &[&str], name: &[u8]) -> bool {
     fields.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes()))
 }
 
-/// Whether the request is one that answers may be stored of.
-pub fn is_cacheable(method: Method) -> bool {
-    matches!(method, Method::Get | Method::Head)
+/// Whether the request is one that answers may be stored of; those to POST where they are asked for.
+pub fn is_cacheable(method: Method, post: bool) -> bool {
+    matches!(method, Method::Get | Method::Head) || post && method == Method::Post
 }
 
 /// Seconds of `X-Accel-Expires`: a number, or `@` and a moment.

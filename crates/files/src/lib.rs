@@ -25,7 +25,6 @@ mod name;
 mod negotiate;
 mod open;
 mod options;
-mod range;
 mod redirect;
 mod respond;
 #[cfg(test)]

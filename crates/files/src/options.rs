@@ -36,9 +36,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// 200, as Apache's `MaxRanges`: more than any reader of PDF files asks for, and each costs some hundred
-    /// bytes of the answer.
-    pub const RANGES_MAX: u32 = 200;
+    /// What one answer may have at most.
+    pub const RANGES_MAX: u32 = bifrons_http::range::PARTS_MAX;
 }
 
 impl Default for Options {

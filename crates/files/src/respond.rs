@@ -3,11 +3,10 @@
 use crate::conditions::{self, Only, Validators, Verdict, only};
 use crate::open::{Content, Representation};
 use crate::options::IfModifiedSince;
-use crate::range::{self, Asked};
 use bifrons_http::Encoding as Coding;
+use bifrons_http::range::{self, Asked, content_range};
 use bifrons_http::{Body, FileBody, Headers, Method, Name, RequestHead, Response};
-use bytes::Bytes;
-use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -105,27 +104,14 @@ fn partial(part: Range<u64>, file: &Representation, sent: &Sent<'_>, rules: Rule
     response
 }
 
-/// `multipart/byteranges` (RFC 9110 15.3.7.2, 14.6), byte for byte as nginx writes it.
 fn multipart(parts: &[Range<u64>], file: &Representation, sent: &Sent<'_>, rules: Rules) -> Response {
-    let boundary = format!("{:020}", fastrand::u64(..));
-    let mut response = Response::empty(206);
+    let body = |part| Ok::<_, Infallible>(file.body(part));
+    let Ok((media_type, body)) = range::multipart((parts, file.facts.len), sent.media_type.as_bytes(), body);
+    let mut response = Response { body, ..Response::empty(206) };
     let headers = &mut response.head.headers;
-    write_type(headers, &format!("multipart/byteranges; boundary={boundary}"));
+    write_type(headers, &media_type);
     file.write_validators(headers, rules);
     write_vary(headers, sent);
-    let mut head = format!("\r\n--{boundary}\r\n").into_bytes();
-    if !sent.media_type.is_empty() {
-        head.extend_from_slice(format!("Content-Type: {}\r\n", sent.media_type).as_bytes());
-    }
-    let mut body = VecDeque::with_capacity(2 * parts.len() + 1);
-    for part in parts {
-        let range = content_range(Some(part), file.facts.len);
-        let head = [head.as_slice(), b"Content-Range: ", &range, b"\r\n\r\n"].concat();
-        body.push_back(Body::Full(head.into()));
-        body.push_back(file.body(part.clone()));
-    }
-    body.push_back(Body::Full(Bytes::from(format!("\r\n--{boundary}--\r\n"))));
-    response.body = Body::Parts(Box::new(body));
     response
 }
 
@@ -139,15 +125,6 @@ fn write_vary(headers: &mut Headers, sent: &Sent<'_>) {
     if sent.vary {
         headers.append_as("Vary", b"Accept-Encoding");
     }
-}
-
-/// RFC 9110 14.4; without a part, what stands in a 416.
-fn content_range(part: Option<&Range<u64>>, len: u64) -> Vec<u8> {
-    match part {
-        Some(part) => format!("bytes {}-{}/{len}", part.start, part.end.saturating_sub(1)),
-        None => format!("bytes */{len}"),
-    }
-    .into_bytes()
 }
 
 impl Representation {

@@ -167,11 +167,15 @@ impl Task<'_> {
         self.target = Some(req.head.mark_target());
         match &route.cache {
             None => action::answer(&route.action, self, req).await,
-            Some(plan) => match cache::look(plan, self, &req.head, &req.body)? {
-                Looked::Answer(res) => Ok(Outcome::Answer(res)),
-                // Boxed: what asks the origin costs more than that.
-                looked => Box::pin(cache::fetch(plan, self, req, looked)).await,
-            },
+            Some(plan) => {
+                // An earlier route may have been asked for slices.
+                self.cx.slice = None;
+                match cache::look(plan, self, &req.head, &req.body)? {
+                    Looked::Done(outcome) => Ok(outcome),
+                    // Boxed: what asks the origin costs more than that.
+                    looked => Box::pin(cache::fetch(plan, self, req, looked)).await,
+                }
+            }
         }
     }
 }

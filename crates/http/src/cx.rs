@@ -14,6 +14,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -239,6 +240,8 @@ pub struct ReqCx {
     pub cache_key: Option<Box<[u8]>>,
     /// Fields that were sent behind the answer's body.
     pub trailers: Headers,
+    /// The slice of the answer that is asked for; empty where the answer has none, `None` where none is asked for.
+    pub slice: Option<Range<u64>>,
     /// What the cache did, in nginx's word; `None` where there is none.
     pub cache_status: Option<&'static str>,
     /// Whether its head had come before the answer to the request before it was over.
@@ -302,6 +305,7 @@ impl ReqCx {
             attempt_groups: SmallVec::new(),
             cache_key: None,
             trailers: Headers::new(),
+            slice: None,
             cache_status: None,
             is_pipelined: false,
             request_id: OnceCell::new(),
@@ -336,8 +340,15 @@ impl ReqCx {
             computed: self.computed.clone(),
             request_id: self.request_id.clone(),
             traceparent: self.traceparent.clone(),
+            slice: self.slice.clone(),
             ..Self::new(self.conn.clone(), started)
         }
+    }
+
+    /// The value of `Range` that asks for the slice, if one is asked for.
+    pub fn slice_range(&self) -> Option<String> {
+        let slice = self.slice.as_ref().filter(|slice| !slice.is_empty())?;
+        Some(format!("bytes={}-{}", slice.start, slice.end - 1))
     }
 
     /// The client's address; unspecified for a Unix socket.

@@ -16,6 +16,7 @@ pub mod message;
 pub mod name;
 pub mod pacer;
 pub mod pool;
+pub mod range;
 pub mod spool;
 pub mod status;
 pub mod termination;

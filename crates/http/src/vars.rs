@@ -16,11 +16,10 @@ use tokio::time::Instant;
 
 mod coded;
 mod computed;
+mod fields;
 mod layer4;
 mod timing;
-mod fields;
 mod tls;
-
 use coded::ratio;
 pub use computed::Computed;
 
@@ -135,6 +134,7 @@ impl Scope<'_> {
             Var::IsArgs if req.query().is_none_or(<[u8]>::is_empty) => {}
             Var::IsArgs => out.push(b'?'),
             Var::CacheKey | Var::UpstreamCacheStatus => return some(coded::cache(cx, var), out),
+            Var::SliceRange => return some(cx.slice_range().as_ref().map(String::as_bytes), out),
             Var::Pipe => out.push(if cx.is_pipelined { b'p' } else { b'.' }),
             Var::Request => match &cx.refused {
                 Some(line) => out.extend_from_slice(line),

@@ -74,10 +74,15 @@ impl Zones {
     /// When there is no such zone, or it took no purge.
     pub fn purge(&self, purge: &Purge) -> Result<usize, ZonesError> {
         let count = self.apply(purge)?;
+        self.tell(purge);
+        Ok(count)
+    }
+
+    /// Tells other nodes only: here it is done.
+    pub fn tell(&self, purge: &Purge) {
         if let Some(publish) = self.publish.get() {
             publish(purge);
         }
-        Ok(count)
     }
 
     /// Purges here only: what another node has told.

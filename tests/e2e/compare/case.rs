@@ -11,11 +11,12 @@
 //! --- differs ROW, where it is not an answer that differs but what endpoints got or logs
 //! ```
 //!
-//! A step opens a connection of its own. `+` before it takes that of the step before, `to NAME` another
-//! address than `@web@`. `raw N BYTES` sends escaped bytes and reads N answers. `HTTP/1.0` may stand behind
-//! the path, and `!Host` among the fields leaves `Host` out. `websocket /path | fields :: text ;; text` opens a
-//! WebSocket, says the texts one after the other, waits for each to come back, and closes. `[row] STEP` is a step whose answers differ, as
-//! the row of that name in docs/guide/nginx.md says.
+//! A step opens a connection of its own. `later` before it waits until what was good for a second is so no more,
+//! `+` takes the connection of the step before, `to NAME` another address than `@web@`. `raw N BYTES` sends
+//! escaped bytes and reads N answers. `HTTP/1.0` may stand behind the path, and `!Host` among the fields leaves
+//! `Host` out. `websocket /path | fields :: text ;; text` opens a WebSocket, says the texts one after the other,
+//! waits for each to come back, and closes. `[row] STEP` is a step whose answers differ, as the row of that name
+//! in docs/guide/nginx.md says.
 //!
 //! In all of it `@web@` and other names are addresses, of which those that begin with `app` are endpoints,
 //! `@site@` is the directory of [`super::site`], `@dir@` one of the server's own. `log` compares the lines of
@@ -50,6 +51,8 @@ pub(super) struct Step {
     pub(super) text: &'static str,
     /// Whether nginx and we differ in it.
     pub(super) differs: bool,
+    /// Whether time passes before.
+    pub(super) is_later: bool,
     pub(super) same_connection: bool,
     /// The placeholder of the address.
     pub(super) to: &'static str,
@@ -143,6 +146,10 @@ fn step(text: &'static str, closes: bool) -> Step {
         }
         None => (false, text),
     };
+    let (is_later, rest) = match rest.strip_prefix("later ") {
+        Some(rest) => (true, rest),
+        None => (false, rest),
+    };
     let (same_connection, rest) = match rest.strip_prefix("+ ") {
         Some(rest) => (true, rest),
         None => (false, rest),
@@ -160,7 +167,16 @@ fn step(text: &'static str, closes: bool) -> Step {
             _ => "GET",
         };
         let methods = vec![method.to_owned(); count];
-        return Step { text, differs, same_connection, to, bytes: unescape(bytes), methods, messages: None };
+        return Step {
+            text,
+            differs,
+            is_later,
+            same_connection,
+            to,
+            bytes: unescape(bytes),
+            methods,
+            messages: None,
+        };
     }
     let (is_websocket, rest) = match rest.strip_prefix("websocket ") {
         Some(rest) => (true, rest),
@@ -195,7 +211,16 @@ fn step(text: &'static str, closes: bool) -> Step {
         head.extend_from_slice(OPENING);
         let messages = body.split(" ;; ").filter(|text| !text.is_empty()).map(unescape).collect();
         let methods = vec![method.to_owned()];
-        return Step { text, differs, same_connection, to, bytes: head, methods, messages: Some(messages) };
+        return Step {
+            text,
+            differs,
+            is_later,
+            same_connection,
+            to,
+            bytes: head,
+            methods,
+            messages: Some(messages),
+        };
     }
     let body = unescape(body);
     if !body.is_empty() && !has("Transfer-Encoding:") && !has("Content-Length:") {
@@ -206,7 +231,16 @@ fn step(text: &'static str, closes: bool) -> Step {
     }
     head.extend_from_slice(b"\r\n");
     head.extend(body);
-    Step { text, differs, same_connection, to, bytes: head, methods: vec![method.to_owned()], messages: None }
+    Step {
+        text,
+        differs,
+        is_later,
+        same_connection,
+        to,
+        bytes: head,
+        methods: vec![method.to_owned()],
+        messages: None,
+    }
 }
 
 /// `\r`, `\n`, `\t`, `\\`, `\0`, `\xNN`, and `\{N*TEXT}` for a text N times.

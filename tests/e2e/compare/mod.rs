@@ -32,6 +32,7 @@ topics! {
     attempts
     balancing
     bodies
+    cache
     compression
     connections
     curious

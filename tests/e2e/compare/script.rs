@@ -8,12 +8,16 @@ use crate::websocket;
 use bifrons_testkit::{Message, TempDir, Wire, free_addr, wait_until};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 /// What a server made of a case: an entry for each step, for each endpoint, for each log.
 pub(super) struct Outcome {
     pub(super) steps: Vec<String>,
     pub(super) others: Vec<(String, String)>,
 }
+
+/// More than nginx, whose clock has whole seconds, makes of one.
+const LATER: Duration = Duration::from_secs(3);
 
 /// What bytes a request is that no server takes, to see whether a connection is still open.
 const PROBE: &[u8] = b"PROBE\r\n\r\n";
@@ -60,6 +64,9 @@ pub(super) fn play(case: &Case, values: &Values, endpoints: &[(String, Endpoint)
     let mut steps = Vec::new();
     let mut kept: Option<Wire> = None;
     for (at, step) in case.steps.iter().enumerate() {
+        if step.is_later {
+            std::thread::sleep(LATER);
+        }
         let goes_on = case.steps.get(at + 1).is_some_and(|next| next.same_connection);
         let mut wire = match (step.same_connection, kept.take()) {
             (true, Some(wire)) => wire,

@@ -18,7 +18,10 @@ fn rules() -> Rules {
 fn judge_by(rules: &Rules, req: &str, (status, res): (u16, &str)) -> Result<Storable, Why> {
     let (req, res) = (request("GET", req), response(status, res));
     let is_authorized = req.headers.has(Name::Authorization);
-    judge(rules, &Exchange { req: &req, is_authorized, res: &res, requested_s: NOW, received_s: NOW })
+    judge(
+        rules,
+        &Exchange { req: &req, is_authorized, res: &res, slice: None, requested_s: NOW, received_s: NOW },
+    )
 }
 
 fn why(req: &str, res: &str) -> Option<Why> {
@@ -186,4 +189,29 @@ fn as_nginx_reads_it() {
     assert_eq!(lifetime("Expires: 0"), Err(Why::Expired));
     assert_eq!(lifetime("Cache-Control: max-age=60\nAge: 3600"), Ok(60));
     assert_eq!(lifetime("Set-Cookie: a=b"), Err(Why::SetCookie));
+}
+
+#[test]
+fn rfc9111_3_3_partial_content_is_stored_as_the_slice_that_was_asked_for() {
+    let rules = Rules { ttl: vec![(200, 60)], ..rules() };
+    let judged = |slice: Option<Range<u64>>, status: u16, fields: &str| {
+        let (req, res) = (request("GET", ""), response(status, fields));
+        let exchange = Exchange {
+            req: &req,
+            is_authorized: false,
+            res: &res,
+            slice: slice.as_ref(),
+            requested_s: NOW,
+            received_s: NOW,
+        };
+        judge(&rules, &exchange).map(|storable| storable.stored.times.lifetime_s).ok()
+    };
+    let range = "Content-Range: bytes 10-19/25";
+    assert_eq!(judged(Some(10..20), 206, range), Some(60));
+    assert_eq!(judged(Some(0..10), 206, range), None);
+    assert_eq!(judged(Some(0..0), 206, range), None);
+    assert_eq!(judged(None, 206, range), None);
+    assert_eq!(judged(Some(0..10), 200, ""), Some(60), "the origin has no ranges");
+    assert_eq!(judged(Some(10..20), 200, ""), None);
+    assert_eq!(judged(Some(0..0), 200, ""), Some(60));
 }

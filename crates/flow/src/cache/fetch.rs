@@ -12,6 +12,7 @@ use bifrons_cache::answer::stored;
 use bifrons_cache::config::Standard;
 use bifrons_cache::control::Directives;
 use bifrons_cache::flight::Flight;
+use bifrons_cache::slice::slice_of;
 use bifrons_cache::storable::{self, Exchange, Storable, Why};
 use bifrons_cache::stored::{Stored, Verdict};
 use bifrons_cache::{CachePlan, CacheZone, Trouble, conditions};
@@ -22,6 +23,7 @@ use bifrons_http::{
 };
 use bifrons_net::clock;
 use bifrons_store::{Fill, Meta, Object, Reader, Ticket};
+use bytes::Bytes;
 use smallvec::SmallVec;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,6 +42,10 @@ pub(super) struct Job {
     cx: ReqCx,
     /// As the client sent it.
     head: RequestHead,
+    /// `Range` of the slice that is asked for.
+    range: Option<String>,
+    /// What a POST came with.
+    body: Option<Bytes>,
     zone: Arc<CacheZone>,
     flight: Option<Flight<Object>>,
     key: Vec<u8>,
@@ -88,6 +94,8 @@ impl Job {
             route: task.route.clone(),
             cx,
             head: head.clone(),
+            range: task.cx.slice_range(),
+            body: task.cx.body.clone().filter(|_| head.method() == Method::Post),
             zone: zone.clone(),
             flight,
             key: look.key.clone(),
@@ -114,7 +122,10 @@ impl Job {
             Some(known) => _ = conditions::ask_about(&mut head, &known.head),
             None => conditions::drop_conditions(&mut head),
         }
-        Request { head, body: Body::Empty }
+        if let Some(range) = &self.range {
+            head.headers.append_as("Range", range.as_bytes());
+        }
+        Request { head, body: self.body.clone().map_or(Body::Empty, Body::Full) }
     }
 }
 
@@ -194,6 +205,7 @@ fn judge(
     let exchange = Exchange {
         req: &job.head,
         is_authorized: job.head.headers.has(Name::Authorization),
+        slice: task.cx.slice.as_ref(),
         res: &res.head,
         requested_s,
         received_s: now_s(),
@@ -215,7 +227,7 @@ async fn store(
     let key = job.zone.store.key(&job.key);
     let mut fill = job.zone.store.begin(ticket, &key, meta, res.body.length());
     let whole = match std::mem::take(&mut res.body) {
-        Body::Empty => Some(bytes::Bytes::new()),
+        Body::Empty => Some(Bytes::new()),
         Body::Full(bytes) => Some(bytes),
         body => {
             res.body = body;
@@ -321,9 +333,11 @@ pub(super) fn renewed(
     if let Some(age) = fields.get(Name::Age) {
         merged.headers.append(Name::Age, age);
     }
+    let slice = slice_of(&old.head);
     let exchange = Exchange {
         req,
         is_authorized: req.headers.has(Name::Authorization),
+        slice: slice.as_ref(),
         res: &merged,
         requested_s,
         received_s: now_s(),

@@ -3,17 +3,23 @@
 
 mod coded;
 mod fetch;
+mod purge;
 mod share;
+mod slice;
 
 use crate::action;
+use crate::bodies;
 use crate::destination;
 use crate::outcome::Outcome;
 use crate::request::Task;
+use crate::snapshot::Action;
 use bifrons_cache::answer::{answer, stored};
 use bifrons_cache::conditions;
 use bifrons_cache::config::Standard;
 use bifrons_cache::control::Directives;
+use bifrons_cache::purge::Asked;
 use bifrons_cache::range;
+use bifrons_cache::slice::write_key;
 use bifrons_cache::status::{self, Cause, Status, Told};
 use bifrons_cache::storable::{Why, is_cacheable};
 use bifrons_cache::stored::{Stored, Verdict};
@@ -24,13 +30,23 @@ use bifrons_http::headers::list_members;
 use bifrons_http::vars::{Scope, host_of};
 use bifrons_http::{Body, Method, Name, Request, RequestHead, Response, date};
 use bifrons_observe::CacheResult;
-use bifrons_store::{Found, Loading, Object};
+use bifrons_store::{Found, Loading, Mode, Object, Purge};
+use std::ops::Range;
 use std::sync::Arc;
+
+/// 16 KiB: what a POST may come with to be a part of a key.
+const POST_BYTES_MAX: usize = 16 * 1024;
 
 /// What the first look has found.
 pub enum Looked {
     /// The answer.
-    Answer(Response),
+    Done(Outcome),
+    /// The request takes away what is stored.
+    Purge,
+    /// The answer comes in slices of so many bytes.
+    Slices(u64),
+    /// The request's body belongs to its key, and is to be collected.
+    Collect,
     /// The cache has nothing to do with the request.
     Pass(Why),
     /// The origin may have to be asked.
@@ -104,17 +120,36 @@ fn now_s() -> u64 {
 /// When its body can't be read.
 pub fn look(plan: &CachePlan, task: &mut Task<'_>, req: &RequestHead, body: &Body) -> Result<Looked> {
     let Some(zone) = &plan.zone else { return Ok(Looked::Pass(Why::Configured)) };
-    if !is_cacheable(req.method()) || !body.is_empty() || framing::asks_upgrade(req) {
+    if let Some(purge) = &plan.purge {
+        match purge.asked(&Scope { cx: &task.cx, req, res: None }) {
+            Asked::Nothing => {}
+            Asked::Refused => return Ok(Looked::Done(Outcome::Own(Response::empty(403)))),
+            Asked::Purge => return Ok(Looked::Purge),
+        }
+    }
+    let method = req.method();
+    if !is_cacheable(method, plan.post) || framing::asks_upgrade(req) {
         return Ok(Looked::Pass(Why::Method));
+    }
+    if !body.is_empty() {
+        match (method, &task.cx.body) {
+            (Method::Post, None) => return Ok(Looked::Collect),
+            (Method::Post, Some(body)) if body.len() <= POST_BYTES_MAX => {}
+            _ => return Ok(Looked::Pass(Why::Method)),
+        }
     }
     let is_far = plan.range_max.is_some_and(|max| range::begins_at(req).is_some_and(|first| first > max));
     if is_far || plan.rules.standard == Standard::Rfc9111 && conditions::is_for_origin(req) {
         return Ok(Looked::Pass(Why::Configured));
     }
+    if let Some(size) = plan.slice.filter(|_| task.cx.slice.is_none())
+        && (method == Method::Get || method == Method::Head && plan.convert_head)
+    {
+        return Ok(Looked::Slices(size));
+    }
     know_cluster(task, req);
     let scope = Scope { cx: &task.cx, req, res: None };
-    let mut key = Vec::with_capacity(256);
-    plan.key.write(&scope, req.target(), &mut key);
+    let key = key_of(plan, &scope, req.target(), task.cx.slice.as_ref());
     let is_bypassed = plan.bypasses(&scope);
     let asked = asked(req);
     let (mut known, mut loading, mut has_others) = (None, None, false);
@@ -132,10 +167,24 @@ pub fn look(plan: &CachePlan, task: &mut Task<'_>, req: &RequestHead, body: &Bod
         }
     }
     if let Some(known) = known.as_ref().filter(|known| known.verdict == Verdict::Fresh) {
-        return give(plan, task, req, known, (Status::Hit, false)).map(Looked::Answer);
+        return give(plan, task, req, known, (Status::Hit, false)).map(Looked::Done);
     }
     let target = req.target().to_vec();
     Ok(Looked::Ask(Box::new(Look { key, target, asked, known, loading, is_bypassed, has_others })))
+}
+
+/// The key of a request for that target, or for a slice of its answer.
+fn key_of(plan: &CachePlan, scope: &Scope<'_>, target: &[u8], slice: Option<&Range<u64>>) -> Vec<u8> {
+    let mut key = Vec::with_capacity(256);
+    plan.key.write(scope, target, &mut key);
+    if let Some(slice) = slice.filter(|slice| !slice.is_empty()) {
+        write_key(slice, &mut key);
+    }
+    if plan.post && scope.req.method() == Method::Post && plan.rules.standard == Standard::Rfc9111 {
+        key.extend_from_slice(b"\nPOST ");
+        key.extend_from_slice(scope.cx.body.as_deref().unwrap_or_default());
+    }
+    key
 }
 
 /// What the request says of caches; `Pragma: no-cache` only where it says nothing in `Cache-Control` (RFC 9111 5.4).
@@ -151,7 +200,7 @@ fn asked(req: &RequestHead) -> Directives {
 
 /// `$proxy_host` is part of keys, and known before the cluster is asked.
 fn know_cluster(task: &mut Task<'_>, req: &RequestHead) {
-    let crate::snapshot::Action::Proxy(plan) = &task.route.action else { return };
+    let Action::Proxy(plan) = &task.route.action else { return };
     if let Some(cluster) = task.local.snapshot.clusters.get(plan.cluster) {
         task.cx.cluster = Some(cluster.name.clone());
     }
@@ -170,9 +219,15 @@ pub async fn fetch(
 ) -> Result<Outcome> {
     let mut look = match (looked, &plan.zone) {
         (Looked::Ask(look), Some(_)) => look,
-        (Looked::Answer(res), _) => return Ok(Outcome::Answer(res)),
+        (Looked::Done(outcome), _) => return Ok(outcome),
+        (Looked::Slices(size), _) => return slice::answer(plan, task, req, size).await,
+        (Looked::Collect, _) => return collect(plan, task, req).await,
+        (Looked::Purge, Some(zone)) => {
+            let Some(purge) = &plan.purge else { return Ok(Outcome::Own(Response::empty(403))) };
+            return purge::answer(plan, (&**zone, purge), task, &req.head).await;
+        }
         (Looked::Pass(why), _) => return pass(plan, task, req, (Status::Miss, Some(why))).await,
-        (Looked::Ask(_), None) => return pass(plan, task, req, (Status::Miss, None)).await,
+        (Looked::Ask(_) | Looked::Purge, None) => return pass(plan, task, req, (Status::Miss, None)).await,
     };
     task.cx.cache_key = Some(look.key.as_slice().into());
     if let Some(loading) = look.loading.take()
@@ -180,7 +235,7 @@ pub async fn fetch(
     {
         look.known = Known::of(plan, &look.asked, object, now_s());
         if let Some(known) = look.known.as_ref().filter(|known| known.verdict == Verdict::Fresh) {
-            return give(plan, task, &req.head, known, (Status::Hit, false)).map(Outcome::Answer);
+            return give(plan, task, &req.head, known, (Status::Hit, false));
         }
     }
     if plan.rules.heeds_requests && look.asked.only_if_cached {
@@ -190,6 +245,24 @@ pub async fn fetch(
     share::answer(plan, task, req, look).await
 }
 
+/// Collects the body of a POST, and looks again.
+async fn collect(plan: &CachePlan, task: &mut Task<'_>, req: &mut Request) -> Result<Outcome> {
+    if let Action::Proxy(proxy) = &task.route.clone().action
+        && !bodies::is_in_hand(proxy, task, req)
+    {
+        bodies::collect_body(proxy, task, req).await?;
+    }
+    // What is in a file is in no key.
+    if task.cx.body.is_none() && !req.body.is_empty() {
+        return pass(plan, task, req, (Status::Miss, Some(Why::Method))).await;
+    }
+    match look(plan, task, &req.head, &req.body)? {
+        Looked::Done(outcome) => Ok(outcome),
+        // Boxed: it comes from there.
+        looked => Box::pin(fetch(plan, task, req, looked)).await,
+    }
+}
+
 /// The stored answer, with what is said of it.
 fn give(
     plan: &CachePlan,
@@ -197,11 +270,16 @@ fn give(
     req: &RequestHead,
     known: &Known,
     (status, is_collapsed): (Status, bool),
-) -> Result<Response> {
+) -> Result<Outcome> {
     let damaged = || Error::local(Kind::Internal, "the head of a stored answer makes no sense");
     let stored = known.stored().ok_or_else(damaged)?;
     let now_s = now_s();
-    let mut res = answer(req, (&known.object, stored), (plan.rules.standard, now_s))?;
+    if task.cx.slice.is_some() && stored.head.status == 200 {
+        // The origin gives no slices: this is the whole, and what follows is as for any other.
+        task.cx.slice = Some(0..0);
+    }
+    let is_hit = matches!(status, Status::Hit | Status::Stale | Status::Updating);
+    let mut res = answer(req, (&known.object, stored), (&plan.manner(is_hit && !is_collapsed), now_s))?;
     let forwarded = match status {
         Status::Revalidated => Some(304),
         Status::Miss | Status::Expired | Status::Bypass => Some(stored.head.status),
@@ -221,7 +299,9 @@ fn give(
         task.cx.coded_store =
             Some(Box::new(coded::Coded::new(zone, &known.object, (plan.rules.standard, now_s))));
     }
-    Ok(res)
+    // 412 and 416 are said here, whatever is stored.
+    let is_own = res.head.status >= 400 && stored.head.status == 200;
+    Ok(if is_own { Outcome::Own(res) } else { Outcome::Answer(res) })
 }
 
 /// Says what the cache did.
@@ -258,6 +338,10 @@ async fn pass(
     let route = task.route.clone();
     let target = req.head.target().to_vec();
     let method = req.head.method();
+    if let Some(range) = task.cx.slice_range() {
+        conditions::drop_conditions(&mut req.head);
+        req.head.headers.append_as("Range", range.as_bytes());
+    }
     let outcome = action::answer(&route.action, task, req).await;
     let Ok(Outcome::Answer(mut res)) = outcome else { return outcome };
     if let Some(zone) = &plan.zone
@@ -292,9 +376,15 @@ fn invalidate(
 ) {
     let scope = Scope { cx: &task.cx, req, res: None };
     let forget = |target: &[u8]| {
-        let mut key = Vec::new();
-        plan.key.write(&scope, target, &mut key);
-        zone.store.remove(&zone.store.key(&key));
+        zone.store.remove(&zone.store.key(&key_of(plan, &scope, target, None)));
+        if plan.slice.is_some() {
+            // How many slices there are nobody knows.
+            let host = String::from_utf8_lossy(host_of(req.authority())).into_owned();
+            let what = bifrons_store::Scope::Url(host + &String::from_utf8_lossy(target));
+            if zone.store.purge(&Purge { zone: None, what, mode: Mode::Hard }).is_err() {
+                tracing::warn!(zone = &*zone.name, "too many purges wait: slices may be outdated");
+            }
+        }
     };
     forget(target);
     for name in [Name::Location, Name::ContentLocation] {

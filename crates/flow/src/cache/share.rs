@@ -44,12 +44,12 @@ pub(super) async fn answer(
         && req.head.method() != Method::Head
     {
         if zone.flights.is_under_way(key) {
-            return give(plan, task, &req.head, known, (Status::Updating, false)).map(Outcome::Answer);
+            return give(plan, task, &req.head, known, (Status::Updating, false));
         }
         if plan.background {
             let begun = begin_update(plan, task, req, (zone, key, &look));
             let status = if begun { Status::Stale } else { Status::Updating };
-            return give(plan, task, &req.head, known, (status, false)).map(Outcome::Answer);
+            return give(plan, task, &req.head, known, (status, false));
         }
     }
     if req.head.method() == Method::Head && !plan.convert_head {
@@ -73,7 +73,7 @@ pub(super) async fn answer(
             Joined::First(flight) => {
                 // The one before may have come to its end just now.
                 if let Some(known) = look_again(plan, zone, req, &look) {
-                    return give(plan, task, &req.head, &known, (Status::Hit, false)).map(Outcome::Answer);
+                    return give(plan, task, &req.head, &known, (Status::Hit, false));
                 }
                 return lead(plan, task, req, (zone, Some(flight), look)).await;
             }
@@ -85,7 +85,7 @@ pub(super) async fn answer(
                 let known = Known::of(plan, &look.asked, object, now_s()).filter(|_| is_ours);
                 match known.filter(|known| known.verdict == Verdict::Fresh) {
                     Some(known) => match give(plan, task, &req.head, &known, (Status::Hit, true)) {
-                        Ok(res) => return Ok(Outcome::Answer(res)),
+                        Ok(outcome) => return Ok(outcome),
                         // Too large to be stored, and its beginning has passed.
                         Err(_) => return lead(plan, task, req, (zone, None, look)).await,
                     },
@@ -95,7 +95,7 @@ pub(super) async fn answer(
             State::Pass => break,
             State::Failed => {
                 if let Some(known) = stand_in(plan, &look, Trouble::Error) {
-                    return give(plan, task, &req.head, &known, (Status::Stale, false)).map(Outcome::Answer);
+                    return give(plan, task, &req.head, &known, (Status::Stale, false));
                 }
             }
             // It took too long.
@@ -203,17 +203,19 @@ async fn lead(
     match led.came {
         Led::Stored(object, _held, own) => {
             let known = Known { object, verdict: Verdict::Fresh, cause: look.cause() };
-            let mut res = give(plan, task, &req.head, &known, (status, false))?;
-            own.iter().for_each(|(_, name, value)| res.head.headers.append(name, value));
-            Ok(Outcome::Answer(res))
+            let mut outcome = give(plan, task, &req.head, &known, (status, false))?;
+            if let Outcome::Answer(res) = &mut outcome {
+                own.iter().for_each(|(_, name, value)| res.head.headers.append(name, value));
+            }
+            Ok(outcome)
         }
         Led::Confirmed(object) => {
             let known = Known { object, verdict: Verdict::Fresh, cause: look.cause() };
-            give(plan, task, &req.head, &known, (Status::Revalidated, false)).map(Outcome::Answer)
+            give(plan, task, &req.head, &known, (Status::Revalidated, false))
         }
         Led::Passed(res, active, why) => {
             if let Some(known) = stand_in(plan, &look, Trouble::Status(res.head.status)) {
-                return give(plan, task, &req.head, &known, (Status::Stale, false)).map(Outcome::Answer);
+                return give(plan, task, &req.head, &known, (Status::Stale, false));
             }
             task.active = active;
             if let Action::Proxy(proxy) = &task.route.action
@@ -242,9 +244,7 @@ async fn lead(
                 _ => Trouble::Error,
             };
             match stand_in(plan, &look, trouble) {
-                Some(known) => {
-                    give(plan, task, &req.head, &known, (Status::Stale, false)).map(Outcome::Answer)
-                }
+                Some(known) => give(plan, task, &req.head, &known, (Status::Stale, false)),
                 None => {
                     task.cx.cache_status = Some(status.word());
                     Err(err)

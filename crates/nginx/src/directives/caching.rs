@@ -5,7 +5,7 @@ use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values::{self, Invalid};
-use bifrons_cache::config::{CacheConfig, IgnoredField, KeyConfig, Standard, UseStale};
+use bifrons_cache::config::{CacheConfig, IgnoredField, KeyConfig, PurgeConfig, Standard, UseStale};
 use bifrons_config::units::{Dur, Size};
 use bifrons_config::{At, Template};
 use bifrons_store::ZoneConfig;
@@ -31,6 +31,10 @@ settings! {
         lock_timeout: Dur,
         lock_age: Dur,
         range_max: Size,
+        force_ranges: bool,
+        post: bool,
+        purge: Vec<Template>,
+        slice: Size,
     }
 }
 
@@ -164,6 +168,39 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "A range that begins behind this goes to the server and is not stored.",
         |cx, d| cx.once(d, values::size, |cx| &mut cx.level.cache.range_max),
     ),
+    Spec::new(
+        "proxy_force_ranges",
+        LEVELS,
+        Args::Flag,
+        "Whether ranges of stored answers are given whatever the server says of ranges. Answers that are not stored are \
+         cut by their server.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.cache.force_ranges),
+    )
+    .default("off"),
+    Spec::new(
+        "proxy_cache_methods",
+        LEVELS,
+        Args::AtLeast(1),
+        "Methods whose answers are stored: `GET`, `HEAD`, which always are, and `POST`, whose body the key should have.",
+        methods,
+    )
+    .default("GET HEAD"),
+    Spec::new(
+        "proxy_cache_purge",
+        LEVELS,
+        Args::AtLeast(1),
+        "Where one of these is neither empty nor `0`, the request takes away what is stored under its key: 204, or 404 where \
+         nothing is. A `*` at the end of the key means all paths of the zone that begin so.",
+        |cx, d| templates(cx, d, |cx| &mut cx.level.cache.purge),
+    ),
+    Spec::new(
+        "slice",
+        LEVELS,
+        Args::Exact(1),
+        "Size of the slices in which answers are asked for and stored where `proxy_cache_key` has `$slice_range`.",
+        |cx, d| cx.once(d, values::size, |cx| &mut cx.level.cache.slice),
+    )
+    .default("0"),
 ];
 
 fn path(cx: &mut Ctx, directive: &Directive) {
@@ -180,9 +217,19 @@ fn path(cx: &mut Ctx, directive: &Directive) {
             Some(("inactive", time)) => values::parse_time(time).map(|time| config.inactive = time).is_some(),
             Some(("levels", levels)) => levels.split(':').all(|level| matches!(level, "1" | "2")),
             Some(("use_temp_path", value)) => matches!(value, "on" | "off"),
-            Some(("manager_files" | "loader_files", count)) => values::digits(count).is_some(),
-            Some(("manager_sleep" | "manager_threshold" | "loader_sleep" | "loader_threshold", time)) => {
-                values::parse_time(time).is_some()
+            // What is purged is always removed beside.
+            Some(("purger", value)) => matches!(value, "on" | "off"),
+            Some(("manager_files" | "loader_files" | "purger_files", count)) => {
+                values::digits(count).is_some()
+            }
+            Some((
+                "manager_sleep" | "manager_threshold" | "loader_sleep" | "loader_threshold" | "purger_sleep"
+                | "purger_threshold",
+                time,
+            )) => values::parse_time(time).is_some(),
+            Some(("min_free", size)) if values::parse_size(size).is_some() => {
+                cx.later(word.place.clone(), "\"min_free\"", "bound the store by max_size");
+                true
             }
             _ => false,
         };
@@ -218,6 +265,16 @@ fn valid(cx: &mut Ctx, directive: &Directive) {
     }
     let valid = cx.level.cache.valid.get_or_insert_default();
     valid.extend(named.into_iter().map(|status| (status, time)));
+}
+
+fn methods(cx: &mut Ctx, directive: &Directive) {
+    if let Some(word) =
+        directive.args.iter().find(|word| !["GET", "HEAD", "POST"].contains(&word.text.as_str()))
+    {
+        return cx.invalid(directive, word, Invalid::Value);
+    }
+    let post = directive.args.iter().any(|word| word.text == "POST");
+    cx.put(directive, post, |cx| &mut cx.level.cache.post);
 }
 
 fn templates(cx: &mut Ctx, directive: &Directive, field: fn(&mut Ctx) -> &mut Option<Vec<Template>>) {
@@ -271,6 +328,7 @@ impl CacheSettings {
         for (status, time) in self.valid.iter().flatten() {
             ttl.entry(status.clone()).or_insert(*time);
         }
+        let is_sliced = key.as_ref().is_some_and(|key| key.source().contains("slice_range"));
         let five = Dur(Duration::from_secs(5));
         let value = CacheConfig {
             zone,
@@ -294,6 +352,10 @@ impl CacheSettings {
             collapse_age: self.lock_age.unwrap_or(five),
             pass_for: Dur(Duration::ZERO),
             range_max: self.range_max,
+            force_ranges: self.force_ranges.unwrap_or(false),
+            post: self.post.unwrap_or(false),
+            slice: self.slice.filter(|size| is_sliced && size.0 > 0),
+            purge: self.purge.clone().map(|when| PurgeConfig { when, ..PurgeConfig::default() }),
             cache_status: false,
             ..CacheConfig::default()
         };

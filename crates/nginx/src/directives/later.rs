@@ -125,7 +125,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("xslt_string_param", ""),
     Spec::later("xslt_last_modified", ""),
     Spec::later("xml_entities", ""),
-    Spec::later("slice", ""),
     // Bodies
     Spec::later("add_after_body", ""),
     Spec::later("add_before_body", ""),
@@ -150,12 +149,9 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("tunnel_pass", ""),
     // Caching
     Spec::later("proxy_allow_upstream", ""),
-    Spec::later("proxy_cache_methods", ""),
-    Spec::later("proxy_cache_purge", ""),
     Spec::later_unless_off("proxy_store", ""),
     Spec::later("proxy_store_access", ""),
     // Proxying
-    Spec::later_unless_off("proxy_force_ranges", ""),
     Spec::later("proxy_request_dynamic", ""),
     Spec::later("proxy_ssl_alpn", ""),
     Spec::later("proxy_ssl_certificate_cache", ""),

@@ -136,3 +136,25 @@ proptest! {
         prop_assert_eq!(asked(value.as_bytes(), len, 1), Asked::Part(len - count.min(len)..len));
     }
 }
+
+#[test]
+fn content_ranges_are_read_strictly() {
+    for (value, expected) in [
+        ("bytes 0-9/100", Some((0..10, 100))),
+        ("bytes 90-99/100", Some((90..100, 100))),
+        ("Bytes 0-0/1", Some((0..1, 1))),
+        ("bytes 0-100/100", None),
+        ("bytes 5-4/100", None),
+        ("bytes 0-9/*", None),
+        ("bytes */100", None),
+        ("bytes +0-9/100", None),
+        ("bytes 0-18446744073709551616/100", None),
+        ("items 0-9/100", None),
+        ("bytes 0-9", None),
+        ("", None),
+    ] {
+        assert_eq!(parse_content_range(value.as_bytes()), expected, "{value}");
+    }
+    assert_eq!(content_range(Some(&(2..5)), 10), b"bytes 2-4/10");
+    assert_eq!(content_range(None, 10), b"bytes */10");
+}
