@@ -1,7 +1,7 @@
 //! The access log's formats and variables, beside nginx.
 
 use super::beside::Beside;
-use bifrons_testkit::{Message, Origin, Wire};
+use bifrons_testkit::{Message, Origin, Proxy, Wire, wait_until};
 
 /// What does not depend on time, place and who serves.
 const VARIABLES: &[&str] = &[
@@ -180,4 +180,23 @@ fn a_name_from_a_client_leads_nowhere_else() {
         both.ours.dir().read("host-a.example-ok.log").lines().count() == 2
     });
     assert!(!both.ours.dir().path().join("../escaped.log").exists());
+}
+
+#[test]
+fn fields_behind_bodies_are_told() {
+    let origin = Origin::answering(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: abc\r\nX-Sum: d\r\n\r\n",
+    );
+    let proxy = Proxy::yaml(
+        "workers: 1\nlisteners: { web: { bind: \"@web@\" } }\nclusters: { app: { endpoints: [\"@app@\"] } }\n\
+         hosts: [{ default: true, filters: [{ response_trailers: { add: { X-Own: $request_method } } }],\n\
+         routes: [{ path: /*, proxy: app }, { path: /quiet, proxy: { cluster: app, trailers: false } }] }]\n\
+         log_formats: { t: { text: { template: \"$sent_trailer_x_sum|$upstream_trailer_x_sum|$sent_trailer_x_own\" } } }\n\
+         access_log: [{ to: { file: t.log }, format: t }]\n",
+    );
+    let proxy = proxy.with("app", origin.addr()).start();
+    proxy.client().get("/loud");
+    proxy.client().get("/quiet");
+    wait_until("both are written", || proxy.dir().read("t.log").lines().count() == 2);
+    assert_eq!(proxy.dir().read("t.log"), "abc, d|abc, d|GET\n-|-|GET\n");
 }
