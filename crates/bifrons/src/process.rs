@@ -282,12 +282,10 @@ fn nginx_pid_file(config: &Config) -> Result<Option<PidFile>, Failure> {
     }
 }
 
-/// Files of all access logs and the error log.
+/// Files of all access logs and error logs.
 pub fn log_files(config: &Config) -> Vec<PathBuf> {
     let mut files = load::access_log_files(config);
-    if !matches!(config.error_log.to.as_str(), "stderr" | "stdout") {
-        files.push(PathBuf::from(&config.error_log.to));
-    }
+    files.extend(load::error_log_files(config));
     files
 }
 

@@ -2,6 +2,7 @@
 
 use crate::buffering::{AccelField, Bandwidth, RequestBuffering, ResponseBuffering, SentRequest};
 use crate::cluster::{Retry, UpstreamTimeouts};
+use crate::errors::ErrorLogs;
 use crate::files::{Builtin, StaticFiles};
 use crate::internal::{ErrorPage, MediaTypes, OwnRedirects, TryFiles};
 use crate::listener::ServerField;
@@ -92,6 +93,12 @@ pub struct Route {
     /// Access log of this route; `[]` writes none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_log: Option<AccessLogs>,
+    /// Where it is told what goes wrong with its requests; as the host where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_log: Option<ErrorLogs>,
+    /// Whether files that are not there are left out of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quiet_not_found: bool,
     /// The `Server` field of answers; the listener's where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerField>,

@@ -10,7 +10,7 @@ use bifrons_core::{Limits, NameRule, NameRules};
 use bifrons_http::FieldName;
 use bifrons_http::h1::Pace;
 use bifrons_http::h1::conn::HeadPace;
-use bifrons_model::{Allowance, ClientAddress, Listener, LoneLf, ProxyHeaderIn, ServerField};
+use bifrons_model::{Allowance, ClientAddress, Host, Listener, LoneLf, ProxyHeaderIn, Route, ServerField};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::config::AccessLogs;
 use bifrons_observe::metrics::ListenerStats;
@@ -165,7 +165,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
         redirect_https: listener.redirect.is_some(),
         body_max: listener.limits.body.0,
         hosts: host::table(cx, name, listener),
-        fallback: fallback(cx, (name, ""), &[], listener.limits.body.0),
+        fallback: stranger(cx, name, listener.limits.body.0),
         state: cx.shared.listener_state(name),
         stats: ListenerStats::register(&cx.shared.metrics, name),
     }
@@ -177,6 +177,22 @@ pub(super) fn server(field: &ServerField) -> ServerPlan {
         ServerField::Pass => ServerPlan::Pass,
         ServerField::Off => ServerPlan::Off,
         ServerField::Set(name) => ServerPlan::Set(name.clone()),
+    }
+}
+
+/// The route of what is no request yet: its errors are told where the default host's are, as in nginx.
+fn stranger(cx: &mut Cx<'_>, name: &str, body_max: u64) -> Arc<RoutePlan> {
+    let plan = fallback(cx, (name, ""), &[], body_max);
+    let on = |host: &&Host| host.listeners.is_empty() || host.listeners.iter().any(|on| on.value == name);
+    let config = cx.config;
+    let default = config.hosts.iter().filter(on).find(|host| host.default || host.names.is_empty());
+    let Some(logs) = default.and_then(|host| host.error_log.as_ref()) else { return plan };
+    match Arc::try_unwrap(plan) {
+        Ok(mut plan) => {
+            plan.record.complaints = super::route::complaints(cx, [Some(logs), None], &Route::default());
+            Arc::new(plan)
+        }
+        Err(shared) => shared,
     }
 }
 

@@ -62,6 +62,7 @@ pub(super) fn emit(
             own_redirects: level.internal.redirects(),
             root,
             access_log: level.log.emit().filter(|log| Some(log) != http.log.emit().as_ref()),
+            error_log: level.log.errors().filter(|log| log.0 != cx.main.error_logs()),
             ..Host::default()
         };
         hosts.extend(reached.into_iter().map(|Reach { names, default, listeners }| Host {

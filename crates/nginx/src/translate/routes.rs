@@ -351,6 +351,8 @@ impl Emitter<'_> {
             filters: self.filters(level),
             max_body: (max_body != of_host.connection.max_body()).then_some(max_body),
             access_log,
+            error_log: level.log.errors().filter(|log| Some(log) != of_host.log.errors().as_ref()),
+            quiet_not_found: level.log.not_found == Some(false),
             bandwidth: level.body.bandwidth().map(At::from),
             server: Some(level.server_field()).filter(|field| Some(field) != self.server_field.as_ref()),
             no_chunks: level.connection.chunks == Some(false),
