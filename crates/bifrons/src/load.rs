@@ -191,11 +191,6 @@ fn routes(config: &Config) -> impl Iterator<Item = &Route> {
     config.hosts.iter().flat_map(|host| host.routes.iter().chain(host.named_routes.values()))
 }
 
-/// Whether access records go to files whose names requests have a say in.
-pub fn has_named_logs(config: &Config) -> bool {
-    log_destinations(config).any(|to| matches!(to, Destination::Files(_)))
-}
-
 fn log_destinations(config: &Config) -> impl Iterator<Item = &Destination> {
     let of_routes = routes(config).map(|route| &route.access_log);
     let of_hosts = config.hosts.iter().map(|host| &host.access_log);

@@ -32,10 +32,11 @@ pub use host::Host;
 pub use internal::{ErrorPage, MediaTypes, OwnRedirects, PageStatus, TryFiles};
 pub use listener::{
     Allowance, ClientAddress, ConnectionLimits, Http2, Listener, LoneLf, MessageLimits, NameRule, PlainHttp2,
-    ServerField, Timeouts,
+    ServerField, SocketTuning, Timeouts,
 };
 pub use route::{
-    ClientAbort, ConnectionFields, ExpectContinue, ForwardedField, HostField, Proxy, Redirect, Respond, Route,
+    ClientAbort, ClientTimes, ConnectionFields, ExpectContinue, ForwardedField, HostField, Proxy, Redirect,
+    Respond, Route,
 };
 pub use schema::schema;
 pub use sticky::{Sticky, StickyCookie, StickyLearn};

@@ -8,7 +8,7 @@ use crate::internal::{ErrorPage, MediaTypes, OwnRedirects, TryFiles};
 use crate::listener::ServerField;
 use crate::shorthand::{same_fields, string_or_map};
 use bifrons_cache::CacheConfig;
-use bifrons_config::units::Size;
+use bifrons_config::units::{Dur, Size};
 use bifrons_config::{At, Template};
 use bifrons_filters::config::FieldEdits;
 use bifrons_observe::config::AccessLogs;
@@ -87,6 +87,9 @@ pub struct Route {
     /// Bytes of a body; the host's limit where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_body: Option<Size>,
+    /// How long the client may take with requests of this route; the listener's times where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientTimes>,
     /// How fast answers go to a client: bytes a second such as `100k`, or `{ rate: …, after: … }`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bandwidth: Option<At<Bandwidth>>,
@@ -106,6 +109,24 @@ pub struct Route {
     /// connection.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_chunks: bool,
+}
+
+/// How long a client may take with requests of a route.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientTimes {
+    /// How long nothing of a request's body may arrive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Dur>,
+    /// How long the client may take nothing of an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub send: Option<Dur>,
+    /// How long its connection may wait for a further request; 0 closes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_alive: Option<Dur>,
+    /// Requests on a connection after which it is closed behind one of this route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests: Option<u32>,
 }
 
 /// Sends the request to a cluster. The short form is the cluster's name.
@@ -157,6 +178,9 @@ pub struct Proxy {
     pub max_head: Option<Size>,
     /// Whether error pages take the place of answers from status 300 on.
     pub intercept_errors: bool,
+    /// Early hints (103) are passed on where one of these is neither empty nor `0`; all of them where nothing is
+    /// said, none with `[]`.
+    pub early_hints: Option<Vec<Template>>,
     /// Whether an answer's `X-Accel-Redirect` leads the request to another route.
     pub accel_redirect: bool,
     /// The cluster's where nothing is said.
@@ -189,6 +213,7 @@ impl Proxy {
             trailers: true,
             max_head: None,
             intercept_errors: false,
+            early_hints: None,
             accel_redirect: false,
             timeouts: None,
             retry: None,
@@ -264,6 +289,10 @@ struct ProxyMap {
     /// Whether error pages take the place of answers from status 300 on for which there is one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     intercept_errors: bool,
+    /// Early hints (103) are passed on where one of these is neither empty nor `0`; all of them where nothing is
+    /// said, none with `[]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    early_hints: Option<Vec<Template>>,
     /// Whether an answer's `X-Accel-Redirect` leads the request to another route of this host: a path, which
     /// may be `internal`, or `@name`. For endpoints that are trusted with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -283,7 +312,7 @@ fn yes() -> bool {
 same_fields!(Proxy, ProxyMap, {
     cluster, url, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade, connection, bind,
     expect_continue, client_abort, request, request_buffering, response_buffering, accel, trailers, max_head,
-    intercept_errors, accel_redirect, timeouts, retry
+    intercept_errors, early_hints, accel_redirect, timeouts, retry
 });
 
 string_or_map!(

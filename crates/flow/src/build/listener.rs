@@ -10,8 +10,10 @@ use bifrons_core::{Limits, NameRule, NameRules};
 use bifrons_http::FieldName;
 use bifrons_http::h1::Pace;
 use bifrons_http::h1::conn::HeadPace;
-use bifrons_model::{Allowance, ClientAddress, Host, Listener, LoneLf, ProxyHeaderIn, Route, ServerField};
-use bifrons_net::{Addr, ListenOptions};
+use bifrons_model::{
+    Allowance, ClientAddress, Host, Listener, LoneLf, ProxyHeaderIn, Route, ServerField, SocketTuning,
+};
+use bifrons_net::{Addr, ListenOptions, TcpKeepAlive};
 use bifrons_observe::config::AccessLogs;
 use bifrons_observe::metrics::ListenerStats;
 use bifrons_route::IpSet;
@@ -114,6 +116,9 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
             backlog: i32::try_from(listener.backlog).unwrap_or(i32::MAX),
             reuse_port: true,
             ipv6_only: listener.ipv6_only,
+            keep_alive: keep_alive(&listener.socket),
+            receive_buffer: listener.socket.receive_buffer.map(|size| size.as_usize()),
+            send_buffer: listener.socket.send_buffer.map(|size| size.as_usize()),
         },
         limits: limits(cx, name, listener),
         http2: listener.http2.enabled.then(|| Http2Plan {
@@ -169,6 +174,20 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
         state: cx.shared.listener_state(name),
         stats: ListenerStats::register(&cx.shared.metrics, name),
     }
+}
+
+fn keep_alive(socket: &SocketTuning) -> Option<TcpKeepAlive> {
+    let SocketTuning { keep_alive, keep_alive_idle, keep_alive_interval, keep_alive_count, .. } = socket;
+    let is_said = keep_alive.is_some()
+        || keep_alive_idle.is_some()
+        || keep_alive_interval.is_some()
+        || keep_alive_count.is_some();
+    is_said.then(|| TcpKeepAlive {
+        on: keep_alive.unwrap_or(true),
+        idle: keep_alive_idle.map(|idle| idle.0),
+        interval: keep_alive_interval.map(|interval| interval.0),
+        count: *keep_alive_count,
+    })
 }
 
 /// What becomes of the `Server` field.

@@ -48,6 +48,7 @@ pub(super) fn build(cx: &mut Cx<'_>, of_host: &OfHost<'_>, named: Option<&str>, 
         bandwidth: super::bodies::bandwidth(cx, route.bandwidth.as_ref()),
         server: route.server.as_ref().map(super::listener::server),
         no_chunks: route.no_chunks,
+        client: route.client.clone().map(Box::new),
         record: RecordPlan {
             complaints: complaints(cx, [route.error_log.as_ref(), host.error_log.as_ref()], route),
             ..record(cx, (listener, host_name, &name, cluster), &logs)
@@ -223,6 +224,7 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
         connection: proxy.connection.clone(),
         client_abort: proxy.client_abort,
         intercept_errors: proxy.intercept_errors,
+        early_hints: proxy.early_hints.clone().map(Into::into),
         accel_redirect: proxy.accel_redirect,
         connect_timeout: timeouts.connect.0,
         send_timeout: timeouts.send.0,
