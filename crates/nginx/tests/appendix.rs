@@ -189,8 +189,18 @@ http {
 
 fn load(lines: &HashMap<&str, &str>) -> Result<Loaded, String> {
     let places = [
-        "main", "events", "http", "upstream", "keepalive", "server", "location", "dynamic", "location2", "files",
-        "open", "value",
+        "main",
+        "events",
+        "http",
+        "upstream",
+        "keepalive",
+        "server",
+        "location",
+        "dynamic",
+        "location2",
+        "files",
+        "open",
+        "value",
     ];
     let mut text = BASE.to_owned();
     for place in places {

@@ -6,8 +6,8 @@ fn answer(line: &str, fields: &str, of: &str) -> (u16, String, String) {
     let req = head(line, fields);
     Config {}.build().unwrap().whole(&mut cx(), &req, &mut res).unwrap();
     let field = |name: &str| {
-        let value = res.head.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()));
-        value.map_or(String::new(), |(_, value)| String::from_utf8_lossy(value).into_owned())
+        let value = res.head.headers.iter().find(|(_, known, _)| known.eq_ignore_ascii_case(name.as_bytes()));
+        value.map_or(String::new(), |(_, _, value)| String::from_utf8_lossy(value).into_owned())
     };
     let range = field("Content-Range") + &field("Accept-Ranges");
     let length = res.body.length();

@@ -155,15 +155,15 @@ fn listen_parameter(cx: &mut Ctx, directive: &Directive, word: &Word, options: &
     }
 }
 
-/// `on`, `off` or `idle:interval:count`, each of which may be left out.
+/// `on`, `off` or `idle:interval:count`, each of which may be left out, and what follows it too.
 fn so_keepalive(value: &str) -> Option<(bool, [Option<u32>; 3])> {
     match value {
         "on" => return Some((true, [None; 3])),
         "off" => return Some((false, [None; 3])),
         _ => {}
     }
-    let (idle, rest) = value.split_once(':')?;
-    let (interval, count) = rest.split_once(':')?;
+    let (idle, rest) = value.split_once(':').unwrap_or((value, ""));
+    let (interval, count) = rest.split_once(':').unwrap_or((rest, ""));
     let seconds = |text: &str| {
         let whole = values::parse_time(text)?.0.as_secs();
         u32::try_from(whole).ok().filter(|whole| *whole > 0)

@@ -142,10 +142,7 @@ http {
 fn each_block_has_its_own_logs() {
     let syslog = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     syslog.set_read_timeout(Some(bifrons_testkit::wait::DEADLINE)).unwrap();
-    let proxy = Proxy::nginx(LOGS)
-        .with("syslog", syslog.local_addr().unwrap())
-        .file("www/x", "")
-        .start();
+    let proxy = Proxy::nginx(LOGS).with("syslog", syslog.local_addr().unwrap()).file("www/x", "").start();
     let get = |host: &str, path: &str| {
         let mut client = proxy.client();
         client.send(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
@@ -160,7 +157,10 @@ fn each_block_has_its_own_logs() {
     let count = syslog.recv(&mut datagram).unwrap();
     let text = String::from_utf8_lossy(&datagram[..count]).into_owned();
     // local7 is 23, error 3 (RFC 3164 4.1.1).
-    assert!(text.starts_with("<187>") && text.contains(" own: ") && text.contains("/l/none\" failed"), "{text}");
+    assert!(
+        text.starts_with("<187>") && text.contains(" own: ") && text.contains("/l/none\" failed"),
+        "{text}"
+    );
     let log = |name: &str| proxy.dir().read(name);
     wait_until("the other server's", || log("http.log").contains("/b\" failed"));
     assert!(log("a.log").contains("/a\" failed") && log("l1.log").contains("/l/none\" failed"));
