@@ -174,7 +174,7 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
     let Prepared { loaded, sockets, pid, seat, log, ready, program, tls } = prepared;
     let signals = signals::Signals::new().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let access = match &seat.identity {
-        Some(identity) => AccessLogger::start_with(privileges::opener(identity)?),
+        Some(identity) => AccessLogger::start_with(privileges::opener(identity)),
         None => AccessLogger::start(),
     };
     let access = access.map_err(|error| format!("cannot start a thread: {error}"))?;

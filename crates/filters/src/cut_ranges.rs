@@ -35,6 +35,8 @@ impl Filter for CutRanges {
     }
 
     fn whole(&self, _cx: &mut ReqCx, req: &RequestHead, res: &mut Response) -> FlowResult<()> {
+        // What the server says of ranges is not true any more.
+        res.head.headers.remove(Name::AcceptRanges);
         let Some(len) = length(res).filter(|_| res.head.status == 200) else { return Ok(()) };
         let asked = match req.method() {
             Method::Get if fits(req, &res.head) => req.headers.get(Name::Range),
@@ -79,7 +81,7 @@ enum Asked {
     Nothing,
 }
 
-/// `None` for what is no range, or several.
+/// `None` for what is no range, or several. One that ends before it begins is none of the bytes, as in nginx.
 fn range(value: &[u8], len: u64) -> Option<Asked> {
     let (unit, spec) = value.split_at_checked(6)?;
     let (first, last) = std::str::from_utf8(spec).ok()?.trim().split_once('-')?;
@@ -95,9 +97,6 @@ fn range(value: &[u8], len: u64) -> Option<Asked> {
         (first, "") => number(first)?..len,
         (first, last) => {
             let (first, last) = (number(first)?, number(last)?);
-            if last < first {
-                return None;
-            }
             first..last.saturating_add(1).min(len)
         }
     };

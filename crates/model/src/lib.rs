@@ -1,6 +1,7 @@
 //! The configuration model: what every front end (YAML, nginx.conf, the command line, the admin API)
 //! produces, and the only thing a snapshot is built from. Field comments are the manual.
 
+pub mod answers;
 pub mod buffering;
 pub mod cluster;
 mod declared;
@@ -17,6 +18,7 @@ pub mod sticky;
 pub mod tcp;
 pub mod udp;
 
+pub use answers::{Redirect, Respond};
 pub use buffering::{
     AccelField, Bandwidth, BodyFiles, RequestBuffering, ResponseBuffering, SentRequest, Switch,
 };

@@ -28,8 +28,8 @@ fn one_range_is_cut_out() {
         ("Range: bytes=4-99999999999999999999\r\n", 206, "bytes 4-9/10", "456789"),
         ("Range: bytes=10-\r\n", 416, "bytes */10", ""),
         ("Range: bytes=-0\r\n", 416, "bytes */10", ""),
+        ("Range: bytes=4-2\r\n", 416, "bytes */10", ""),
         // What is none, or several, is passed over.
-        ("Range: bytes=4-2\r\n", 200, "bytes", "0123456789"),
         ("Range: bytes=0-1,3-4\r\n", 200, "bytes", "0123456789"),
         ("Range: lines=1-2\r\n", 200, "bytes", "0123456789"),
         ("", 200, "bytes", "0123456789"),
