@@ -37,8 +37,7 @@ pub use listener::{
     ServerField, SocketTuning, Timeouts,
 };
 pub use route::{
-    ClientAbort, ClientTimes, ConnectionFields, ExpectContinue, ForwardedField, HostField, Proxy, Redirect,
-    Respond, Route,
+    ClientAbort, ClientTimes, ConnectionFields, ExpectContinue, ForwardedField, HostField, Proxy, Route,
 };
 pub use schema::schema;
 pub use sticky::{Sticky, StickyCookie, StickyLearn};
