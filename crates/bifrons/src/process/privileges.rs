@@ -107,7 +107,10 @@ pub fn opener(identity: &Identity) -> Opener {
     let identity = identity.clone();
     let thread: OnceLock<Result<SyncSender<Asked>, String>> = OnceLock::new();
     Arc::new(move |path: &Path| {
-        let thread = thread.get_or_init(|| open_as(identity.clone())).as_ref().map_err(io::Error::other)?;
+        let thread = thread
+            .get_or_init(|| open_as(identity.clone()))
+            .as_ref()
+            .map_err(|why| io::Error::other(why.clone()))?;
         let gone = || io::Error::other("the thread that opens logs has ended");
         let (reply, opened) = sync_channel(1);
         thread.send((path.to_owned(), reply)).map_err(|_| gone())?;
