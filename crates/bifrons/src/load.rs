@@ -4,7 +4,7 @@ use bifrons_config::yaml;
 use bifrons_config::{Place, Problem, Problems, Source};
 use bifrons_flow::build;
 use bifrons_flow::{Shared, Snapshot};
-use bifrons_model::Config;
+use bifrons_model::{Config, ErrorLogs, Route};
 use bifrons_net::Addr;
 use bifrons_observe::Registry;
 use bifrons_observe::access::AccessLogger;
@@ -126,13 +126,16 @@ impl Loaded {
         absolute_logs(base, &mut config.access_log);
         for host in &mut config.hosts {
             absolute_logs(base, &mut host.access_log);
-            for route in &mut host.routes {
+            absolute_errors(base, host.error_log.as_mut());
+            for route in host.routes.iter_mut().chain(host.named_routes.values_mut()) {
                 absolute_logs(base, &mut route.access_log);
+                absolute_errors(base, route.error_log.as_mut());
             }
         }
-        if !matches!(config.error_log.to.as_str(), "stderr" | "stdout") {
-            config.error_log.to = base.join(&config.error_log.to).to_string_lossy().into_owned();
+        if let Some(file) = config.error_log.file() {
+            config.error_log.to = base.join(file).to_string_lossy().into_owned();
         }
+        absolute_errors(base, Some(&mut config.error_log.also));
         if let Some(pid_file) = &mut config.pid_file {
             *pid_file = base.join(&*pid_file).to_string_lossy().into_owned();
         }
@@ -142,6 +145,14 @@ impl Loaded {
 
 fn absolute_logs(base: &Path, logs: &mut Option<AccessLogs>) {
     for log in logs.iter_mut().flat_map(|logs| logs.0.iter_mut()) {
+        if let Destination::File(path) = &mut log.to {
+            *path = base.join(&*path).to_string_lossy().into_owned();
+        }
+    }
+}
+
+fn absolute_errors(base: &Path, logs: Option<&mut ErrorLogs>) {
+    for log in logs.into_iter().flat_map(|logs| logs.0.iter_mut()) {
         if let Destination::File(path) = &mut log.to {
             *path = base.join(&*path).to_string_lossy().into_owned();
         }
@@ -161,13 +172,27 @@ pub fn access_log_files(config: &Config) -> Vec<PathBuf> {
     files
 }
 
-/// Whether access records go to files whose names requests have a say in.
-pub fn has_named_logs(config: &Config) -> bool {
-    log_destinations(config).any(|to| matches!(to, Destination::Files(_)))
+/// Files that errors are told to, each once.
+pub fn error_log_files(config: &Config) -> Vec<PathBuf> {
+    let of_hosts = config.hosts.iter().filter_map(|host| host.error_log.as_ref());
+    let logs = of_hosts.chain(routes(config).filter_map(|route| route.error_log.as_ref()));
+    let logs = logs.chain([&config.error_log.also]).flat_map(|logs| logs.iter());
+    let files = logs.filter_map(|log| match &log.to {
+        Destination::File(path) => Some(path.as_str()),
+        _ => None,
+    });
+    let mut files: Vec<PathBuf> = files.chain(config.error_log.file()).map(PathBuf::from).collect();
+    files.sort_unstable();
+    files.dedup();
+    files
+}
+
+fn routes(config: &Config) -> impl Iterator<Item = &Route> {
+    config.hosts.iter().flat_map(|host| host.routes.iter().chain(host.named_routes.values()))
 }
 
 fn log_destinations(config: &Config) -> impl Iterator<Item = &Destination> {
-    let of_routes = config.hosts.iter().flat_map(|host| &host.routes).map(|route| &route.access_log);
+    let of_routes = routes(config).map(|route| &route.access_log);
     let of_hosts = config.hosts.iter().map(|host| &host.access_log);
     let logs = of_routes.chain(of_hosts).chain([&config.access_log]).flatten();
     logs.flat_map(|logs| logs.iter()).map(|log| &log.to)
@@ -175,7 +200,7 @@ fn log_destinations(config: &Config) -> impl Iterator<Item = &Destination> {
 
 /// Directories of temporary files that the configuration names, each once; relative ones begin at `base`.
 pub fn temp_dirs(config: &Config, base: &Path) -> Vec<PathBuf> {
-    let proxies = config.hosts.iter().flat_map(|host| &host.routes).filter_map(|route| route.proxy.as_ref());
+    let proxies = routes(config).filter_map(|route| route.proxy.as_ref());
     let paths =
         proxies.flat_map(|proxy| [&proxy.value.request_buffering.path, &proxy.value.response_buffering.path]);
     let mut dirs: Vec<PathBuf> = paths.flatten().map(|path| base.join(&path.value)).collect();

@@ -131,7 +131,7 @@ fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     sockets.forget_inherited();
 
     let identity = privileges::identity(config.user.as_deref(), config.group.as_deref())?;
-    prepare_for(launch.style, identity.as_ref(), config, &loaded.base)?;
+    prepare_for(identity.as_ref(), config, &loaded.base);
     let mut seat = Seat { identity: None, process: config.process.clone() };
     let pid = match launch.style {
         Style::Own => {
@@ -148,21 +148,10 @@ fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
 }
 
 /// What root does for the user who will serve, at the start and, where root stays, at each reload.
-fn prepare_for(
-    style: Style,
-    identity: Option<&accounts::Identity>,
-    config: &Config,
-    base: &Path,
-) -> Result<(), Failure> {
-    let Some(identity) = identity else { return Ok(()) };
-    if matches!(style, Style::Nginx { .. }) && identity.uid != 0 && load::has_named_logs(config) {
-        // Opened by a thread that is root: a link in their directory would lead its owner anywhere.
-        let message = "access_log with variables in its path is not supported where root stays beside workers of \
-                       another user: give a path without variables, or start with \"bifrons run\"";
-        return Err(message.to_owned().into());
+fn prepare_for(identity: Option<&accounts::Identity>, config: &Config, base: &Path) {
+    if let Some(identity) = identity {
+        privileges::give_dirs(identity, &load::temp_dirs(config, base));
     }
-    privileges::give_dirs(identity, &load::temp_dirs(config, base));
-    Ok(())
 }
 
 /// From root to the configured user, for good.
@@ -185,7 +174,11 @@ fn give_up_root(
 async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
     let Prepared { loaded, sockets, pid, seat, log, ready, program, tls } = prepared;
     let signals = signals::Signals::new().map_err(|error| format!("cannot listen to signals: {error}"))?;
-    let access = AccessLogger::start().map_err(|error| format!("cannot start a thread: {error}"))?;
+    let access = match &seat.identity {
+        Some(identity) => AccessLogger::start_with(privileges::opener(identity)),
+        None => AccessLogger::start(),
+    };
+    let access = access.map_err(|error| format!("cannot start a thread: {error}"))?;
     let registry = Registry::new(SystemTime::now());
     registry.on_render({
         let access = access.clone();
@@ -286,12 +279,10 @@ fn nginx_pid_file(config: &Config) -> Result<Option<PidFile>, Failure> {
     }
 }
 
-/// Files of all access logs and the error log.
+/// Files of all access logs and error logs.
 pub fn log_files(config: &Config) -> Vec<PathBuf> {
     let mut files = load::access_log_files(config);
-    if !matches!(config.error_log.to.as_str(), "stderr" | "stdout") {
-        files.push(PathBuf::from(&config.error_log.to));
-    }
+    files.extend(load::error_log_files(config));
     files
 }
 

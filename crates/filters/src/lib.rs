@@ -7,6 +7,7 @@ pub mod chain;
 pub mod charset;
 pub mod compress;
 pub mod config;
+pub mod cut_ranges;
 pub mod decompress;
 pub mod deny_path;
 pub mod edits;
@@ -47,6 +48,8 @@ spec::filters! {
     Compress(compress::Config),
     /// Decompresses bodies for clients that don't.
     Decompress(decompress::Config),
+    /// Cuts the range that is asked for out of whole answers.
+    CutRanges(cut_ranges::Config),
     /// Answers 403 under path prefixes.
     DenyPath(deny_path::Config),
     /// Delays or refuses a share of the requests.

@@ -15,7 +15,7 @@ use crate::record::{self, Share};
 use crate::relay;
 use crate::request::Task;
 use crate::secure;
-use crate::snapshot::{ClusterPlan, ProxyPlan};
+use crate::snapshot::{Action, ClusterPlan, ProxyPlan};
 use crate::upload::Upload;
 use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
@@ -28,6 +28,7 @@ use bifrons_http::h1::write::{self, Persist, ToUpstream};
 use bifrons_http::h1::{Conn, H1Body, Pace};
 use bifrons_http::h2;
 use bifrons_http::pool::{EndpointKey, Home};
+use bifrons_http::vars::Scope;
 use bifrons_http::{Attempt, Body, Method, Name, Request, RequestHead, Response, ResponseHead, Version};
 use bifrons_net::{Addr, clock, dial};
 use bytes::Bytes;
@@ -436,7 +437,7 @@ pub(crate) async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &Res
         task.conn.pass_on(head);
         return Ok(());
     }
-    if req.version == Version::Http10 {
+    if req.version == Version::Http10 || head.status == 103 && !hints(task, req) {
         return Ok(());
     }
     let server = relay::server_of(&task.route, task.listener);
@@ -445,7 +446,20 @@ pub(crate) async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &Res
     }
     let mut out = Vec::new();
     write::interim(&mut out, head, server);
-    task.conn.http.write([&out, b"", b""], task.listener.send_timeout).await
+    task.conn.http.write([&out, b"", b""], task.send_timeout()).await
+}
+
+/// Whether the client is to have early hints.
+fn hints(task: &Task<'_>, req: &RequestHead) -> bool {
+    let Action::Proxy(plan) = &task.route.action else { return true };
+    let scope = Scope { cx: &task.cx, req, res: None };
+    plan.early_hints.as_ref().is_none_or(|texts| {
+        texts.iter().any(|text| {
+            let mut value = Vec::new();
+            text.render(&scope, &mut value);
+            !value.is_empty() && value != b"0"
+        })
+    })
 }
 
 /// The endpoint's key in the pool; `name` is the one demanded of it where connections are encrypted.

@@ -64,6 +64,8 @@ pub struct BandwidthPlan {
     pub rate: Template,
     /// Bytes that go at full speed first.
     pub after: Template,
+    /// Goes before `rate` where it is not empty.
+    pub first: Option<Template>,
 }
 
 /// Whether the request's body must be in hand before it is sent on.
@@ -239,7 +241,11 @@ pub(crate) fn pacer(task: &mut Task<'_>, req: &RequestHead, body: &Body) -> Opti
     if bandwidth.is_none() && task.cx.rate.is_none() {
         return None;
     }
-    let of_route = || bandwidth.and_then(|own| bytes_of(&own.rate, task, req));
+    let of_route = || {
+        let own = bandwidth?;
+        let first = own.first.as_ref().and_then(|first| bytes_of(first, task, req));
+        first.or_else(|| bytes_of(&own.rate, task, req))
+    };
     let rate = task.cx.rate.or_else(of_route).filter(|rate| *rate > 0)?;
     let after = bandwidth.and_then(|own| bytes_of(&own.after, task, req)).unwrap_or(0);
     task.cx.rate = Some(rate);

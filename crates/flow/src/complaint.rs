@@ -4,10 +4,21 @@
 use crate::request::Task;
 use bifrons_core::{Error, Kind, Side};
 use bifrons_http::{Name, RequestHead};
+use bifrons_model::Level;
+use bifrons_observe::errors::ErrorOutput;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// What the log's formatter knows such lines by.
 pub const TARGET: &str = "bifrons::request";
+
+/// What of a route's errors is told where.
+pub struct ComplaintPlan {
+    /// Its own logs and from which severity on; `None`: the proxy's.
+    pub logs: Option<Vec<(Level, Arc<ErrorOutput>)>>,
+    /// Whether files that are not there are left out.
+    pub quiet_not_found: bool,
+}
 
 /// nginx's severities of such lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,6 +46,11 @@ pub fn request(task: &Task<'_>, req: &RequestHead, err: &Error) {
     }
     if err.side() != Side::Upstream {
         let (severity, message) = of_client(req, err);
+        if is_missing_file(err)
+            && task.route.record.complaints.as_ref().is_some_and(|plan| plan.quiet_not_found)
+        {
+            return;
+        }
         return say(task, req, severity, &message, None);
     }
     match task.cx.attempts.last() {
@@ -62,7 +78,18 @@ pub fn request(task: &Task<'_>, req: &RequestHead, err: &Error) {
 }
 
 fn is_wanted(task: &Task<'_>) -> bool {
-    task.local.snapshot.config.error_log.nginx
+    own_logs(task).is_some() || task.local.snapshot.config.error_log.nginx
+}
+
+/// The logs of the route or its host.
+fn own_logs<'t>(task: &'t Task<'_>) -> Option<&'t [(Level, Arc<ErrorOutput>)]> {
+    task.route.record.complaints.as_ref()?.logs.as_deref()
+}
+
+/// What nginx's `log_not_found` is about.
+fn is_missing_file(err: &Error) -> bool {
+    let missing = ["No such file or directory", "Not a directory"];
+    err.kind() == Kind::NotFound && missing.iter().any(|why| err.reason().contains(why))
 }
 
 fn upstream_url(name: &str, req: &RequestHead) -> String {
@@ -164,6 +191,13 @@ fn say(task: &Task<'_>, req: &RequestHead, severity: Severity, message: &str, up
             push(&mut line, value);
             line.push('"');
         }
+    }
+    if let Some(logs) = own_logs(task) {
+        let (level, word) = match severity {
+            Severity::Error => (Level::Error, "error"),
+            Severity::Info => (Level::Info, "info"),
+        };
+        return logs.iter().filter(|(from, _)| *from >= level).for_each(|(_, log)| log.message(word, &line));
     }
     match severity {
         Severity::Error => tracing::error!(target: TARGET, "{line}"),

@@ -19,6 +19,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -50,6 +51,8 @@ pub struct ConnCx {
     pub websocket: RefCell<Option<(websocket::Key, Box<H2Body>)>>,
     /// Whether the head at hand came before the answer to the request before it was over.
     pub pipelined: Cell<bool>,
+    /// How long it may wait for the next request, where the last one's route has said so.
+    pub idle: Cell<Option<Duration>>,
     addr: Addr,
     /// The host of the last request, so that the next one for the same need not be looked up.
     pub(crate) last_host: Rc<RefCell<Option<LastHost>>>,
@@ -121,6 +124,7 @@ impl ConnCx {
             exchange: None,
             websocket: RefCell::new(None),
             pipelined: Cell::new(false),
+            idle: Cell::new(None),
             addr: accepted.addr,
             last_host: Rc::default(),
             pinned: Pinned::default(),
@@ -151,6 +155,7 @@ impl ConnCx {
             exchange: Some(exchange),
             websocket: RefCell::new(None),
             pipelined: Cell::new(false),
+            idle: Cell::new(None),
             addr: self.addr.clone(),
             last_host: self.last_host.clone(),
             // Whoever authenticates connections (NTLM) does not do so over HTTP/2.
@@ -176,6 +181,7 @@ impl ConnCx {
             exchange: None,
             websocket: RefCell::new(None),
             pipelined: Cell::new(false),
+            idle: Cell::new(None),
             addr: self.addr.clone(),
             last_host: Rc::default(),
             pinned: Pinned::default(),

@@ -333,8 +333,11 @@ fn make_whole(task: &Task<'_>, head: &RequestHead, res: &mut Response) {
     if is_bare(res) && !reason(res.head.status).is_empty() {
         respond::give_page(head, res);
     }
+    // A file without a type has none on purpose.
+    let is_file = task.cx.filename.is_some() && matches!(task.route.action, Action::Files(_));
+    let is_file = is_file && matches!(res.head.status, 200 | 206);
     let is_content = !res.body.is_empty() || task.route.media.is_some() && res.head.status < 300;
-    if is_content && !is_bodiless(res.head.status) && !res.head.headers.has(Name::ContentType) {
+    if is_content && !is_file && !is_bodiless(res.head.status) && !res.head.headers.has(Name::ContentType) {
         let media = task.route.media.as_ref().map(|types| types.of(path::of(&task.cx, head)));
         let media = media.unwrap_or("text/plain; charset=utf-8");
         if !media.is_empty() {

@@ -1,6 +1,6 @@
 //! Step 9. What is written down when a request is over: access log and metrics.
 
-use crate::complaint;
+use crate::complaint::{self, ComplaintPlan};
 use crate::queue::Room;
 use crate::request::Task;
 use crate::snapshot::{ClusterPlan, ListenerPlan, RoutePlan};
@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub struct RecordPlan {
     /// Access logs.
     pub logs: Box<[Arc<Log>]>,
+    /// What of errors is told where, if not all in the proxy's own log.
+    pub complaints: Option<Box<ComplaintPlan>>,
     /// Series.
     pub stats: RouteStats,
 }

@@ -78,7 +78,13 @@ fn persistence<'a>(task: &Task<'a>, req: &RequestHead, lease: Lease) -> (Persist
     // A drain may have begun while the request was served.
     let age = || task.cx.started.saturating_duration_since(task.cx.conn.accepted);
     let is_old = task.listener.age_max.is_some_and(|max| age() >= max);
-    let is_last = lease == Lease::Last || is_old || task.conn.worker.shared.is_draining();
+    let times = task.route.client.as_deref();
+    let idle = times.and_then(|times| times.keep_alive);
+    let is_enough =
+        times.is_some_and(|times| times.requests.is_some_and(|most| task.conn.facts.requests.get() >= most));
+    let is_over = is_enough || idle.is_some_and(|idle| idle.0.is_zero());
+    let is_last = lease == Lease::Last || is_old || is_over || task.conn.worker.shared.is_draining();
+    task.conn.idle.set(idle.map(|idle| idle.0));
     if is_last || is_refused || !is_readable || !framing::request_keeps_alive(req) {
         return (Persist::Close, After::Close);
     }
@@ -292,7 +298,7 @@ async fn write_piece(
 /// Writes to the client while the rest of its request goes on to the endpoint: a client that sends all before
 /// it reads, and an endpoint that answers meanwhile, would else wait for each other.
 async fn write_along(task: &Task<'_>, body: &mut Body, parts: [&[u8]; 3]) -> Result<()> {
-    let write = task.conn.http.write(parts, task.listener.send_timeout);
+    let write = task.conn.http.write(parts, task.send_timeout());
     if !body.is_pumping() {
         return write.await;
     }
@@ -328,7 +334,7 @@ async fn write_held(
 
 async fn flush(task: &Task<'_>, out: &mut Vec<u8>) -> Result<()> {
     if !out.is_empty() {
-        task.conn.http.write([out, b"", b""], task.listener.send_timeout).await?;
+        task.conn.http.write([out, b"", b""], task.send_timeout()).await?;
         out.clear();
     }
     Ok(())
@@ -338,7 +344,7 @@ async fn flush(task: &Task<'_>, out: &mut Vec<u8>) -> Result<()> {
 async fn send_file(task: &mut Task<'_>, out: &mut Vec<u8>, mut file: FileBody) -> Result<()> {
     flush_more(task, out).await?;
     let http = task.conn.http.clone();
-    let limit = task.listener.send_timeout;
+    let limit = task.send_timeout();
     while file.len > 0 {
         let want = usize::try_from(file.len).unwrap_or(usize::MAX).min(splice::TURN_BYTES);
         let part = (file.offset, want);
@@ -352,7 +358,7 @@ async fn send_file(task: &mut Task<'_>, out: &mut Vec<u8>, mut file: FileBody) -
 
 /// The head before a file: held back by the kernel until the file's first bytes are there.
 async fn flush_more(task: &Task<'_>, out: &mut Vec<u8>) -> Result<()> {
-    task.conn.http.write_more(out, task.listener.send_timeout).await?;
+    task.conn.http.write_more(out, task.send_timeout()).await?;
     out.clear();
     Ok(())
 }

@@ -17,6 +17,7 @@ use bifrons_filters::Passed;
 use bifrons_http::{Body, ReqCx, Request, RequestHead, Response, ResponseHead, TargetMark};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What becomes of the connection after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +116,12 @@ impl Task<'_> {
         self.destination.as_ref().map(|destination| destination.target().plan)
     }
 
+    /// How long the client may take nothing of the answer.
+    pub(crate) fn send_timeout(&self) -> Duration {
+        let own = self.route.client.as_ref().and_then(|times| times.send);
+        own.map_or(self.listener.send_timeout, |own| own.0)
+    }
+
     /// Accept the body, find the client and the host.
     fn begin(&mut self, req: &mut Request) -> Result<Outcome> {
         self.begin_body(req)?;
@@ -151,6 +158,9 @@ impl Task<'_> {
             return Ok(early);
         }
         let route = self.route.clone();
+        if let Some(body) = route.client.as_ref().and_then(|times| times.body) {
+            req.body.set_timeout(body.0);
+        }
         self.fields.get_or_insert(req.head.headers.mark());
         if route.chain.takes_requests() {
             match Box::pin(route.chain.request(&mut self.cx, req)).await? {

@@ -8,6 +8,7 @@ use bifrons_balance::SharedEndpoints;
 use bifrons_cache::CacheZones;
 use bifrons_http::pool::Board;
 use bifrons_observe::access::AccessLogger;
+use bifrons_observe::errors::ErrorOutputs;
 use bifrons_observe::metrics::Registry;
 use bifrons_store::Zones;
 use bifrons_tls::Store;
@@ -39,6 +40,8 @@ pub struct Shared {
     pub zones: Arc<Zones>,
     /// Access log.
     pub access: AccessLogger,
+    /// Error logs of hosts and routes.
+    pub errors: ErrorOutputs,
     /// Serial number of the next connection.
     pub serial: AtomicU64,
     /// Whether the process is about to end: connections close after their request.
@@ -65,6 +68,7 @@ impl Shared {
             tls,
             zones: Arc::default(),
             access,
+            errors: ErrorOutputs::default(),
             serial: AtomicU64::new(1),
             draining: AtomicBool::new(false),
             idle: Arc::default(),

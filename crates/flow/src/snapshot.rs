@@ -23,8 +23,8 @@ use bifrons_http::h1::conn::HeadPace;
 use bifrons_http::pool::Keep;
 use bifrons_http::{DocumentRoot, FieldName, Version};
 use bifrons_model::{
-    Builtin, ClientAbort, Config, ConnectionFields, ErrorPage, ForwardedField, OwnRedirects, PlainHttp2,
-    Resolver,
+    Builtin, ClientAbort, ClientTimes, Config, ConnectionFields, ErrorPage, ForwardedField, OwnRedirects,
+    PlainHttp2, Resolver,
 };
 use bifrons_model::{CdnLoop, ProxyHeaderIn, ProxyHeaderOut, ProxyHeaderWord, StartTls};
 use bifrons_net::{Addr, ListenOptions};
@@ -223,6 +223,8 @@ pub struct RoutePlan {
     pub server: Option<ServerPlan>,
     /// Whether bodies are never sent in chunks.
     pub no_chunks: bool,
+    /// How long the client may take, where that is not as the listener says.
+    pub client: Option<Box<ClientTimes>>,
     /// What is written down about its requests.
     pub record: crate::record::RecordPlan,
     /// Where its answers are stored.
@@ -252,6 +254,7 @@ impl RoutePlan {
             bandwidth: None,
             server: None,
             no_chunks: false,
+            client: None,
             record,
             cache: None,
             internal: false,
@@ -338,7 +341,7 @@ pub struct FilesPlan {
     /// The rest.
     pub files: bifrons_files::Files,
     /// Index files whose paths are routed again; empty where that is not asked for.
-    pub reroute_index: Box<[String]>,
+    pub reroute_index: Box<[Template]>,
 }
 
 /// How a route talks to its cluster.
@@ -373,6 +376,8 @@ pub struct ProxyPlan {
     pub client_abort: ClientAbort,
     /// Whether error pages take the place of its answers.
     pub intercept_errors: bool,
+    /// What early hints hang on; `None`: all are passed on.
+    pub early_hints: Option<Box<[Template]>>,
     /// Whether its answers may route the request again.
     pub accel_redirect: bool,
     /// How long connecting may take.

@@ -13,6 +13,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 /// A request on its way.
 pub struct Request {
@@ -197,6 +198,15 @@ impl Body {
             }
             Self::Changed(_) => None,
             Self::Paced(paced) => paced.length(),
+        }
+    }
+
+    /// How long nothing more of a client's body may arrive from now on.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        match self {
+            Self::H1(body) => body.conn().set_body_timeout(timeout),
+            Self::H2(body) => body.set_timeout(timeout),
+            _ => {}
         }
     }
 

@@ -246,6 +246,8 @@ pub struct Bandwidth {
     pub rate: Template,
     /// Bytes that go at full speed first.
     pub after: Template,
+    /// Goes before `rate` where it is not empty.
+    pub first: Template,
 }
 
 /// How fast answers go to a client. The short form is `rate`.
@@ -257,16 +259,19 @@ struct BandwidthMap {
     /// Bytes that go at full speed first, such as `1m`.
     #[serde(default, skip_serializing_if = "Template::is_empty")]
     after: Template,
+    /// Goes before `rate` where it is not empty.
+    #[serde(default, skip_serializing_if = "Template::is_empty")]
+    first: Template,
 }
 
-crate::shorthand::same_fields!(Bandwidth, BandwidthMap, { rate, after });
+crate::shorthand::same_fields!(Bandwidth, BandwidthMap, { rate, after, first });
 
 string_or_map!(
     Bandwidth,
     BandwidthMap,
     "bytes a second such as `100k`, or a map with `rate` and `after`",
     |text| Template::parse(text)
-        .map(|rate| Bandwidth { rate, after: Template::default() })
+        .map(|rate| Bandwidth { rate, after: Template::default(), first: Template::default() })
         .map_err(|err| err.to_string()),
-    |own| own.after.is_empty().then(|| own.rate.source().to_owned())
+    |own| (own.after.is_empty() && own.first.is_empty()).then(|| own.rate.source().to_owned())
 );

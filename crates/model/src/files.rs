@@ -16,8 +16,8 @@ pub struct StaticFiles {
     pub root: Option<Template>,
     /// Directory that takes the place of the matched prefix.
     pub alias: Option<Template>,
-    /// Names tried in a directory, in order.
-    pub index: OneOrMany<String>,
+    /// Names tried in a directory, in order; with variables where `reroute_index` is on.
+    pub index: OneOrMany<Template>,
     /// How a directory without index is listed.
     pub browse: Option<Browse>,
     /// File name extension to media type, besides the well-known ones.
@@ -84,7 +84,7 @@ struct StaticFilesMap {
     alias: Option<Template>,
     /// Names tried in a directory, in order.
     #[serde(default = "index_html")]
-    index: OneOrMany<String>,
+    index: OneOrMany<Template>,
     /// How a directory without index is listed: `html`, `json`, `jsonp` or `xml`, or a map. Without, such a
     /// directory is forbidden (403).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -134,8 +134,8 @@ struct StaticFilesMap {
     reroute_index: bool,
 }
 
-fn index_html() -> OneOrMany<String> {
-    OneOrMany(vec!["index.html".to_owned()])
+fn index_html() -> OneOrMany<Template> {
+    OneOrMany(vec![Template::text("index.html")])
 }
 
 fn yes() -> bool {

@@ -1,6 +1,6 @@
 //! Virtual hosts.
 
-use crate::{ClientAddress, ErrorPage, OwnRedirects, Route};
+use crate::{ClientAddress, ErrorLogs, ErrorPage, OwnRedirects, Route};
 use bifrons_config::units::Size;
 use bifrons_config::{At, Template};
 use bifrons_observe::config::AccessLogs;
@@ -68,4 +68,8 @@ pub struct Host {
     /// Access log of this host; `[]` writes none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_log: Option<AccessLogs>,
+    /// Where it is told what goes wrong with its requests, a line each in the form of nginx's error log. Where
+    /// nothing is said, and the proxy's own log has that form, there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_log: Option<ErrorLogs>,
 }

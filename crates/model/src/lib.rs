@@ -1,9 +1,11 @@
 //! The configuration model: what every front end (YAML, nginx.conf, the command line, the admin API)
 //! produces, and the only thing a snapshot is built from. Field comments are the manual.
 
+pub mod answers;
 pub mod buffering;
 pub mod cluster;
 mod declared;
+pub mod errors;
 pub mod files;
 pub mod health_check;
 pub mod host;
@@ -17,11 +19,13 @@ pub mod sticky;
 pub mod tcp;
 pub mod udp;
 
+pub use answers::{Redirect, Respond};
 pub use buffering::{
     AccelField, Bandwidth, BodyFiles, RequestBuffering, ResponseBuffering, SentRequest, Switch,
 };
 pub use cluster::{Cluster, KeepAlive, NameServers, Queue, Resolver, Retry, RetryOn, UpstreamTimeouts};
 pub use declared::declared;
+pub use errors::{ErrorLog, ErrorLogTo, ErrorLogs, Level};
 pub use files::{
     Browse, BrowseFormat, Builtin, FileCache, FileLinks, IfModifiedSince, Negotiation, PrecompressedCoding,
     StaticFiles, VaryField,
@@ -31,11 +35,11 @@ pub use host::Host;
 pub use internal::{ErrorPage, MediaTypes, OwnRedirects, PageStatus, TryFiles};
 pub use listener::{
     Allowance, CdnLoop, ClientAddress, ConnectionLimits, Http2, Listener, LoneLf, MessageLimits, NameRule,
-    PlainHttp2, ServerField, Timeouts,
+    PlainHttp2, ServerField, SocketTuning, Timeouts,
 };
 pub use replication::Replication;
 pub use route::{
-    ClientAbort, ConnectionFields, ExpectContinue, ForwardedField, HostField, Proxy, Redirect, Respond, Route,
+    ClientAbort, ClientTimes, ConnectionFields, ExpectContinue, ForwardedField, HostField, Proxy, Route,
 };
 pub use schema::schema;
 pub use sticky::{Sticky, StickyCookie, StickyLearn};
@@ -155,40 +159,6 @@ impl Workers {
             Self::Count(count) => usize::from(count.max(1)),
         }
     }
-}
-
-/// The proxy's own log: what it did and what went wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ErrorLog {
-    /// A path, `stderr` or `stdout`. Opened again on SIGUSR1.
-    pub to: String,
-    /// The least severity written.
-    pub level: Level,
-    /// Whether a line is JSON.
-    pub json: bool,
-    /// Whether a line has the form of nginx's error log, for what reads those.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub nginx: bool,
-}
-
-impl Default for ErrorLog {
-    fn default() -> Self {
-        Self { to: "stderr".into(), level: Level::Info, json: false, nginx: false }
-    }
-}
-
-/// Severity of the proxy's own log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the words say it")]
-pub enum Level {
-    Error,
-    Warn,
-    #[default]
-    Info,
-    Debug,
-    Trace,
 }
 
 /// The admin listener: health, metrics, the running configuration.

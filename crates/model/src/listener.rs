@@ -25,6 +25,9 @@ pub struct Listener {
     pub backlog: u32,
     /// Whether an IPv6 address refuses IPv4 connections.
     pub ipv6_only: bool,
+    /// What the kernel is told of its sockets, where that is not the system's choice.
+    #[serde(skip_serializing_if = "SocketTuning::is_default")]
+    pub socket: SocketTuning,
     /// Whether a lone LF ends a line of a head (RFC 9112 2.2 allows it, nginx does it). What is forwarded
     /// always has CRLF, and chunked framing never takes it.
     pub lone_lf: LoneLf,
@@ -82,6 +85,7 @@ impl Default for Listener {
             redirect: None,
             backlog: 4096,
             ipv6_only: true,
+            socket: SocketTuning::default(),
             lone_lf: LoneLf::Refuse,
             raw_targets: Allowance::Refuse,
             empty_host: Allowance::Accept,
@@ -113,6 +117,36 @@ pub struct CdnLoop {
     /// How often a request may bear it already: 0 where it meets one node only, 1 where nodes ask each other.
     #[serde(default)]
     pub visits: u8,
+}
+
+/// What the kernel is told of sockets; it holds for those that are bound anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SocketTuning {
+    /// Whether silent clients are probed (tcp(7), `SO_KEEPALIVE`), which they are where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_alive: Option<bool>,
+    /// Silence before the first probe, in whole seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_alive_idle: Option<Dur>,
+    /// Between probes, in whole seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_alive_interval: Option<Dur>,
+    /// Probes without an answer before the connection counts as lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_alive_count: Option<u32>,
+    /// Bytes of the buffer for what a client sends (`SO_RCVBUF`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receive_buffer: Option<Size>,
+    /// Bytes of the buffer for what is sent to it (`SO_SNDBUF`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub send_buffer: Option<Size>,
+}
+
+impl SocketTuning {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How HTTP/2 (RFC 9113) is spoken with clients.

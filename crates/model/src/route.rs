@@ -1,19 +1,20 @@
 //! Routes and their actions.
 
+use crate::answers::{Redirect, Respond};
 use crate::buffering::{AccelField, Bandwidth, RequestBuffering, ResponseBuffering, SentRequest};
 use crate::cluster::{Retry, UpstreamTimeouts};
+use crate::errors::ErrorLogs;
 use crate::files::{Builtin, StaticFiles};
 use crate::internal::{ErrorPage, MediaTypes, OwnRedirects, TryFiles};
 use crate::listener::ServerField;
 use crate::shorthand::{same_fields, string_or_map};
 use bifrons_cache::CacheConfig;
-use bifrons_config::units::Size;
+use bifrons_config::units::{Dur, Size};
 use bifrons_config::{At, Template};
 use bifrons_filters::config::FieldEdits;
 use bifrons_observe::config::AccessLogs;
 use bifrons_route::condition::Condition;
 use bifrons_route::pattern::PathPattern;
-use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -86,12 +87,21 @@ pub struct Route {
     /// Bytes of a body; the host's limit where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_body: Option<Size>,
+    /// How long the client may take with requests of this route; the listener's times where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientTimes>,
     /// How fast answers go to a client: bytes a second such as `100k`, or `{ rate: …, after: … }`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bandwidth: Option<At<Bandwidth>>,
     /// Access log of this route; `[]` writes none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_log: Option<AccessLogs>,
+    /// Where it is told what goes wrong with its requests; as the host where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_log: Option<ErrorLogs>,
+    /// Whether files that are not there are left out of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quiet_not_found: bool,
     /// The `Server` field of answers; the listener's where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerField>,
@@ -99,6 +109,24 @@ pub struct Route {
     /// connection.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_chunks: bool,
+}
+
+/// How long a client may take with requests of a route.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientTimes {
+    /// How long nothing of a request's body may arrive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Dur>,
+    /// How long the client may take nothing of an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub send: Option<Dur>,
+    /// How long its connection may wait for a further request; 0 closes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_alive: Option<Dur>,
+    /// Requests on a connection after which it is closed behind one of this route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests: Option<u32>,
 }
 
 /// Sends the request to a cluster. The short form is the cluster's name.
@@ -151,6 +179,9 @@ pub struct Proxy {
     pub max_head: Option<Size>,
     /// Whether error pages take the place of answers from status 300 on.
     pub intercept_errors: bool,
+    /// Early hints (103) are passed on where one of these is neither empty nor `0`; all of them where nothing is
+    /// said, none with `[]`.
+    pub early_hints: Option<Vec<Template>>,
     /// Whether an answer's `X-Accel-Redirect` leads the request to another route.
     pub accel_redirect: bool,
     /// The cluster's where nothing is said.
@@ -183,6 +214,7 @@ impl Proxy {
             trailers: true,
             max_head: None,
             intercept_errors: false,
+            early_hints: None,
             accel_redirect: false,
             timeouts: None,
             retry: None,
@@ -259,6 +291,10 @@ struct ProxyMap {
     /// Whether error pages take the place of answers from status 300 on for which there is one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     intercept_errors: bool,
+    /// Early hints (103) are passed on where one of these is neither empty nor `0`; all of them where nothing is
+    /// said, none with `[]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    early_hints: Option<Vec<Template>>,
     /// Whether an answer's `X-Accel-Redirect` leads the request to another route of this host: a path, which
     /// may be `internal`, or `@name`. For endpoints that are trusted with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -278,7 +314,7 @@ fn yes() -> bool {
 same_fields!(Proxy, ProxyMap, {
     cluster, url, host, replace_path, headers, forwarded, http_version, keep_alive, upgrade, connection, bind,
     expect_continue, client_abort, request, request_buffering, response_buffering, accel, trailers, max_head,
-    intercept_errors, accel_redirect, timeouts, retry
+    intercept_errors, early_hints, accel_redirect, timeouts, retry
 });
 
 string_or_map!(
@@ -409,87 +445,3 @@ impl ClientAbort {
         *self == Self::default()
     }
 }
-
-/// Answers with a redirect. The short form is the target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redirect {
-    /// Target: an absolute URL or a path.
-    pub to: Template,
-    /// 301, 302, 303, 307 or 308.
-    pub status: u16,
-}
-
-/// Answers with a redirect. The short form is the target.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename = "Redirect")]
-struct RedirectMap {
-    /// Target: an absolute URL or a path.
-    to: Template,
-    /// 301, 302, 303, 307 or 308.
-    #[serde(default = "found")]
-    status: u16,
-}
-
-fn found() -> u16 {
-    302
-}
-
-same_fields!(Redirect, RedirectMap, { to, status });
-
-string_or_map!(
-    Redirect,
-    RedirectMap,
-    "a target such as `https://$host$request_uri`, or a map with `to` and `status`",
-    |text| Template::parse(text).map(|to| Redirect { to, status: found() }).map_err(|err| err.to_string()),
-    |redirect| (redirect.status == found()).then(|| redirect.to.source().to_owned())
-);
-
-/// A fixed answer. The short form is the body, with status 200.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Respond {
-    /// The status.
-    pub status: u16,
-    /// The body.
-    pub body: Template,
-    /// The media type.
-    pub content_type: Option<Template>,
-    /// Further fields.
-    pub headers: IndexMap<String, Template>,
-}
-
-/// A fixed answer. The short form is the body, with status 200.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename = "Respond")]
-struct RespondMap {
-    /// The status, 200 to 599; 444 closes the connection without an answer, as in nginx.
-    #[serde(default = "ok")]
-    status: u16,
-    /// The body; from status 300 on the page of the status where nothing is said.
-    #[serde(default, skip_serializing_if = "Template::is_empty")]
-    body: Template,
-    /// The media type; `text/plain; charset=utf-8` for a body where nothing is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    content_type: Option<Template>,
-    /// Further fields.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    headers: IndexMap<String, Template>,
-}
-
-fn ok() -> u16 {
-    200
-}
-
-same_fields!(Respond, RespondMap, { status, body, content_type, headers });
-
-string_or_map!(
-    Respond,
-    RespondMap,
-    "a body, or a map with `status` and `body`",
-    |text| Template::parse(text)
-        .map(|body| Respond { status: 200, body, content_type: None, headers: IndexMap::new() })
-        .map_err(|err| err.to_string()),
-    |respond| {
-        let plain = respond.status == 200 && respond.content_type.is_none() && respond.headers.is_empty();
-        plain.then(|| respond.body.source().to_owned())
-    }
-);

@@ -17,7 +17,7 @@ pub mod tls;
 pub mod udp;
 
 pub use addr::Addr;
-pub use listen::{Acceptor, ListenOptions, Listening};
+pub use listen::{Acceptor, ListenOptions, Listening, TcpKeepAlive};
 pub use stream::Stream;
 pub use tcp_info::TcpInfo;
 pub use timer::Timer;

@@ -7,6 +7,7 @@ use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -19,6 +20,43 @@ pub struct ListenOptions {
     pub reuse_port: bool,
     /// Whether an IPv6 socket refuses IPv4 (`ipv6only=on`, as nginx's default).
     pub ipv6_only: bool,
+    /// How the kernel finds out that a silent peer is gone; `None`: as it does by itself.
+    pub keep_alive: Option<TcpKeepAlive>,
+    /// Bytes of each socket's buffers; `None`: the kernel's choice.
+    pub receive_buffer: Option<usize>,
+    /// The same for what is sent.
+    pub send_buffer: Option<usize>,
+}
+
+/// How the kernel finds out that a silent peer is gone (tcp(7)); what is not said is the system's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TcpKeepAlive {
+    /// Whether it does.
+    pub on: bool,
+    /// Silence before the first probe, in whole seconds.
+    pub idle: Option<Duration>,
+    /// Between probes, in whole seconds.
+    pub interval: Option<Duration>,
+    /// Probes without an answer.
+    pub count: Option<u32>,
+}
+
+impl TcpKeepAlive {
+    fn apply(&self, listening: &Listening) -> io::Result<()> {
+        let socket = socket2::SockRef::from(listening);
+        socket.set_keepalive(self.on)?;
+        let mut times = socket2::TcpKeepalive::new();
+        if let Some(idle) = self.idle {
+            times = times.with_time(idle);
+        }
+        if let Some(interval) = self.interval {
+            times = times.with_interval(interval);
+        }
+        if let Some(count) = self.count {
+            times = times.with_retries(count);
+        }
+        if self.on { socket.set_tcp_keepalive(&times) } else { Ok(()) }
+    }
 }
 
 impl ListenOptions {
@@ -28,7 +66,14 @@ impl ListenOptions {
 
 impl Default for ListenOptions {
     fn default() -> Self {
-        Self { backlog: Self::BACKLOG, reuse_port: true, ipv6_only: true }
+        Self {
+            backlog: Self::BACKLOG,
+            reuse_port: true,
+            ipv6_only: true,
+            keep_alive: None,
+            receive_buffer: None,
+            send_buffer: None,
+        }
     }
 }
 
@@ -55,8 +100,19 @@ impl Listening {
                 socket
             }
         };
+        // Accepted sockets inherit them; before `listen`, as a window's scale is settled with the handshake.
+        if let Some(bytes) = options.receive_buffer {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = options.send_buffer {
+            socket.set_send_buffer_size(bytes)?;
+        }
         socket.listen(options.backlog)?;
-        Self::adopt(socket.into())
+        let listening = Self::adopt(socket.into())?;
+        if let (Some(keep_alive), Addr::Inet(_)) = (&options.keep_alive, addr) {
+            keep_alive.apply(&listening)?;
+        }
+        Ok(listening)
     }
 
     /// Takes over a socket that is listening already (from systemd, or from the process before us).

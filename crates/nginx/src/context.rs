@@ -306,6 +306,9 @@ pub(crate) fn declared(block: &[Directive], names: &mut HashSet<String>) {
         if directive.name.text == "set"
             && let Some(name) = rewrite::variable(directive.text(0))
         {
+            if name.eq_ignore_ascii_case("limit_rate") {
+                names.insert(rewrite::RATE.to_owned());
+            }
             names.insert(name.to_ascii_lowercase());
         }
         for word in std::iter::once(&directive.name).chain(&directive.args) {

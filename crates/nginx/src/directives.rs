@@ -39,7 +39,7 @@ pub(crate) mod stream;
 pub(crate) mod upstream;
 pub(crate) mod variables;
 
-use crate::directive::{Spec, Status};
+use crate::directive::{Contexts, Spec, Status};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -98,9 +98,19 @@ pub fn knows(name: &str) -> bool {
     !named(name).is_empty()
 }
 
-/// Whether a directive of that name does here what it does in nginx, in some block.
+/// Whether a directive of that name does here what it does in nginx, in some block, or need not.
 pub fn supports(name: &str) -> bool {
-    named(name).iter().any(|spec| spec.status == Status::Supported)
+    named(name).iter().any(|spec| is_there(spec))
+}
+
+/// The same for blocks of `stream`.
+pub fn supports_in_stream(name: &str) -> bool {
+    let blocks = Contexts::STREAMS.or(Contexts::STREAM_UPSTREAM);
+    named(name).iter().any(|spec| is_there(spec) && spec.contexts.meets(blocks))
+}
+
+fn is_there(spec: &Spec) -> bool {
+    !matches!(spec.status, Status::Later { .. })
 }
 
 /// All rows.

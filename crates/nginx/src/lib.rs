@@ -22,7 +22,7 @@ mod tree;
 mod values;
 
 pub use directive::{Args, Contexts, Spec, Status};
-pub use directives::{knows, supports};
+pub use directives::{knows, supports, supports_in_stream};
 pub use reference::reference;
 pub use tree::{Directive, Word};
 

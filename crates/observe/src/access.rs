@@ -10,7 +10,7 @@ use crate::CompiledFormat;
 use crate::config::{AccessLog, Destination, Syslog};
 use crate::metrics::Exposition;
 use crate::metrics::text::Type;
-use crate::sinks::{self, OpenError, Sink};
+use crate::sinks::{self, OpenError, Opener, Sink};
 use bifrons_config::Template;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -36,6 +36,7 @@ pub struct AccessLogger {
 
 struct Inner {
     queue: SyncSender<Message>,
+    opener: Opener,
     outputs: Arc<Outputs>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -102,6 +103,14 @@ impl AccessLogger {
     /// # Errors
     /// Where the system refuses a thread.
     pub fn start() -> io::Result<Self> {
+        Self::start_with(Arc::new(sinks::open_file))
+    }
+
+    /// The same; files whose names requests have a say in are opened by `opener`.
+    ///
+    /// # Errors
+    /// As [`AccessLogger::start`].
+    pub fn start_with(opener: Opener) -> io::Result<Self> {
         let (queue, messages) = sync_channel(CHANNEL_BUFFERS);
         let outputs = Arc::new(Outputs::default());
         let shared = Arc::clone(&outputs);
@@ -109,7 +118,7 @@ impl AccessLogger {
             .name("access-log".into())
             .spawn(move || writer::run(&messages, &shared))?;
         let thread = Mutex::new(Some(thread));
-        Ok(Self { inner: Arc::new(Inner { queue, outputs, thread }) })
+        Ok(Self { inner: Arc::new(Inner { queue, opener, outputs, thread }) })
     }
 
     /// A log by its configuration. A destination that is open already, by a snapshot before or by another
@@ -118,7 +127,7 @@ impl AccessLogger {
     /// # Errors
     /// As [`sinks::open`].
     pub fn open(&self, config: &AccessLog, format: Arc<CompiledFormat>) -> Result<Log, OpenError> {
-        let output = self.output(&config.to, || sinks::open(&config.to))?;
+        let output = self.output(&config.to, || sinks::open_with(&config.to, &self.inner.opener))?;
         Ok(Log {
             output,
             format,

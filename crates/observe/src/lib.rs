@@ -4,12 +4,14 @@
 //! - [`CompiledFormat`]: a log format, ready to write records.
 //! - [`AccessLogger`] (one a process), [`Log`] (one a destination of a host or route), [`LogBuffer`] (one a
 //!   worker): records on their way to a [`sinks::Sink`].
+//! - [`errors`]: logs of what went wrong with requests, in nginx's form.
 //! - [`Registry`] (one a process), [`Shard`] (one a worker): counters, gauges and histograms, and their text.
 //!
 //! Times as logs write them are in `bifrons_core::time`.
 
 pub mod access;
 pub mod config;
+pub mod errors;
 mod escape;
 pub mod format;
 pub mod metrics;

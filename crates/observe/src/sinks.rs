@@ -9,7 +9,10 @@ mod standard;
 mod syslog;
 
 use crate::config::Destination;
+use std::fs::File;
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
 pub(crate) use files::BETWEEN;
 
@@ -57,9 +60,28 @@ impl OpenError {
 /// A file that cannot be opened; a syslog server, facility, severity or tag that is none. A syslog server
 /// that does not listen (yet) is no error: it is tried again with every batch.
 pub fn open(to: &Destination) -> Result<Box<dyn Sink>, OpenError> {
+    open_with(to, &(Arc::new(open_file) as Opener))
+}
+
+/// Opens a file whose name requests have a say in.
+pub type Opener = Arc<dyn Fn(&Path) -> io::Result<File> + Send + Sync>;
+
+/// Opens or creates a file for appending.
+///
+/// # Errors
+/// What the system says.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    file::open(path)
+}
+
+/// As [`open`]; files whose names requests have a say in are opened by `opener`.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(to: &Destination, opener: &Opener) -> Result<Box<dyn Sink>, OpenError> {
     Ok(match to {
         Destination::File(path) => Box::new(file::FileSink::open(path)?),
-        Destination::Files(_) => Box::new(files::FilesSink::default()),
+        Destination::Files(_) => Box::new(files::FilesSink::new(opener.clone())),
         Destination::Stdout => Box::new(standard::StandardSink::stdout()?),
         Destination::Stderr => Box::new(standard::StandardSink::stderr()?),
         Destination::Syslog(config) => Box::new(syslog::SyslogSink::open(config)?),

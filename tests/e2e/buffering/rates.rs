@@ -52,6 +52,10 @@ fn a_rate_may_come_with_the_answer_or_with_the_request() {
     let proxy = nginx(&origin, "");
     assert!(time_of(&proxy, "/app?40000") > SLOW);
     assert!(time_of(&proxy, "/app") < SLOW);
+    // What a rule sets goes before what the location says.
+    let proxy = nginx(&origin, "limit_rate 1m; if ($arg_slow) { set $limit_rate 40000; }");
+    assert!(time_of(&proxy, "/file?slow=1") > SLOW);
+    assert!(time_of(&proxy, "/file") < SLOW);
     let proxy = nginx(&origin, "proxy_ignore_headers X-Accel-Limit-Rate; limit_rate $http_x_rate;");
     let mut client = proxy.client();
     let began = Instant::now();

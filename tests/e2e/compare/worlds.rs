@@ -51,6 +51,22 @@ const FILES: &[(&str, &str)] = &[
     ("srv/blog/media/cat.png", "png"),
     ("srv/shop/static/app.js", "f()"),
     ("srv/shop/static/app.js.map", "map"),
+    ("srv/cloud/index.php", "<?php"),
+    ("srv/cloud/status.php", "<?php"),
+    ("srv/cloud/robots.txt", "User-agent: *\n"),
+    ("srv/cloud/notes.html", "notes"),
+    ("srv/cloud/config/config.php", "secret"),
+    ("srv/cloud/core/main.js", "f()"),
+    ("srv/cloud/core/module.mjs", "f()"),
+    ("srv/cloud/core/wave.wasm", "wasm"),
+    ("srv/cloud/core/font.woff2", "font"),
+    ("srv/cloud/apps/files/x", "x"),
+    ("srv/cloud/.well-known/acme-challenge/token", "token"),
+    ("srv/community/sw.js", "f()"),
+    ("srv/community/500.html", "<p>sorry</p>"),
+    ("srv/community/assets/app-1.css", "c{}"),
+    ("srv/community/uploads/a.png", "png"),
+    ("srv/community/backups/all.tar", "tar"),
     ("srv/tenants/beta/public/index.html", "beta"),
     ("srv/tenants/beta/public/about/index.html", "about beta"),
     ("srv/tenants/beta/public/u/anna/index.html", "anna"),
@@ -75,7 +91,7 @@ fn configurations_of_the_world_run_unchanged() {
     let place = TempDir::new();
     mount(&place);
     let worlds = case::parse(WORLDS);
-    assert!(worlds.len() >= 7, "{}", worlds.len());
+    assert!(worlds.len() >= 9, "{}", worlds.len());
     let mut wrong = Vec::new();
     for world in &worlds {
         let file = Path::new("/etc/nginx").join(world.name);

@@ -40,18 +40,12 @@ fn try_files(loaded: &Loaded, say: &Say) -> Result<(), ()> {
     }
 }
 
-/// Opens the file to write; one that was not there before does not stay.
+/// Opens the file to write, and leaves it as it is then, as nginx does: to remove one that was not there
+/// before could take it from a process that has just opened it.
 fn try_file(path: &Path, say: &Say) -> Result<(), ()> {
-    let existed = path.symlink_metadata().is_ok();
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     match OpenOptions::new().append(true).create(true).custom_flags(flags).open(path) {
-        Ok(_) => {
-            if !existed {
-                // An empty file more is no harm.
-                let _ = std::fs::remove_file(path);
-            }
-            Ok(())
-        }
+        Ok(_) => Ok(()),
         // A pipe without a reader.
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => Ok(()),
         Err(error) => {

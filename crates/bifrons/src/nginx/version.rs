@@ -3,7 +3,7 @@
 
 use super::options::Options;
 use super::{ACCESS_LOG, CONF, ERROR_LOG, PID, PREFIX};
-use bifrons_nginx::{VERSION, supports};
+use bifrons_nginx::{VERSION, supports, supports_in_stream};
 
 /// Modules that nginx builds in unless told otherwise, each with a directive that only it has.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -62,6 +62,28 @@ const ON_DEMAND: &[(&str, &str)] = &[
     ("http_stub_status_module", "stub_status"),
     ("mail", "mail"),
     ("stream", "stream"),
+];
+
+/// The same of `stream`: what is there unless told otherwise.
+const STREAM_BUILT_IN: &[(&str, &str)] = &[
+    ("stream_limit_conn_module", "limit_conn"),
+    ("stream_access_module", "deny"),
+    ("stream_geo_module", "geo"),
+    ("stream_map_module", "map"),
+    ("stream_split_clients_module", "split_clients"),
+    ("stream_return_module", "return"),
+    ("stream_set_module", "set"),
+    ("stream_upstream_hash_module", "hash"),
+    ("stream_upstream_least_conn_module", "least_conn"),
+    ("stream_upstream_random_module", "random"),
+    ("stream_upstream_zone_module", "zone"),
+];
+
+/// And what is there only where it is asked for.
+const STREAM_ON_DEMAND: &[(&str, &str)] = &[
+    ("stream_ssl_module", "ssl_certificate"),
+    ("stream_realip_module", "set_real_ip_from"),
+    ("stream_geoip_module", "geoip_country"),
     ("stream_ssl_preread_module", "ssl_preread"),
 ];
 
@@ -111,9 +133,16 @@ fn configure() -> String {
         format!("--pid-path={PID}"),
     ];
     words.push("--with-threads".to_owned());
-    words.extend(ON_DEMAND.iter().filter(|(_, of)| supports(of)).map(|(name, _)| format!("--with-{name}")));
-    words
-        .extend(BUILT_IN.iter().filter(|(_, of)| !supports(of)).map(|(name, _)| format!("--without-{name}")));
+    let mut modules = |with: &[(&str, &str)], without: &[(&str, &str)], supports: fn(&str) -> bool| {
+        words.extend(with.iter().filter(|(_, of)| supports(of)).map(|(name, _)| format!("--with-{name}")));
+        words.extend(
+            without.iter().filter(|(_, of)| !supports(of)).map(|(name, _)| format!("--without-{name}")),
+        );
+    };
+    modules(ON_DEMAND, BUILT_IN, supports);
+    if supports("stream") {
+        modules(STREAM_ON_DEMAND, STREAM_BUILT_IN, supports_in_stream);
+    }
     words.join(" ")
 }
 

@@ -169,6 +169,7 @@ impl Control {
 
     fn reopen_logs(&self) {
         self.log.reopen();
+        self.shared.errors.reopen();
         self.shared.access.reopen();
         tracing::info!("log files opened again");
     }

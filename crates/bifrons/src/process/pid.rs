@@ -37,9 +37,17 @@ pub fn running(path: &Path) -> Result<Option<Pid>, String> {
         io::ErrorKind::NotFound => format!("no bifrons runs here: there is no pid file {}", path.display()),
         _ => format!("cannot read the pid file {}: {error}", path.display()),
     })?;
+    Ok(number(&text).filter(|pid| is_ours(*pid)))
+}
+
+/// The process that a pid file names, whether it runs or not.
+fn named(path: &Path) -> Option<Pid> {
+    std::fs::read_to_string(path).ok().and_then(|text| number(&text))
+}
+
+fn number(text: &str) -> Option<Pid> {
     let pid: Option<i32> = text.trim().parse().ok();
-    let pid = pid.filter(|pid| *pid > 0).and_then(Pid::from_raw);
-    Ok(pid.filter(|pid| is_ours(*pid)))
+    pid.filter(|pid| *pid > 0).and_then(Pid::from_raw)
 }
 
 /// Whether the process lives and has our name: ids are used again.
@@ -128,23 +136,36 @@ impl PidFile {
     /// Makes room for another process's file: from now on this one has the name with `.oldbin` behind it.
     ///
     /// # Errors
-    /// What the system says.
+    /// The file is not ours, or the other name is a running process's; what the system says.
     pub fn step_aside(&mut self) -> io::Result<()> {
         let aside = aside(&self.path);
-        std::fs::rename(&self.path, &aside)?;
-        self.path = aside;
-        Ok(())
+        self.rename(aside)
     }
 
     /// Takes the first name again.
     ///
     /// # Errors
-    /// What the system says.
+    /// As [`PidFile::step_aside`].
     pub fn step_back(&mut self) -> io::Result<()> {
         let Some(path) = self.path.to_str().and_then(|path| path.strip_suffix(ASIDE)) else { return Ok(()) };
         let path = PathBuf::from(path);
-        std::fs::rename(&self.path, &path)?;
-        self.path = path;
+        self.rename(path)
+    }
+
+    /// Neither takes another process's file along nor replaces it.
+    fn rename(&mut self, to: PathBuf) -> io::Result<()> {
+        let names_us = |pid: Pid| pid == rustix::process::getpid();
+        let other = |message: String| Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
+        if !named(&self.path).is_some_and(names_us) {
+            return other(format!("{} is not this process's any more", self.path.display()));
+        }
+        if let Ok(Some(pid)) = running(&to)
+            && !names_us(pid)
+        {
+            return other(format!("{} is that of process {pid}", to.display()));
+        }
+        std::fs::rename(&self.path, &to)?;
+        self.path = to;
         Ok(())
     }
 

@@ -7,13 +7,18 @@
 
 use super::accounts::{self, Identity};
 use super::pid::PidFile;
+use bifrons_observe::sinks::{Opener, open_file};
 use rustix::fs::{Gid, Mode, OFlags, Uid};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, configure_capability_in_ambient_set, set_capabilities,
     set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
+use std::fs::File;
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 
 /// The user to become; `None` where it is not for us to change.
 ///
@@ -93,6 +98,49 @@ pub fn become_user_here(identity: &Identity) -> Result<(), String> {
     set_thread_res_gid(gid, gid, gid).map_err(fail)?;
     // Takes the capabilities too (capabilities(7)).
     set_thread_res_uid(uid, uid, uid).map_err(fail)
+}
+
+/// Opens files as that user, by a thread of its own, which begins with the first of them: where root stays beside
+/// workers of another user, and requests have a say in the names of logs, a link in their directory would lead its
+/// owner anywhere.
+pub fn opener(identity: &Identity) -> Opener {
+    let identity = identity.clone();
+    let thread: OnceLock<Result<SyncSender<Asked>, String>> = OnceLock::new();
+    Arc::new(move |path: &Path| {
+        let thread = thread
+            .get_or_init(|| open_as(identity.clone()))
+            .as_ref()
+            .map_err(|why| io::Error::other(why.clone()))?;
+        let gone = || io::Error::other("the thread that opens logs has ended");
+        let (reply, opened) = sync_channel(1);
+        thread.send((path.to_owned(), reply)).map_err(|_| gone())?;
+        opened.recv().map_err(|_| gone())?
+    })
+}
+
+/// A file, and whom to give it.
+type Asked = (PathBuf, SyncSender<io::Result<File>>);
+
+/// Starts the thread.
+fn open_as(identity: Identity) -> Result<SyncSender<Asked>, String> {
+    /// As many as wait: the one thread that writes access logs asks for one file at a time.
+    const WAITING_MAX: usize = 1;
+    let (ask, asked) = sync_channel::<Asked>(WAITING_MAX);
+    let (ready, outcome) = sync_channel(1);
+    let run = move || {
+        let became = become_user_here(&identity);
+        let goes_on = became.is_ok();
+        // Whoever started us waits for it.
+        let _ = ready.send(became);
+        for (path, reply) in asked.iter().take_while(|_| goes_on) {
+            // Who has gone does not want it any more.
+            let _ = reply.send(open_file(&path));
+        }
+    };
+    let started = std::thread::Builder::new().name("log-opener".into()).spawn(run);
+    started.map_err(|error| format!("cannot start a thread: {error}"))?;
+    outcome.recv().map_err(|_| "a thread ended by itself".to_owned())??;
+    Ok(ask)
 }
 
 /// Keeps the one capability, also over exec, and gives up all others.

@@ -212,7 +212,7 @@ impl Sockets {
         for listener in listeners {
             for addr in &listener.addrs {
                 if self.groups.get(addr).is_some_and(|group| group.options != listener.options) {
-                    tracing::warn!(address = %addr, listener = &*listener.name, "`backlog` and `ipv6_only` take effect with the next start");
+                    tracing::warn!(address = %addr, listener = &*listener.name, "`backlog`, `ipv6_only` and `socket` take effect with the next start");
                 }
             }
         }

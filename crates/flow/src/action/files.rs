@@ -68,11 +68,15 @@ fn index(plan: &FilesPlan, task: &Task<'_>, head: &RequestHead, lookup: &Lookup<
     }
     let query = head.query().map(<[u8]>::to_vec);
     for name in &plan.reroute_index {
-        if name.starts_with('/') {
-            return Some(Turn::Path { path: name.clone().into_bytes(), query });
+        let name = match name.as_text() {
+            Some(name) => Cow::Borrowed(name.as_bytes()),
+            None => Cow::Owned(render(task, head, name)),
+        };
+        if name.starts_with(b"/") {
+            return Some(Turn::Path { path: name.into_owned(), query });
         }
-        if plan.files.has_index(lookup, name) {
-            return Some(Turn::Path { path: [uri, name.as_bytes()].concat(), query });
+        if std::str::from_utf8(&name).is_ok_and(|name| plan.files.has_index(lookup, name)) {
+            return Some(Turn::Path { path: [uri, &*name].concat(), query });
         }
     }
     None

@@ -68,7 +68,11 @@ pub(super) fn bandwidth(cx: &mut Cx<'_>, bandwidth: Option<&At<Bandwidth>>) -> O
     if !value.after.is_empty() {
         check_size(cx, place, "after", &value.after);
     }
-    Some(Box::new(BandwidthPlan { rate: value.rate.clone(), after: value.after.clone() }))
+    if !value.first.is_empty() {
+        check_size(cx, place, "first", &value.first);
+    }
+    let Bandwidth { rate, after, first } = value.clone();
+    Some(Box::new(BandwidthPlan { rate, after, first: Some(first).filter(|first| !first.is_empty()) }))
 }
 
 /// A constant must be a size; what variables make of it shows with the request.

@@ -45,6 +45,12 @@ pub(super) fn action(cx: &mut Cx<'_>, pattern: &PathPattern, files: &At<StaticFi
         let help = Some("add `links: refuse` or `links: same_owner`".to_owned());
         cx.problem(&files.place, "`links_trusted` means nothing where links are followed", help);
     }
+    if let Some(name) = config.index.iter().find(|name| !config.reroute_index && name.as_text().is_none()) {
+        let help = Some("add `reroute_index: true`".to_owned());
+        let message =
+            format!("`index: {}` has variables, which only a path that is routed again may", name.source());
+        cx.problem(&files.place, message, help);
+    }
     let reroute_index = if config.reroute_index { config.index.0.clone() } else { Vec::new() };
     Action::Files(Box::new(FilesPlan {
         document,
@@ -56,7 +62,7 @@ pub(super) fn action(cx: &mut Cx<'_>, pattern: &PathPattern, files: &At<StaticFi
 
 fn options(config: &StaticFiles) -> Options {
     Options {
-        index: config.index.0.clone(),
+        index: config.index.iter().filter_map(|name| name.as_text().map(str::to_owned)).collect(),
         types: config.types.clone().into_iter().collect(),
         only_types: config.only_types,
         default_type: config.default_type.clone(),

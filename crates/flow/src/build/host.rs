@@ -5,7 +5,7 @@ use super::{Cx, internal, listener, route};
 use crate::snapshot::{HostPlan, RoutePlan};
 use bifrons_config::suggest::nearest;
 use bifrons_http::Strip;
-use bifrons_model::{Host, Listener};
+use bifrons_model::{Host, Listener, Route};
 use bifrons_route::table::RouteError;
 use bifrons_route::{HostName, HostTable, RouteTableBuilder};
 use std::collections::HashMap;
@@ -130,7 +130,11 @@ fn fallback(
     }
     let plan = listener::fallback(cx, (listener, name), &[host.access_log.as_ref()], *body_max);
     match Arc::try_unwrap(plan) {
-        Ok(plan) => Arc::new(RoutePlan { errors: errors.clone(), redirects: host.own_redirects, ..plan }),
+        Ok(mut plan) => {
+            plan.record.complaints =
+                route::complaints(cx, [host.error_log.as_ref(), None], &Route::default());
+            Arc::new(RoutePlan { errors: errors.clone(), redirects: host.own_redirects, ..plan })
+        }
         Err(shared) => shared,
     }
 }

@@ -10,8 +10,11 @@ use bifrons_core::{Limits, NameRule, NameRules};
 use bifrons_http::FieldName;
 use bifrons_http::h1::Pace;
 use bifrons_http::h1::conn::HeadPace;
-use bifrons_model::{Allowance, CdnLoop, ClientAddress, Listener, LoneLf, ProxyHeaderIn, ServerField};
-use bifrons_net::{Addr, ListenOptions};
+use bifrons_model::{
+    Allowance, CdnLoop, ClientAddress, Host, Listener, LoneLf, ProxyHeaderIn, Route, ServerField,
+    SocketTuning,
+};
+use bifrons_net::{Addr, ListenOptions, TcpKeepAlive};
 use bifrons_observe::config::AccessLogs;
 use bifrons_observe::metrics::ListenerStats;
 use bifrons_route::IpSet;
@@ -114,6 +117,9 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
             backlog: i32::try_from(listener.backlog).unwrap_or(i32::MAX),
             reuse_port: true,
             ipv6_only: listener.ipv6_only,
+            keep_alive: keep_alive(&listener.socket),
+            receive_buffer: listener.socket.receive_buffer.map(|size| size.as_usize()),
+            send_buffer: listener.socket.send_buffer.map(|size| size.as_usize()),
         },
         limits: limits(cx, name, listener),
         http2: listener.http2.enabled.then(|| Http2Plan {
@@ -166,7 +172,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
         redirect_https: listener.redirect.is_some(),
         body_max: listener.limits.body.0,
         hosts: host::table(cx, name, listener),
-        fallback: fallback(cx, (name, ""), &[], listener.limits.body.0),
+        fallback: stranger(cx, name, listener.limits.body.0),
         state: cx.shared.listener_state(name),
         stats: ListenerStats::register(&cx.shared.metrics, name),
     }
@@ -185,12 +191,42 @@ fn cdn_loop(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> Option<Box<CdnL
     Some(Box::new(mark.clone()))
 }
 
+fn keep_alive(socket: &SocketTuning) -> Option<TcpKeepAlive> {
+    let SocketTuning { keep_alive, keep_alive_idle, keep_alive_interval, keep_alive_count, .. } = socket;
+    let is_said = keep_alive.is_some()
+        || keep_alive_idle.is_some()
+        || keep_alive_interval.is_some()
+        || keep_alive_count.is_some();
+    is_said.then(|| TcpKeepAlive {
+        on: keep_alive.unwrap_or(true),
+        idle: keep_alive_idle.map(|idle| idle.0),
+        interval: keep_alive_interval.map(|interval| interval.0),
+        count: *keep_alive_count,
+    })
+}
+
 /// What becomes of the `Server` field.
 pub(super) fn server(field: &ServerField) -> ServerPlan {
     match field {
         ServerField::Pass => ServerPlan::Pass,
         ServerField::Off => ServerPlan::Off,
         ServerField::Set(name) => ServerPlan::Set(name.clone()),
+    }
+}
+
+/// The route of what is no request yet: its errors are told where the default host's are, as in nginx.
+fn stranger(cx: &mut Cx<'_>, name: &str, body_max: u64) -> Arc<RoutePlan> {
+    let plan = fallback(cx, (name, ""), &[], body_max);
+    let on = |host: &&Host| host.listeners.is_empty() || host.listeners.iter().any(|on| on.value == name);
+    let config = cx.config;
+    let default = config.hosts.iter().filter(on).find(|host| host.default || host.names.is_empty());
+    let Some(logs) = default.and_then(|host| host.error_log.as_ref()) else { return plan };
+    match Arc::try_unwrap(plan) {
+        Ok(mut plan) => {
+            plan.record.complaints = super::route::complaints(cx, [Some(logs), None], &Route::default());
+            Arc::new(plan)
+        }
+        Err(shared) => shared,
     }
 }
 

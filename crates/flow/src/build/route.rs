@@ -1,6 +1,7 @@
 //! Routes: filters, action, record.
 
 use super::{Cx, files, internal};
+use crate::complaint::ComplaintPlan;
 use crate::record::RecordPlan;
 use crate::snapshot::{Action, ErrorPages, HostSent, ProxyPlan, ReplacePath, RetryPlan, RoutePlan};
 use bifrons_config::suggest::nearest;
@@ -10,10 +11,10 @@ use bifrons_filters::{Chain, FilterConfig};
 use bifrons_http::{FieldName, Version};
 use bifrons_model::route::HttpVersion;
 use bifrons_model::{
-    Cluster, ExpectContinue, Host, HostField, Proxy, Redirect, Respond, Retry, RetryOn, Route,
+    Cluster, ErrorLogs, ExpectContinue, Host, HostField, Proxy, Redirect, Respond, Retry, RetryOn, Route,
 };
 use bifrons_observe::CompiledFormat;
-use bifrons_observe::config::AccessLogs;
+use bifrons_observe::config::{AccessLogs, Destination};
 use bifrons_observe::metrics::{RouteLabels, RouteStats};
 use bifrons_route::PathPattern;
 use bifrons_route::pattern::PatternForm;
@@ -47,7 +48,11 @@ pub(super) fn build(cx: &mut Cx<'_>, of_host: &OfHost<'_>, named: Option<&str>, 
         bandwidth: super::bodies::bandwidth(cx, route.bandwidth.as_ref()),
         server: route.server.as_ref().map(super::listener::server),
         no_chunks: route.no_chunks,
-        record: record(cx, (listener, host_name, &name, cluster), &logs),
+        client: route.client.clone().map(Box::new),
+        record: RecordPlan {
+            complaints: complaints(cx, [route.error_log.as_ref(), host.error_log.as_ref()], route),
+            ..record(cx, (listener, host_name, &name, cluster), &logs)
+        },
         name: name.into(),
         internal: route.internal,
         try_files: internal::try_files(cx, host, route, document.is_some()),
@@ -90,7 +95,35 @@ pub(super) fn record(
         }
     }
     let labels = RouteLabels { listener, host, route, cluster };
-    RecordPlan { logs: open.into(), stats: RouteStats::register(&cx.shared.metrics, labels) }
+    let stats = RouteStats::register(&cx.shared.metrics, labels);
+    RecordPlan { logs: open.into(), complaints: None, stats }
+}
+
+/// What of errors is told where: by the first of `logs` that says something.
+pub(super) fn complaints(
+    cx: &mut Cx<'_>,
+    logs: [Option<&ErrorLogs>; 2],
+    route: &Route,
+) -> Option<Box<ComplaintPlan>> {
+    let own = logs.into_iter().flatten().next();
+    if own.is_none() && !route.quiet_not_found {
+        return None;
+    }
+    let logs = own.map(|logs| {
+        let mut open = Vec::new();
+        for log in logs.iter() {
+            if matches!(log.to, Destination::Files(_)) {
+                cx.problem(&None, "an error log has no variables in its path", None);
+            } else if !cx.options.dry_run {
+                match cx.shared.errors.open(&log.to) {
+                    Ok(output) => open.push((log.level, output)),
+                    Err(err) => cx.problem(&None, err.to_string().replace("access log", "error log"), None),
+                }
+            }
+        }
+        open
+    });
+    Some(Box::new(ComplaintPlan { logs, quiet_not_found: route.quiet_not_found }))
 }
 
 fn format(cx: &mut Cx<'_>, name: &At<String>) -> Option<Arc<CompiledFormat>> {
@@ -191,6 +224,7 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
         connection: proxy.connection.clone(),
         client_abort: proxy.client_abort,
         intercept_errors: proxy.intercept_errors,
+        early_hints: proxy.early_hints.clone().map(Into::into),
         accel_redirect: proxy.accel_redirect,
         connect_timeout: timeouts.connect.0,
         send_timeout: timeouts.send.0,

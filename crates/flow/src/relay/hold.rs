@@ -64,7 +64,7 @@ impl Keeper {
         frame: Frame,
     ) -> Result<()> {
         let http = task.conn.http.clone();
-        let limit = task.listener.send_timeout;
+        let limit = task.send_timeout();
         let Some(rules) = &self.rules else { return super::write_along(task, body, parts).await };
         let mut slices = parts.map(IoSlice::new);
         let mut left: &mut [IoSlice<'_>] = &mut slices;
@@ -108,7 +108,7 @@ impl Keeper {
             Poll::Ready(Ok(len)) => Poll::Ready(Ok(Some(len))),
             Poll::Ready(Err(err)) => Poll::Ready(Err(Error::io(Side::Downstream, &err))),
             Poll::Pending => {
-                if let Poll::Ready(err) = http.poll_write_timer(cx, task.listener.send_timeout) {
+                if let Poll::Ready(err) = http.poll_write_timer(cx, task.send_timeout()) {
                     return Poll::Ready(Err(err));
                 }
                 ready!(grace.poll(cx, GRACE));
@@ -271,7 +271,7 @@ impl<'p> Hold<'p> {
     }
 
     fn write(&mut self, cx: &mut Context<'_>, task: &mut Task<'_>, http: &Rc<Conn>) -> Result<Turn> {
-        let limit = task.listener.send_timeout;
+        let limit = task.send_timeout();
         if let Some(pipe) = self.pipe.as_mut().filter(|pipe| !pipe.is_empty()) {
             return match pipe.poll_drain(cx, http.stream(), false) {
                 Poll::Ready(outcome) => {

@@ -73,7 +73,7 @@ async fn run(
         from.pass_body(len as u64);
         while !pipe.is_empty() {
             let len = match keeper.holds() {
-                false => drain(&to, pipe, left > 0, task.listener.send_timeout).await?,
+                false => drain(&to, pipe, left > 0, task.send_timeout()).await?,
                 true => match keeper.drain(task, pipe, left > 0).await? {
                     Some(len) => len,
                     None => {

@@ -86,7 +86,7 @@ async fn tunnel(
     (mut body, upstream): (H2Body, &Rc<Conn>),
 ) -> Result<()> {
     let Action::Proxy(plan) = &task.route.action else { return Ok(()) };
-    let (idle, up, down) = (plan.tunnel_timeout, plan.send_timeout, task.listener.send_timeout);
+    let (idle, up, down) = (plan.tunnel_timeout, plan.send_timeout, task.send_timeout());
     exchange.head(h2::head::response(&res.head, server_for(task, &res.head), None, false), false)?;
     exchange.set_body_max(u64::MAX);
     let moved = Cell::new(false);
@@ -152,7 +152,7 @@ async fn send(task: &mut Task<'_>, req: &RequestHead, res: &mut Response, exchan
 
 /// Pieces as they come; the last one carries the end of the stream where it is known to be the last.
 async fn relay(task: &mut Task<'_>, body: &mut Body, exchange: &Exchange) -> Result<()> {
-    let limit = task.listener.send_timeout;
+    let limit = task.send_timeout();
     let abort = client_abort(task);
     loop {
         let piece = poll_fn(|cx| match body.poll_next(cx) {

@@ -36,10 +36,10 @@ pub(super) async fn run(task: &mut Task<'_>, _req: &RequestHead, res: &mut Respo
         write::response(&mut out, &res.head, &to);
     }
     let http = task.conn.http.clone();
-    http.begin_send(Pace::timeout(task.listener.send_timeout));
+    http.begin_send(Pace::timeout(task.send_timeout()));
     let limits = match &task.route.action {
         Action::Proxy(plan) => {
-            Limits { idle: plan.tunnel_timeout, up: plan.send_timeout, down: task.listener.send_timeout }
+            Limits { idle: plan.tunnel_timeout, up: plan.send_timeout, down: task.send_timeout() }
         }
         _ => return After::Abort,
     };

@@ -40,7 +40,10 @@ pub fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) -> impl Futu
             let pace = match is_first {
                 // A connection that says nothing at first gets no longer than a head.
                 true => HeadPace { idle: listener.head_pace.head, ..listener.head_pace },
-                false => listener.head_pace,
+                false => {
+                    let idle = cx.idle.get().unwrap_or(listener.head_pace.idle);
+                    HeadPace { idle, ..listener.head_pace }
+                }
             };
             cx.pipelined.set(!is_first && cx.http.has_buffered());
             is_first = false;

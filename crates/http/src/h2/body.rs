@@ -36,6 +36,11 @@ pub struct H2Body {
 }
 
 impl H2Body {
+    /// How long nothing more may arrive from now on.
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
+        self.pace.timeout = timeout;
+    }
+
     /// Of that stream; `len` bytes are announced, trailers keep to `limits`.
     pub fn new(
         stream: RecvStream,

@@ -2,15 +2,17 @@
 
 use super::super::settings::settings;
 use super::proxy_answers::AnswerSettings;
+use super::rewrite::RATE;
 use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values::{self, Invalid};
 use bifrons_config::units::Size;
-use bifrons_config::{At, Place, Template};
+use bifrons_config::{At, Place, Template, Var};
 use bifrons_model::{
     AccelField, Bandwidth, BodyFiles, Proxy, RequestBuffering, ResponseBuffering, SentRequest, Switch,
 };
+use std::collections::HashSet;
 
 const LEVELS: Contexts = Contexts::LEVELS;
 
@@ -360,15 +362,19 @@ impl BodySettings {
             ACCEL.into_iter().filter_map(|(name, field)| self.heeds(name).then_some(field)).collect();
     }
 
-    /// How fast answers go.
-    pub(crate) fn bandwidth(&self) -> Option<Bandwidth> {
+    /// How fast answers go. `declared` are the variables that the configuration sets.
+    pub(crate) fn bandwidth(&self, declared: &HashSet<String>) -> Option<Bandwidth> {
         let is_any = |rate: &Template| rate.is_empty() || rate.as_text() == Some("0");
         let rate = self.rate.clone().filter(|rate| !is_any(rate));
         let after = self.rate_after.clone().filter(|after| !is_any(after)).unwrap_or_default();
         // A rate may come with the answer, and what goes before it counts then too.
+        let first = declared.contains(RATE).then(|| Template::var(Var::User(RATE.into())));
         match rate {
-            None if after.is_empty() => None,
-            rate => Some(Bandwidth { rate: rate.unwrap_or_else(|| Template::text("0")), after }),
+            None if after.is_empty() && first.is_none() => None,
+            rate => {
+                let rate = rate.unwrap_or_else(|| Template::text("0"));
+                Some(Bandwidth { rate, after, first: first.unwrap_or_default() })
+            }
         }
     }
 

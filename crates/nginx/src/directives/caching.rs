@@ -31,7 +31,6 @@ settings! {
         lock_timeout: Dur,
         lock_age: Dur,
         range_max: Size,
-        force_ranges: bool,
         post: bool,
         purge: Vec<Template>,
         slice: Size,
@@ -168,15 +167,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "A range that begins behind this goes to the server and is not stored.",
         |cx, d| cx.once(d, values::size, |cx| &mut cx.level.cache.range_max),
     ),
-    Spec::new(
-        "proxy_force_ranges",
-        LEVELS,
-        Args::Flag,
-        "Whether ranges of stored answers are given whatever the server says of ranges. Answers that are not stored are \
-         cut by their server.",
-        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.cache.force_ranges),
-    )
-    .default("off"),
     Spec::new(
         "proxy_cache_methods",
         LEVELS,
@@ -352,7 +342,6 @@ impl CacheSettings {
             collapse_age: self.lock_age.unwrap_or(five),
             pass_for: Dur(Duration::ZERO),
             range_max: self.range_max,
-            force_ranges: self.force_ranges.unwrap_or(false),
             post: self.post.unwrap_or(false),
             slice: self.slice.filter(|size| is_sliced && size.0 > 0),
             purge: self.purge.clone().map(|when| PurgeConfig { when, ..PurgeConfig::default() }),

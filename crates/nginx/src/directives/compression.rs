@@ -232,7 +232,7 @@ fn level(
             cx.invalid(directive, word, Invalid::Other(message, None));
         }
         Ok(_) => {
-            let message = format!("value must be equal to or less than {most}");
+            let message = format!("value must be between {least} and {most}");
             cx.invalid(directive, word, Invalid::Other(message, None));
         }
         Err(invalid) => cx.invalid(directive, word, invalid),

@@ -10,7 +10,7 @@ use crate::tree::Directive;
 use crate::values;
 use bifrons_config::Problem;
 use bifrons_config::units::{Dur, Size};
-use bifrons_model::{ConnectionLimits, MessageLimits, NameRule, Timeouts};
+use bifrons_model::{ClientTimes, ConnectionLimits, MessageLimits, NameRule, Timeouts};
 
 const LEVELS: Contexts = Contexts::LEVELS;
 const SERVERS: Contexts = Contexts::SERVERS;
@@ -41,6 +41,9 @@ settings! {
     }
 }
 
+/// The most fields of a head that the model takes.
+const FIELDS_MAX: u32 = 512;
+
 /// `client_max_body_size 0` means any size; the model has a bound always, and this is none.
 const NO_LIMIT: Size = Size(1 << 60);
 
@@ -59,7 +62,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::Exact(1),
         "How long nothing of a request's body may arrive.",
         |cx, d| {
-            listener_wide(cx, d);
             cx.once(d, values::time, |cx| &mut cx.level.connection.body_timeout);
         },
     )
@@ -70,7 +72,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::Exact(1),
         "How long a client may take nothing of an answer.",
         |cx, d| {
-            listener_wide(cx, d);
             cx.once(d, values::time, |cx| &mut cx.level.connection.send_timeout);
         },
     )
@@ -82,9 +83,9 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "How long a client's connection may wait for a further request; 0 closes it after each. The second \
          value is told to clients in a `Keep-Alive` field.",
         |cx, d| {
-            listener_wide(cx, d);
             cx.once(d, values::time, |cx| &mut cx.level.connection.keep_alive_timeout);
             if let Some(word) = d.arg(1) {
+                listener_wide(cx, d);
                 match values::time(word) {
                     Ok(told) => cx.level.connection.keep_alive_told = Some(told),
                     Err(invalid) => cx.invalid(d, word, invalid),
@@ -99,7 +100,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         Args::Exact(1),
         "Requests on a client's connection before it is closed.",
         |cx, d| {
-            listener_wide(cx, d);
             cx.once(d, values::number, |cx| &mut cx.level.connection.keep_alive_requests);
         },
     )
@@ -179,7 +179,19 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "a buffer grows with the head it holds",
     ),
     Spec::accepted("lingering_time", LEVELS, Args::Exact(1), "`lingering_timeout` bounds it"),
-    Spec::accepted("keepalive_disable", LEVELS, Args::AtLeast(1), "the browsers it was made for are gone"),
+    Spec::judged(
+        "keepalive_disable",
+        LEVELS,
+        Args::AtLeast(1),
+        "the browsers it was made for are gone",
+        |cx, d| {
+            for word in &d.args {
+                if !matches!(&*word.text, "none" | "msie6" | "safari") {
+                    cx.invalid(d, word, values::Invalid::Choice("none, msie6 or safari"));
+                }
+            }
+        },
+    ),
     Spec::new(
         "keepalive_time",
         LEVELS,
@@ -206,10 +218,16 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "max_headers",
         SERVERS,
         Args::Exact(1),
-        "Fields of a request's head, at most 512; more get 400.",
+        "Fields of a request's head; more get 400, and more than 512 do in any case.",
         |cx, d| match values::number(&d.args[0]) {
-            Ok(1..=512) => cx.once(d, values::number, |cx| &mut cx.level.connection.max_headers),
-            _ => cx.invalid(d, &d.args[0], values::Invalid::Choice("a number from 1 to 512")),
+            Ok(number @ 1..) => {
+                if number > FIELDS_MAX {
+                    let message = format!("\"max_headers {number}\": no head may have more than {FIELDS_MAX} fields");
+                    cx.notes.warn(Problem::at(d.place.clone(), message).help("more get 400"));
+                }
+                cx.put(d, number.min(FIELDS_MAX), |cx| &mut cx.level.connection.max_headers);
+            }
+            _ => cx.invalid(d, &d.args[0], values::Invalid::Number),
         },
     )
     .default("1000"),
@@ -273,6 +291,41 @@ impl ConnectionSettings {
         }
     }
 
+    /// How long clients may take with requests of a block.
+    pub(crate) fn times(&self) -> ClientTimes {
+        let timeouts = self.timeouts();
+        ClientTimes {
+            body: Some(timeouts.body),
+            send: Some(timeouts.send),
+            keep_alive: Some(timeouts.keep_alive),
+            requests: Some(self.connections().requests),
+        }
+    }
+
+    /// Those that are not as the listener has them, which are `base`.
+    pub(crate) fn times_over(&self, base: Option<&ClientTimes>) -> Option<ClientTimes> {
+        let (own, none) = (self.times(), ClientTimes::default());
+        let base = base.unwrap_or(&none);
+        fn other<T: PartialEq>(own: Option<T>, base: &Option<T>) -> Option<T> {
+            if own == *base { None } else { own }
+        }
+        let times = ClientTimes {
+            body: other(own.body, &base.body),
+            send: other(own.send, &base.send),
+            keep_alive: other(own.keep_alive, &base.keep_alive),
+            requests: other(own.requests, &base.requests),
+        };
+        (times != none).then_some(times)
+    }
+
+    /// What of the connection only the default server of an address says.
+    pub(crate) fn of_listener(&self) -> (Timeouts, ConnectionLimits) {
+        let fixed = Timeouts::default();
+        let timeouts =
+            Timeouts { body: fixed.body, send: fixed.send, keep_alive: fixed.keep_alive, ..self.timeouts() };
+        (timeouts, ConnectionLimits { requests: 0, ..self.connections() })
+    }
+
     /// Bounds of one message.
     pub(crate) fn limits(&self) -> MessageLimits {
         let (number, size) = self.large_buffers.unwrap_or((4, Size::kib(8)));
@@ -281,7 +334,7 @@ impl ConnectionSettings {
             field: size,
             head_status: 400,
             // nginx counts none where it is not told to; this is the model's most.
-            fields: u16::try_from(self.max_headers.unwrap_or(512)).unwrap_or(512),
+            fields: u16::try_from(self.max_headers.unwrap_or(FIELDS_MAX)).unwrap_or(u16::MAX),
             head: Size(size.0.saturating_mul(u64::from(number))),
             body: self.max_body(),
         }

@@ -1,13 +1,15 @@
 //! The process: `user`, `worker_processes`, `pid`, `error_log` and their like.
 
+use super::log::error_log_to;
 use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values::{self, Invalid};
 use crate::{Defaults, Start};
-use bifrons_config::Problem;
 use bifrons_config::units::Dur;
-use bifrons_model::{Config, Cpus, ErrorLog, Level, Process, Shutdown, Workers};
+use bifrons_config::{OneOrMany, Problem};
+use bifrons_model::{Config, Cpus, ErrorLog, ErrorLogTo, Process, Shutdown, Workers};
+use bifrons_observe::config::Destination;
 
 const MAIN: Contexts = Contexts::MAIN;
 const MAIN_EVENTS: Contexts = Contexts::MAIN.or(Contexts::EVENTS);
@@ -19,9 +21,9 @@ pub(crate) struct Main {
     user: Option<(String, Option<String>)>,
     pid: Option<String>,
     shutdown: Option<Dur>,
-    error_log: Option<ErrorLog>,
-    /// `error_log` in `http`, which holds where nothing is said outside.
-    error_log_http: Option<ErrorLog>,
+    error_log: Vec<ErrorLogTo>,
+    /// `error_log` in `http`, which holds for the process where nothing is said outside.
+    error_log_http: Vec<ErrorLogTo>,
     open_files: Option<u64>,
     priority: Option<i8>,
     cpus: Option<Cpus>,
@@ -62,13 +64,14 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     .default("30s"),
     Spec::new(
         "error_log",
-        MAIN.or(Contexts::LEVELS),
+        MAIN.or(Contexts::LEVELS).or(Contexts::STREAMS),
         Args::AtLeast(1),
-        "Where the proxy's own log goes, and from which severity on. There is one for the whole proxy: that \
-         of the outermost block counts, others are accepted without effect.",
+        "Where errors are told, and from which severity on: a path, `stderr` or `syslog:server=…`; several \
+         times for several. Outside of all blocks it is the proxy's own log; a block that has any tells what \
+         goes wrong with its requests there, and nothing to those of the enclosing one.",
         error_log,
     )
-    .default("stderr info"),
+    .default("stderr error"),
     // `include` is carried out by include.rs before the table is asked; what is left has wrong arguments.
     Spec::new(
         "include",
@@ -265,36 +268,38 @@ fn mask(text: &str) -> Result<Vec<u16>, Option<char>> {
 }
 
 fn error_log(cx: &mut Ctx, directive: &Directive) {
-    let level = match directive.text(1) {
-        "" | "error" | "crit" | "alert" | "emerg" => Level::Error,
-        "warn" => Level::Warn,
-        "notice" | "info" => Level::Info,
-        text if text == "debug" || text.starts_with("debug_") => Level::Debug,
-        text => {
-            let message = format!("invalid log level \"{text}\"");
-            let help = "write debug, info, notice, warn, error, crit, alert or emerg";
-            return cx.problem_help(&directive.args[1], message, help);
+    let Some(log) = error_log_to(cx, directive) else { return };
+    match cx.context {
+        Contexts::MAIN => cx.main.error_log.push(log),
+        context if context.meets(Contexts::STREAMS) => {
+            cx.accept(directive, "what goes wrong on layer 4 is told in the log of the whole proxy");
         }
-    };
-    let to = directive.text(0);
-    if to.starts_with("syslog:") || to.starts_with("memory:") {
-        let what = format!("\"error_log {to}\"");
-        return cx.later(directive.args[0].place.clone(), &what, "write stderr, which systemd passes on");
+        Contexts::HTTP => {
+            cx.main.error_log_http.push(log.clone());
+            cx.level.log.errors.get_or_insert_default().push(log);
+        }
+        _ => cx.level.log.errors.get_or_insert_default().push(log),
     }
-    let to = if to == "stderr" { to.to_owned() } else { cx.defaults.full_path(to) };
-    let log = ErrorLog { to, level, json: false, nginx: true };
-    let slot = match cx.context {
-        Contexts::MAIN => &mut cx.main.error_log,
-        Contexts::HTTP => &mut cx.main.error_log_http,
-        _ => return cx.accept(directive, "the proxy has one error log, which names host and route"),
-    };
-    if slot.is_some() {
-        return cx.accept(directive, "the first error log of the block counts");
-    }
-    *slot = Some(log);
 }
 
 impl Main {
+    /// The logs of the whole process.
+    pub(crate) fn error_logs(&self) -> &[ErrorLogTo] {
+        if self.error_log.is_empty() { &self.error_log_http } else { &self.error_log }
+    }
+
+    fn own_log(&self) -> Option<ErrorLog> {
+        let (first, others) = self.error_logs().split_first()?;
+        let (to, also) = match &first.to {
+            Destination::Stdout => ("stdout", others),
+            Destination::Stderr => ("stderr", others),
+            Destination::File(path) => (path.as_str(), others),
+            Destination::Syslog(_) | Destination::Files(_) => ("none", self.error_logs()),
+        };
+        let also = OneOrMany(also.to_vec());
+        Some(ErrorLog { to: to.to_owned(), level: first.level, json: false, nginx: true, also })
+    }
+
     /// Writes it into the model.
     pub(crate) fn emit(&self, defaults: &Defaults, config: &mut Config) {
         config.workers = self.workers.unwrap_or(Workers::Count(1));
@@ -303,8 +308,7 @@ impl Main {
             config.group.clone_from(group);
         }
         config.pid_file = self.pid.clone().or_else(|| defaults.pid.clone());
-        let log = self.error_log.as_ref().or(self.error_log_http.as_ref());
-        config.error_log = log.unwrap_or(&defaults.error_log).clone();
+        config.error_log = self.own_log().unwrap_or_else(|| defaults.error_log.clone());
         config.shutdown = Shutdown { timeout: self.shutdown.unwrap_or(defaults.shutdown) };
         config.process =
             Process { open_files: self.open_files, priority: self.priority, cpus: self.cpus.clone() };

@@ -17,7 +17,7 @@ settings! {
     /// Where files are and what they are.
     FileSettings {
         root: Root,
-        index: Vec<String>,
+        index: Vec<Template>,
         /// File name extension to media type.
         types: IndexMap<String, String>,
         default_type: String,
@@ -62,14 +62,11 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         LEVELS,
         Args::AtLeast(1),
         "Files tried in a directory, in order; the first that is there is routed again by its own path. The last \
-         may be a path that is taken without a look.",
+         may be a path that is taken without a look. Names may have variables.",
         |cx, d| {
             for word in &d.args {
-                if word.text.contains('$') {
-                    let what = format!("\"index {}\"", word.text);
-                    return cx.later(word.place.clone(), &what, "write names of files");
-                }
-                cx.level.files.index.get_or_insert_default().push(word.text.clone());
+                let Some(name) = cx.template(word) else { return };
+                cx.level.files.index.get_or_insert_default().push(name);
             }
         },
     )
@@ -174,8 +171,8 @@ impl FileSettings {
     }
 
     /// Names of index files.
-    pub(crate) fn index(&self) -> &[String] {
-        static DEFAULT: LazyLock<[String; 1]> = LazyLock::new(|| ["index.html".to_owned()]);
+    pub(crate) fn index(&self) -> &[Template] {
+        static DEFAULT: LazyLock<[Template; 1]> = LazyLock::new(|| [Template::text("index.html")]);
         self.index.as_deref().unwrap_or(&*DEFAULT)
     }
 

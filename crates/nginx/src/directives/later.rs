@@ -99,7 +99,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("mirror_request_body", ""),
     // Files
     Spec::later("charset_map", "bodies are not recoded; name their own charset"),
-    Spec::later("early_hints", ""),
     Spec::later("create_full_put_path", ""),
     Spec::later("dav_access", ""),
     Spec::later_unless_off("dav_methods", ""),

@@ -1,4 +1,4 @@
-//! The access log: `access_log`, `log_format`.
+//! Logs: `access_log`, `log_format`; where `error_log` leads.
 
 use super::super::settings::settings;
 use crate::context::Ctx;
@@ -6,6 +6,7 @@ use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values;
 use bifrons_config::{At, OneOrMany};
+use bifrons_model::{ErrorLogTo, ErrorLogs, Level};
 use bifrons_observe::config::{AccessLog, AccessLogs, Destination, Escape, LogFormat, Syslog};
 use indexmap::IndexMap;
 
@@ -16,6 +17,10 @@ settings! {
     LogSettings {
         /// None for `off`.
         access: Vec<AccessLog>,
+        /// `error_log`.
+        errors: Vec<ErrorLogTo>,
+        /// `log_not_found`.
+        not_found: bool,
     }
 }
 
@@ -42,7 +47,14 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     .default("combined \"…\""),
     Spec::accepted("open_log_file_cache", LEVELS.or(Contexts::STREAMS), Args::AtLeast(1), "log files stay open until SIGUSR1"),
     Spec::accepted("log_subrequest", LEVELS, Args::Flag, "there are no subrequests"),
-    Spec::accepted("log_not_found", LEVELS, Args::Flag, "a missing file is a matter of the access log"),
+    Spec::new(
+        "log_not_found",
+        LEVELS,
+        Args::Flag,
+        "Whether the error log is told of files that are not there.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.log.not_found),
+    )
+    .default("on"),
 ];
 
 fn access_log(cx: &mut Ctx, directive: &Directive) {
@@ -117,6 +129,44 @@ fn access_log_parameter(cx: &mut Ctx, directive: &Directive, word: &Word, index:
         let message = format!("unknown log format \"{}\"", word.text);
         cx.problem_help(word, message, "a \"log_format\" must stand before the \"access_log\" that names it");
     }
+}
+
+/// Where an `error_log` leads; `None` where that is a mistake, which has been noted.
+pub(super) fn error_log_to(cx: &mut Ctx, directive: &Directive) -> Option<ErrorLogTo> {
+    let level = match directive.text(1) {
+        "" | "error" => Level::Error,
+        "crit" | "alert" | "emerg" => Level::Crit,
+        "warn" => Level::Warn,
+        "notice" => Level::Notice,
+        "info" => Level::Info,
+        text if text == "debug" || text.starts_with("debug_") => Level::Debug,
+        text => {
+            let message = format!("invalid log level \"{text}\"");
+            let help = "write debug, info, notice, warn, error, crit, alert or emerg";
+            cx.problem_help(&directive.args[1], message, help);
+            return None;
+        }
+    };
+    let word = &directive.args[0];
+    let to = match word.text.strip_prefix("syslog:").map(syslog) {
+        Some(Ok(syslog)) => Destination::Syslog(syslog),
+        Some(Err(message)) => {
+            cx.problem(word, message);
+            return None;
+        }
+        None if word.text.starts_with("memory:") => {
+            let what = format!("\"error_log {}\"", word.text);
+            cx.later(word.place.clone(), &what, "write stderr, which systemd passes on");
+            return None;
+        }
+        None => match cx.defaults.full_path(&word.text).as_str() {
+            "/dev/stdout" => Destination::Stdout,
+            "/dev/stderr" => Destination::Stderr,
+            _ if word.text == "stderr" => Destination::Stderr,
+            path => Destination::File(path.to_owned()),
+        },
+    };
+    Some(ErrorLogTo { to, level })
 }
 
 /// `server=…,facility=…,…`
@@ -205,5 +255,10 @@ impl LogSettings {
     /// The destinations, where any are named or the log is off.
     pub(crate) fn emit(&self) -> Option<AccessLogs> {
         self.access.clone().map(OneOrMany)
+    }
+
+    /// Where errors are told, where that is said.
+    pub(crate) fn errors(&self) -> Option<ErrorLogs> {
+        self.errors.clone().map(OneOrMany)
     }
 }

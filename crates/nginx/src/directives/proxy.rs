@@ -31,7 +31,8 @@ settings! {
         next_upstream_timeout: Dur,
         ignore_client_abort: bool,
         intercept_errors: bool,
-        /// Fields of answers that have no effect, in lower case.
+        force_ranges: bool,
+        early_hints: Vec<Template>,
         /// The address connections come from; an inner `None` for `off`.
         bind: Option<Bind>,
     }
@@ -144,6 +145,23 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     )
     .default("off"),
     Spec::new(
+        "proxy_force_ranges",
+        LEVELS,
+        Args::Flag,
+        "Whether a range is cut out of a whole answer (200) of known length that the server gives to a request for \
+         it, whatever its `Accept-Ranges` says. Of several ranges the whole answer comes.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.proxy.force_ranges),
+    )
+    .default("off"),
+    Spec::new(
+        "early_hints",
+        LEVELS,
+        Args::AtLeast(1),
+        "Hints that a server sends before its answer (103) are passed on where one of these is neither empty nor \
+         `0`; not at all where nothing is said.",
+        early_hints,
+    ),
+    Spec::new(
         "proxy_bind",
         LEVELS,
         Args::Range(1, 2),
@@ -234,6 +252,13 @@ fn next_upstream(cx: &mut Ctx, directive: &Directive) {
     cx.put(directive, (on, non_idempotent), |cx| &mut cx.level.proxy.next_upstream);
 }
 
+fn early_hints(cx: &mut Ctx, directive: &Directive) {
+    let texts: Vec<_> = directive.args.iter().filter_map(|word| cx.template(word)).collect();
+    if texts.len() == directive.args.len() {
+        cx.put(directive, texts, |cx| &mut cx.level.proxy.early_hints);
+    }
+}
+
 fn bind(cx: &mut Ctx, directive: &Directive) {
     let word = &directive.args[0];
     match directive.arg(1) {
@@ -312,6 +337,7 @@ impl ProxySettings {
                 _ => ClientAbort::CancelOnHalfClose,
             },
             intercept_errors: self.intercept_errors.unwrap_or(false),
+            early_hints: Some(self.early_hints.clone().unwrap_or_default()),
             timeouts: self.timeouts(),
             retry: self.retry(),
             ..Proxy::to(cluster)

@@ -5,7 +5,7 @@ use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::Directive;
 use crate::values;
-use bifrons_config::At;
+use bifrons_config::{At, Problem};
 use bifrons_model::{ClientAddress, ProxyHeaderWord};
 use bifrons_route::ipset::parse_cidr;
 
@@ -32,23 +32,39 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     ),
     Spec::new(
         "real_ip_header",
-        SERVERS,
+        Contexts::LEVELS,
         Args::Exact(1),
         "The field that tells the client's address, or `proxy_protocol` for the header in front of the connection.",
         |cx, d| {
-            cx.once(d, values::text, |cx| &mut cx.level.realip.field);
+            if !is_too_late(cx, d) {
+                cx.once(d, values::text, |cx| &mut cx.level.realip.field);
+            }
         },
     )
     .default("X-Real-IP"),
     Spec::new(
         "real_ip_recursive",
-        SERVERS,
+        Contexts::LEVELS,
         Args::Flag,
         "Whether the addresses of known proxies are skipped from the right, and not only the last address taken.",
-        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.realip.recursive),
+        |cx, d| {
+            if !is_too_late(cx, d) {
+                cx.once(d, values::flag, |cx| &mut cx.level.realip.recursive);
+            }
+        },
     )
     .default("off"),
 ];
+
+/// Warns of what a location says: the address is settled by then.
+fn is_too_late(cx: &mut Ctx, directive: &Directive) -> bool {
+    if cx.context == Contexts::LOCATION {
+        let message = format!("\"{}\" of a location has no effect", directive.name.text);
+        let help = "a client's address is settled before the location is looked for; write it in the server";
+        cx.notes.warn(Problem::at(directive.place.clone(), message).help(help));
+    }
+    cx.context == Contexts::LOCATION
+}
 
 fn set_real_ip_from(cx: &mut Ctx, directive: &Directive) {
     let word = &directive.args[0];

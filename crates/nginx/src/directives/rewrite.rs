@@ -63,6 +63,9 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     }),
 ];
 
+/// What `set $limit_rate` sets.
+pub(crate) const RATE: &str = "limit_rate_that_was_set";
+
 /// The name behind the `$` of a word that is a variable and nothing else.
 pub(crate) fn variable(text: &str) -> Option<&str> {
     let name = text.strip_prefix('$')?;
@@ -75,9 +78,8 @@ fn set(cx: &mut Ctx, directive: &Directive) {
     let Some(name) = variable(&word.text).map(str::to_ascii_lowercase) else {
         return cx.problem(word, format!("invalid variable name \"{}\"", word.text));
     };
-    if name == "limit_rate" {
-        return cx.later(word.place.clone(), "\"set $limit_rate\"", "");
-    }
+    // nginx's own variable that may be set, besides `$args`: it goes before `limit_rate`.
+    let name = if name == "limit_rate" { RATE.to_owned() } else { name };
     match bifrons_config::vars::find(&name, &|_| true) {
         Some(Var::User(_) | Var::Args) => {}
         _ => return cx.problem(word, format!("the duplicate \"{name}\" variable")),

@@ -5,6 +5,7 @@ use crate::directive::{Args, Contexts, Spec};
 use crate::level::Level;
 use crate::tree::{Directive, Word};
 use crate::values;
+use bifrons_config::units::Size;
 use bifrons_config::{At, Place, Problem};
 use bifrons_route::host::{HostForm, HostName, HostNameError};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -37,6 +38,10 @@ pub(crate) struct Listen {
 pub(crate) struct SocketOptions {
     pub(crate) backlog: Option<u32>,
     pub(crate) ipv6_only: Option<bool>,
+    /// `so_keepalive`: whether, and idle, interval in seconds and count.
+    pub(crate) keep_alive: Option<(bool, [Option<u32>; 3])>,
+    pub(crate) receive_buffer: Option<u64>,
+    pub(crate) send_buffer: Option<u64>,
     /// An option without effect here.
     pub(crate) other: bool,
     /// Whether it speaks TLS; any server of the address may say so.
@@ -134,11 +139,42 @@ fn listen_parameter(cx: &mut Ctx, directive: &Directive, word: &Word, options: &
         }
         "ssl" => options.ssl = true,
         "proxy_protocol" => options.proxy_protocol = true,
-        "quic" | "spdy" | "so_keepalive" | "rcvbuf" | "sndbuf" | "setfib" | "accept_filter" | "multipath" => {
+        "so_keepalive" => match so_keepalive(value) {
+            Some(keep_alive) => options.keep_alive = Some(keep_alive),
+            None => cx.problem(word, format!("invalid so_keepalive value: \"{value}\"")),
+        },
+        "rcvbuf" | "sndbuf" => match values::parse_size(value) {
+            Some(Size(bytes)) if name == "rcvbuf" => options.receive_buffer = Some(bytes),
+            Some(Size(bytes)) => options.send_buffer = Some(bytes),
+            None => cx.problem(word, format!("invalid {name} \"{}\"", word.text)),
+        },
+        "quic" | "spdy" | "setfib" | "accept_filter" | "multipath" => {
             cx.later(word.place.clone(), &format!("\"{name}\" of \"listen\""), "");
         }
         _ => cx.invalid_parameter(directive, word),
     }
+}
+
+/// `on`, `off` or `idle:interval:count`, each of which may be left out, and what follows it too.
+fn so_keepalive(value: &str) -> Option<(bool, [Option<u32>; 3])> {
+    match value {
+        "on" => return Some((true, [None; 3])),
+        "off" => return Some((false, [None; 3])),
+        _ => {}
+    }
+    let (idle, rest) = value.split_once(':').unwrap_or((value, ""));
+    let (interval, count) = rest.split_once(':').unwrap_or((rest, ""));
+    let seconds = |text: &str| {
+        let whole = values::parse_time(text)?.0.as_secs();
+        u32::try_from(whole).ok().filter(|whole| *whole > 0)
+    };
+    let number = |text: &str| values::digits(text).and_then(|number| u32::try_from(number).ok());
+    let part = |text: &str, read: &dyn Fn(&str) -> Option<u32>| match text {
+        "" => Some(None),
+        text => read(text).map(Some),
+    };
+    let parts = [part(idle, &seconds)?, part(interval, &seconds)?, part(count, &number)?];
+    parts.iter().any(Option::is_some).then_some((true, parts))
 }
 
 pub(super) enum ListenError {

@@ -6,7 +6,7 @@
 
 use super::clusters::Clusters;
 use super::listeners::Binding;
-use super::routes::{self, Routes};
+use super::routes::{self, OfListener, Routes};
 use crate::context::Ctx;
 use crate::directives::server::Server;
 use crate::level::Level;
@@ -38,8 +38,12 @@ pub(super) fn emit(
     let mut hosts = Vec::new();
     for (at, (server, reached)) in servers.iter().zip(reached).enumerate() {
         let defaults = listened_by(at, bindings, servers);
-        let field = same(defaults.iter().map(|l| l.server_field()));
-        let Routes { routes, named, rewrite, fallback, root } = routes::emit(cx, server, clusters, field);
+        let of_listener = OfListener {
+            server: same(defaults.iter().map(|l| l.server_field())),
+            times: same(defaults.iter().map(|l| l.connection.times())),
+        };
+        let Routes { routes, named, rewrite, fallback, root } =
+            routes::emit(cx, server, clusters, of_listener);
         let client = server.level.realip.emit();
         let level = &server.level;
         let max_body = level.connection.max_body();
@@ -62,6 +66,7 @@ pub(super) fn emit(
             own_redirects: level.internal.redirects(),
             root,
             access_log: level.log.emit().filter(|log| Some(log) != http.log.emit().as_ref()),
+            error_log: level.log.errors().filter(|log| log.0 != cx.main.error_logs()),
             ..Host::default()
         };
         hosts.extend(reached.into_iter().map(|Reach { names, default, listeners }| Host {

@@ -2,8 +2,9 @@
 
 use crate::context::Ctx;
 use crate::directives::server::{Listen, Server, SocketOptions};
+use bifrons_config::units::{Dur, Size};
 use bifrons_config::{At, OneOrMany, Place, Problem};
-use bifrons_model::{Allowance, Listener, LoneLf, ProxyHeaderIn, ProxyHeaderWord};
+use bifrons_model::{Allowance, Listener, LoneLf, ProxyHeaderIn, ProxyHeaderWord, SocketTuning};
 use bifrons_tls::client_cert_field::ForwardMode;
 use bifrons_tls::{ForwardClientCert, ServerTls};
 use indexmap::IndexMap;
@@ -99,7 +100,7 @@ pub(super) fn emit(cx: &mut Ctx, servers: &[Server], bindings: &[Binding]) -> In
         listener.tls = tls(cx, servers, binding);
         for (server, place) in &binding.servers {
             let Some(other) = servers.get(*server).filter(|_| *server != binding.default) else { continue };
-            warn_of_difference(cx, &listener, other, place.as_ref(), &binding.address);
+            warn_of_difference(cx, (&listener, default), other, place.as_ref(), &binding.address);
         }
         listeners.insert(binding.address.clone(), listener);
     }
@@ -130,6 +131,7 @@ fn listener(default: &Server, binding: &Binding) -> Listener {
         bind: OneOrMany::one(At::from(binding.address.clone())),
         backlog: binding.options.backlog.unwrap_or(BACKLOG),
         ipv6_only: binding.options.ipv6_only.unwrap_or(true),
+        socket: tuning(&binding.options),
         lone_lf: LoneLf::Accept,
         raw_targets: Allowance::Accept,
         empty_host: Allowance::Refuse,
@@ -156,10 +158,23 @@ fn listener(default: &Server, binding: &Binding) -> Listener {
     }
 }
 
+fn tuning(options: &SocketOptions) -> SocketTuning {
+    let (on, [idle, interval, count]) = options.keep_alive.unwrap_or_default();
+    let seconds = |whole: Option<u32>| whole.map(|whole| Dur::secs(whole.into()));
+    SocketTuning {
+        keep_alive: options.keep_alive.map(|_| on),
+        keep_alive_idle: seconds(idle),
+        keep_alive_interval: seconds(interval),
+        keep_alive_count: count,
+        receive_buffer: options.receive_buffer.map(Size),
+        send_buffer: options.send_buffer.map(Size),
+    }
+}
+
 /// Says where a server that is not its address's default one has settings that cannot be told apart there.
 fn warn_of_difference(
     cx: &mut Ctx,
-    listener: &Listener,
+    (listener, default): (&Listener, &Server),
     other: &Server,
     place: Option<&Place>,
     address: &str,
@@ -170,8 +185,7 @@ fn warn_of_difference(
     };
     let connection = &other.level.connection;
     let (own, theirs) = (connection.limits(), &listener.limits);
-    let same = connection.timeouts() == listener.timeouts
-        && connection.connections() == listener.connections
+    let same = connection.of_listener() == default.level.connection.of_listener()
         && connection.names() == (listener.underscores_in_headers, listener.irregular_headers)
         && (own.head, own.request_line) == (theirs.head, theirs.request_line);
     if !same {

@@ -14,9 +14,9 @@ use crate::directives::rewrite::Rule;
 use crate::directives::server::Server;
 use crate::level::Level;
 use bifrons_config::{At, Place, Problem, Template};
-use bifrons_filters::FilterConfig;
 use bifrons_filters::rewrite::Step;
-use bifrons_model::{Redirect, Respond, Route, ServerField};
+use bifrons_filters::{FilterConfig, cut_ranges};
+use bifrons_model::{ClientTimes, Redirect, Respond, Route, ServerField};
 use bifrons_route::{Condition, PathPattern};
 use indexmap::IndexMap;
 use std::collections::HashSet;
@@ -33,19 +33,27 @@ pub(super) struct Routes {
     pub(super) root: Option<Template>,
 }
 
+/// What all listeners of a server say, where they say the same.
+pub(super) struct OfListener {
+    /// The `Server` field.
+    pub(super) server: Option<ServerField>,
+    /// How long clients may take.
+    pub(super) times: Option<ClientTimes>,
+}
+
 /// The routes of a server.
 pub(super) fn emit(
     cx: &mut Ctx,
     server: &Server,
     clusters: &mut Clusters,
-    server_field: Option<ServerField>,
+    of_listener: OfListener,
 ) -> Routes {
     let level = &server.level;
     let mut emitter = Emitter {
         cx,
         clusters,
         server: level,
-        server_field,
+        of_listener,
         reroutes_index: reroutes_index(level),
         nested: level.locations.iter().any(|location| !location.level.locations.is_empty()),
         exact: HashSet::new(),
@@ -75,11 +83,12 @@ pub(super) fn emit(
 
 /// Whether the index file of a directory may be another location's than the directory, or is rewritten.
 fn reroutes_index(server: &Level) -> bool {
-    fn some(level: &Level, index: &[String]) -> bool {
+    fn some(level: &Level, index: &[Template]) -> bool {
         level.locations.iter().any(|location| {
             let begins_one = |path: &str| {
                 let last = path.rsplit('/').next().unwrap_or_default();
-                !last.is_empty() && index.iter().any(|name| name.starts_with(last))
+                let begins = |name: &Template| name.as_text().is_none_or(|name| name.starts_with(last));
+                !last.is_empty() && index.iter().any(begins)
             };
             let takes = match &location.matcher {
                 Matcher::Exact(path) | Matcher::Prefix { path, .. } => begins_one(path),
@@ -97,8 +106,7 @@ pub(super) struct Emitter<'a> {
     clusters: &'a mut Clusters,
     /// The server's settings, which are the host's.
     server: &'a Level,
-    /// The `Server` field of all the server's listeners, if it is one.
-    server_field: Option<ServerField>,
+    of_listener: OfListener,
     /// Whether index files are routed again.
     reroutes_index: bool,
     /// Whether any location has others within.
@@ -265,12 +273,20 @@ impl Emitter<'_> {
             }
             route.proxy = Some(At::new(proxy, pass.place().clone()));
             route.filters.extend(answers.emit(pass, level.matcher.as_ref()).into_iter().map(At::from));
+            if level.proxy.force_ranges == Some(true) && !pass.grpc {
+                if let Some(cache) = &mut route.cache {
+                    cache.value.force_ranges = true;
+                }
+                // Nearest to the client: what has been compressed has no length any more.
+                route.filters.insert(0, FilterConfig::CutRanges(cut_ranges::Config {}).into());
+            }
         } else if let Some(builtin) = level.builtin {
             route.builtin = Some(builtin.into());
         } else {
             let mut files = level.files.emit(self.cx, level.matcher.as_ref());
             level.statics.emit(level.expires.is_utf8(), &level.compression, &mut files);
-            let has_path = files.index.iter().any(|name| name.starts_with('/'));
+            let is_own = |name: &Template| name.as_text().is_none_or(|name| name.starts_with('/'));
+            let has_path = files.index.iter().any(is_own);
             files.reroute_index = self.reroutes_index || has_path;
             route.files = Some(files.into());
         }
@@ -359,8 +375,12 @@ impl Emitter<'_> {
             filters: self.filters(level),
             max_body: (max_body != of_host.connection.max_body()).then_some(max_body),
             access_log,
-            bandwidth: level.body.bandwidth().map(At::from),
-            server: Some(level.server_field()).filter(|field| Some(field) != self.server_field.as_ref()),
+            error_log: level.log.errors().filter(|log| Some(log) != of_host.log.errors().as_ref()),
+            quiet_not_found: level.log.not_found == Some(false),
+            bandwidth: level.body.bandwidth(&self.cx.declared).map(At::from),
+            client: level.connection.times_over(self.of_listener.times.as_ref()),
+            server: Some(level.server_field())
+                .filter(|field| Some(field) != self.of_listener.server.as_ref()),
             no_chunks: level.connection.chunks == Some(false),
             internal: level.is_internal,
             error_pages: (pages != of_host.internal.error_pages()).then_some(pages),

@@ -1,8 +1,7 @@
 //! `files`: records are appended to files whose names each record says.
 
 use super::append::Appender;
-use super::file::open;
-use super::{Lost, Records, Sink};
+use super::{Lost, Opener, Records, Sink};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
@@ -16,13 +15,17 @@ const OPEN_MAX: usize = 64;
 pub(crate) const BETWEEN: u8 = 0;
 
 /// Files, opened when a record names them.
-#[derive(Default)]
 pub(super) struct FilesSink {
+    opener: Opener,
     open: HashMap<Vec<u8>, (u64, Appender)>,
     turns: u64,
 }
 
 impl FilesSink {
+    pub(super) fn new(opener: Opener) -> Self {
+        Self { opener, open: HashMap::new(), turns: 0 }
+    }
+
     fn append(&mut self, path: &[u8], records: &Records) -> Result<(), Lost> {
         let lost = |error| Lost { records: records.count(), error };
         if !is_harmless(path) {
@@ -32,7 +35,7 @@ impl FilesSink {
         self.turns += 1;
         if !self.open.contains_key(path) {
             self.make_room();
-            let file = open(Path::new(OsStr::from_bytes(path))).map_err(lost)?;
+            let file = (self.opener)(Path::new(OsStr::from_bytes(path))).map_err(lost)?;
             self.open.insert(path.to_vec(), (0, Appender::new(file)));
         }
         match self.open.get_mut(path) {

@@ -112,3 +112,71 @@ fn what_goes_wrong_is_told_in_nginxs_words() {
         lines(&proxy, "info").iter().any(|line| line.contains(" client sent invalid request: "))
     });
 }
+
+const LOGS: &str = r#"
+error_log @dir@/main.log info;
+error_log @dir@/second.log error;
+error_log syslog:server=@syslog@,tag=own,nohostname crit;
+events { }
+http {
+    error_log @dir@/http.log;
+    server {
+        listen @web@;
+        server_name a.test;
+        root @dir@/www;
+        error_log @dir@/a.log info;
+        location /l/ { error_log @dir@/l1.log; error_log syslog:server=@syslog@,tag=own,nohostname; }
+        location /quiet/ { log_not_found off; }
+        location = /crit { error_log @dir@/crit.log crit; }
+    }
+    server {
+        listen @web@;
+        server_name b.test;
+        root @dir@/www;
+    }
+}
+"#;
+
+/// As nginx: those of the innermost block that has any, each from its severity on.
+#[test]
+fn each_block_has_its_own_logs() {
+    let syslog = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    syslog.set_read_timeout(Some(bifrons_testkit::wait::DEADLINE)).unwrap();
+    let proxy = Proxy::nginx(LOGS).with("syslog", syslog.local_addr().unwrap()).file("www/x", "").start();
+    let get = |host: &str, path: &str| {
+        let mut client = proxy.client();
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
+        client.read_to_end();
+    };
+    for path in ["/a", "/quiet/none", "/crit", "/l/none"] {
+        get("a.test", path);
+    }
+    get("b.test", "/b");
+    // The last that is told of the first server.
+    let mut datagram = [0; 2048];
+    let count = syslog.recv(&mut datagram).unwrap();
+    let text = String::from_utf8_lossy(&datagram[..count]).into_owned();
+    // local7 is 23, error 3 (RFC 3164 4.1.1).
+    assert!(
+        text.starts_with("<187>") && text.contains(" own: ") && text.contains("/l/none\" failed"),
+        "{text}"
+    );
+    let log = |name: &str| proxy.dir().read(name);
+    wait_until("the other server's", || log("http.log").contains("/b\" failed"));
+    assert!(log("a.log").contains("/a\" failed") && log("l1.log").contains("/l/none\" failed"));
+    for (name, lines) in [("a.log", 1), ("l1.log", 1), ("http.log", 1), ("crit.log", 0)] {
+        assert_eq!(log(name).lines().count(), lines, "{name}: {}", log(name));
+    }
+    // What the process says of itself is in its own logs, and only what is grave in the second.
+    assert!(log("main.log").contains(" [notice] ") && !log("main.log").contains("failed"));
+    assert_eq!(log("second.log"), "");
+    // Renamed files are let go.
+    for name in ["a.log", "main.log"] {
+        let path = proxy.dir().path().join(name);
+        std::fs::rename(&path, path.with_extension("1")).unwrap();
+    }
+    proxy.signal("USR1");
+    wait_until("they are there again", || log("main.log").contains("log files opened again"));
+    get("a.test", "/again");
+    wait_until("the new file has it", || log("a.log").contains("/again\" failed"));
+}

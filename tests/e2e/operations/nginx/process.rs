@@ -330,17 +330,40 @@ fn temporary_directories_are_the_workers_also_after_a_reload() {
 }
 
 #[test]
-fn root_opens_no_log_that_a_request_names() {
+fn logs_that_requests_name_are_opened_by_the_user() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
     if !super::is_root() {
         println!("SKIPPED: only root can become another user");
         return;
     }
-    let nginx = Nginx::new("access_log logs/$host.log; return 200 ok;");
+    let nginx = Nginx::new("access_log logs/$arg_to/x.log; return 200 ok;");
     let conf = nginx.dir.read("nginx.conf");
     nginx.dir.write("nginx.conf", format!("user www-data;\n{conf}"));
-    let output = nginx.command().output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("access_log with variables"), "{said}");
+    let path = nginx.dir.path().to_owned();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for name in ["logs/roots", "logs/theirs"] {
+        std::fs::create_dir_all(path.join(name)).unwrap();
+    }
+    // www-data is 33 on every Debian.
+    std::os::unix::fs::chown(path.join("logs/theirs"), Some(33), Some(33)).unwrap();
+    // A link that its owner has put there: what only root may write stays as it is.
+    nginx.dir.write("roots.txt", "root's");
+    std::os::unix::fs::symlink(path.join("roots.txt"), path.join("logs/theirs/y")).unwrap();
+    nginx.run(&[]);
+    let get = |to: &str| Wire::connect(nginx.addr).get(&format!("/?to={to}")).text().to_owned();
+    assert_eq!((get("roots"), get("theirs")), ("ok".to_owned(), "ok".to_owned()));
+    wait_until("a record", || nginx.dir.read("logs/theirs/x.log").contains("GET /?to=theirs "));
+    assert_eq!(std::fs::metadata(path.join("logs/theirs/x.log")).unwrap().uid(), 33);
+    assert!(!path.join("logs/roots/x.log").exists(), "root has opened it");
+    std::fs::remove_file(path.join("logs/theirs/x.log")).unwrap();
+    std::fs::rename(path.join("logs/theirs/y"), path.join("logs/theirs/x.log")).unwrap();
+    nginx.run(&["-s", "reopen"]);
+    nginx.wait_log("log files opened again");
+    get("theirs");
+    nginx.run(&["-s", "quit"]);
+    let pid_is_gone = || !nginx.dir.path().join("run.pid").exists();
+    wait_until("it has ended, and written what it had", pid_is_gone);
+    assert_eq!(nginx.dir.read("roots.txt"), "root's");
 }
 
 /// What stands in Debian's nginx.service, by its own words.

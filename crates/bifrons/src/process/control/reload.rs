@@ -52,7 +52,7 @@ impl Control {
         let user = (self.config.user.as_deref(), self.config.group.as_deref());
         if matches!(self.launch.style, Style::Nginx { .. }) {
             let identity = privileges::identity(user.0, user.1)?;
-            prepare_for(self.launch.style, identity.as_ref(), &config, &options.base)?;
+            prepare_for(identity.as_ref(), &config, &options.base);
         }
         let workers = self.workers.count();
         let fresh = self.sockets.open(&plan.listeners, workers)?;

@@ -1,39 +1,19 @@
 //! Lines as nginx's error log has them: `2026/11/24 08:00:00 [error] 123#125: message, name: value`.
 
 use bifrons_flow::complaint;
-use bifrons_observe::time::time_iso8601;
+use bifrons_observe::errors::line;
 use std::fmt;
-use std::time::SystemTime;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// What a line begins with, up to the message.
-pub fn head(severity: &str) -> String {
-    let mut iso = Vec::with_capacity(25);
-    time_iso8601(SystemTime::now(), &mut iso);
-    let iso = String::from_utf8_lossy(&iso);
-    let (date, time) = (iso.get(..10).unwrap_or_default(), iso.get(11..19).unwrap_or_default());
-    let (pid, thread) = (std::process::id(), rustix::thread::gettid());
-    format!("{} {time} [{severity}] {pid}#{thread}: ", date.replace('-', "/"))
-}
-
-/// A line of that message.
-pub fn line(severity: &str, message: &str) -> String {
-    let mut line = format!("{}{}", head(severity), message.replace('\n', " "));
-    line.truncate(line.floor_char_boundary(LINE_BYTES_MAX - 1));
-    line.push('\n');
-    line
-}
-
-/// 2 KiB, as nginx has it (`NGX_MAX_ERROR_STR`): a client's request line may be far longer.
-const LINE_BYTES_MAX: usize = 2048;
-
 /// nginx's word for a level. What we tell as information is of the kind that nginx calls a notice.
-fn severity(level: Level) -> &'static str {
-    match level {
+pub fn severity(metadata: &Metadata<'_>) -> &'static str {
+    match *metadata.level() {
+        // What clients do is no notice of ours.
+        Level::INFO if metadata.target() == complaint::TARGET => "info",
         Level::ERROR => "error",
         Level::WARN => "warn",
         Level::INFO => "notice",
@@ -58,12 +38,7 @@ where
         let mut fields = Fields::default();
         event.record(&mut fields);
         let text = format!("{}{}", fields.message, fields.rest);
-        let severity = match *event.metadata().level() {
-            // What clients do is no notice of ours.
-            Level::INFO if event.metadata().target() == complaint::TARGET => "info",
-            level => severity(level),
-        };
-        writer.write_str(&line(severity, &text))
+        writer.write_str(&line(severity(event.metadata()), &text))
     }
 }
 

@@ -48,3 +48,24 @@ fn links_are_not_followed() {
     assert!(PidFile::claim(&path).is_err());
     std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }
+
+#[test]
+fn a_file_steps_aside_and_back_and_takes_no_other_along() {
+    let path = path("aside");
+    let mut file = PidFile::claim_alone(&path).unwrap();
+    let aside = path.with_extension("pid.oldbin");
+    // Not ours yet: nothing is written.
+    assert_eq!(file.step_aside().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    file.write().unwrap();
+    file.step_aside().unwrap();
+    assert!(!path.exists() && aside.exists());
+    // What a dead process has left is no obstacle.
+    std::fs::write(&path, "\n").unwrap();
+    file.step_back().unwrap();
+    assert!(path.exists() && !aside.exists());
+    // Another one's stays where it is.
+    std::fs::write(&path, "1\n").unwrap();
+    assert!(file.step_aside().is_err());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n");
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+}

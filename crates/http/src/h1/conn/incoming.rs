@@ -97,6 +97,11 @@ impl Conn {
         *self.body.borrow_mut() = Incoming::new(decode, pace, max);
     }
 
+    /// How long nothing more of the body may arrive from now on.
+    pub(crate) fn set_body_timeout(&self, timeout: Duration) {
+        self.body.borrow_mut().pace.timeout = timeout;
+    }
+
     /// Whether a body has begun and not ended.
     pub fn body_open(&self) -> bool {
         !matches!(self.body.borrow().decode, Decode::Done)
