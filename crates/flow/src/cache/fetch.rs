@@ -318,7 +318,9 @@ fn meta(plan: &CachePlan, job: &Job, res: &Response, storable: Storable) -> Meta
 fn keep_until_s(plan: &CachePlan, stored: &Stored) -> u64 {
     let headers = &stored.head.headers;
     let is_confirmable = plan.revalidate && (headers.has(Name::Etag) || headers.has(Name::LastModified));
-    let most_s = if is_confirmable { CONFIRMABLE_S } else { 0 };
+    // nginx keeps what is outdated as long as somebody asks for it, and says so.
+    let is_kept = is_confirmable || plan.rules.standard == Standard::Nginx;
+    let most_s = if is_kept { CONFIRMABLE_S } else { 0 };
     stored.times.useless_s(plan.stale_max_s().max(most_s))
 }
 
