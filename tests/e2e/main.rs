@@ -40,6 +40,10 @@ mod http2 {
     mod upstream;
     mod websockets;
 }
+mod grpc {
+    mod calls;
+    mod peers;
+}
 mod buffering {
     mod answers;
     mod rates;
@@ -80,6 +84,7 @@ mod routing {
 }
 mod headers {
     mod chain;
+    mod demo;
     mod edits;
     mod forwarded;
 }
@@ -105,12 +110,14 @@ mod operations {
     mod upgrade;
 }
 mod tls {
+    mod chromium;
     mod clients;
     mod fields;
     mod listeners;
     mod nginx;
     mod ocsp;
     pub(crate) mod support;
+    mod testssl;
     mod upstream;
     mod watch;
     mod whole;

@@ -36,7 +36,7 @@ use pid::PidFile;
 pub use privileges::{is_root, judge_user};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sockets::Sockets;
-pub use sockets::{BindError, try_bind};
+pub use sockets::{BindError, explain, try_bind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
