@@ -88,6 +88,17 @@ impl<T> Flights<T> {
         matches!(self.map().get(&key), Some(Slot::Flying { news, .. }) if is_alive(news))
     }
 
+    /// What comes for that key, if its beginning is there.
+    pub fn serving(&self, key: u128) -> Option<Arc<T>> {
+        match self.map().get(&key) {
+            Some(Slot::Flying { news, .. }) if is_alive(news) => match &*news.borrow() {
+                State::Serving(object) => Some(object.clone()),
+                State::Waiting | State::Pass | State::Failed => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Nobody waits for that key until then.
     fn pass(&self, key: u128, until: Instant, now: Instant) {
         let mut map = self.map();

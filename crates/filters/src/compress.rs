@@ -240,19 +240,19 @@ impl Filter for Compress {
             res.body = Body::Empty;
             return Ok(());
         }
-        let mut sink = None;
-        if let Some(store) = &cx.coded_store {
-            let how = format!("{} {} {}", encoding.name(), self.levels.of(encoding), self.window_bits);
-            if let Some(body) = store.find(&res.body, &how) {
-                let counts = cx.coded.insert(encoding);
-                counts.plain.set(res.body.length().unwrap_or(0));
-                counts.coded.set(body.length().unwrap_or(0));
-                head::recoded(&mut res.head.headers);
-                res.head.headers.append_as("Content-Encoding", encoding.name().as_bytes());
-                res.body = body;
-                return Ok(());
-            }
-            sink = store.keep(&res.body, &how);
+        let stored = cx.coded_store.as_ref().filter(|store| store.is_of(&res.body));
+        let how =
+            stored.map(|_| format!("{} {} {}", encoding.name(), self.levels.of(encoding), self.window_bits));
+        if let (Some(store), Some(how)) = (stored, &how)
+            && let Some(body) = store.find(how)
+        {
+            let counts = cx.coded.insert(encoding);
+            counts.plain.set(res.body.length().unwrap_or(0));
+            counts.coded.set(body.length().unwrap_or(0));
+            head::recoded(&mut res.head.headers);
+            res.head.headers.append_as("Content-Encoding", encoding.name().as_bytes());
+            res.body = body;
+            return Ok(());
         }
         let quality = Quality { encoding, level: self.levels.of(encoding), window_bits: self.window_bits };
         let encoder = Encoder::new(quality, res.body.length())
@@ -260,8 +260,10 @@ impl Filter for Compress {
         head::recoded(&mut res.head.headers);
         res.head.headers.append_as("Content-Encoding", encoding.name().as_bytes());
         let counts = cx.coded.insert(encoding);
-        res.body =
-            std::mem::take(&mut res.body).changed_by(Box::new(encode::Encode::new(encoder, counts, sink)));
+        res.body = std::mem::take(&mut res.body).changed_by(Box::new(encode::Encode::new(encoder, counts)));
+        if let (Some(store), Some(how)) = (&cx.coded_store, &how) {
+            res.body = store.keep(how, std::mem::take(&mut res.body));
+        }
         Ok(())
     }
 }

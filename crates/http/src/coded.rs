@@ -1,22 +1,16 @@
 //! Bodies that are kept in the codings they were compressed to, so that each is compressed once.
 
 use crate::message::Body;
-use bytes::Bytes;
 
 /// Keeps what a stored answer's body becomes. A cache hands it to the filters behind it.
 pub trait CodedStore {
-    /// The body as `how` makes it of `plain`; `None` where it isn't kept, or `plain` is no longer what is stored.
-    fn find(&self, plain: &Body, how: &str) -> Option<Body>;
+    /// Whether that is the stored body as a whole, and nobody has changed it.
+    fn is_of(&self, body: &Body) -> bool;
 
-    /// What takes the body while it is made.
-    fn keep(&self, plain: &Body, how: &str) -> Option<Box<dyn CodedSink>>;
-}
+    /// The body as `how` makes it, where that is kept or being made.
+    fn find(&self, how: &str) -> Option<Body>;
 
-/// Takes a body piece by piece. Dropped before its end, nothing is kept.
-pub trait CodedSink {
-    /// The next piece.
-    fn push(&mut self, piece: &Bytes);
-
-    /// All was there.
-    fn finish(self: Box<Self>);
+    /// Keeps what `how` makes of the body, and gives back what is to be read in its place: it is made whether its
+    /// client stays or not, and others read it meanwhile.
+    fn keep(&self, how: &str, coded: Body) -> Body;
 }

@@ -4,6 +4,7 @@ use bifrons_config::problem::HELP_MARK;
 use bifrons_config::units::Dur;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Tells the other nodes of purges made here, and hears of theirs, through a stream in Redis or Valkey. A node that was
@@ -19,7 +20,7 @@ pub struct Replication {
     pub stream: String,
     /// How many purges the stream holds, the newest: those that a node may miss.
     #[serde(default = "length")]
-    pub length: u32,
+    pub length: NonZeroU32,
     /// How long connecting and each command may take.
     #[serde(default = "timeout")]
     pub timeout: Dur,
@@ -68,8 +69,8 @@ fn stream() -> String {
 }
 
 /// 100,000: some 20 MiB, a purge a second for a day.
-fn length() -> u32 {
-    100_000
+fn length() -> NonZeroU32 {
+    const { NonZeroU32::new(100_000).unwrap() }
 }
 
 /// A second: Redis is near, and a purge waits for it nowhere.

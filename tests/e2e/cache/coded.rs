@@ -1,7 +1,7 @@
 //! Compression beside a cache: what it makes is stored, and what comes slowly goes on at once.
 
 use super::support::{Gate, metric, routed};
-use bifrons_testkit::{Message, Origin, Proxy, TempDir, wait_until};
+use bifrons_testkit::{Message, Origin, Proxy, TempDir, Wire, wait_until};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -54,6 +54,20 @@ fn decoded(answer: &Message) -> Option<Vec<u8>> {
     Some(output.stdout)
 }
 
+/// The chunks of a body up to its end.
+fn rest_of(client: &mut Wire) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let size = client.read_to(b"\r\n");
+        let size = usize::from_str_radix(std::str::from_utf8(&size).unwrap().trim(), 16).unwrap();
+        body.extend(client.read_exact(size));
+        client.read_exact(2);
+        if size == 0 {
+            return body;
+        }
+    }
+}
+
 #[track_caller]
 fn check(answer: &Message, coding: Option<&str>, body: &str) {
     assert_eq!((answer.status(), answer.field("Content-Encoding")), (200, coding), "{:?}", answer.fields);
@@ -90,6 +104,48 @@ fn each_coding_is_made_once_and_stored() {
         assert!(stored.contains(&format!("coded: {coding} ")), "{stored}");
     }
     assert_eq!((origin.requests().len(), metric(&proxy, HITS)), (1, hits));
+}
+
+#[test]
+fn it_is_made_once_for_all_who_come_while_it_is_made_and_whoever_leaves() {
+    let gate = Gate::default();
+    let origin = {
+        let gate = gate.clone();
+        Origin::script(move |wire| {
+            wire.read_request();
+            let body = text("/");
+            let (first, rest) = body.split_at(body.len() / 2);
+            wire.send(format!(
+                "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{first}",
+                body.len()
+            ));
+            gate.pass();
+            wire.send(rest);
+        })
+    };
+    let proxy = compressing(&origin, "{}", "compress: {}");
+    let mut clients: Vec<_> = (0..40).map(|_| proxy.client()).collect();
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n");
+        // What has come so far comes at once, though more is to come.
+        let begun = client.read_to(b"\r\n\r\n");
+        assert!(String::from_utf8_lossy(&begun).contains("Content-Encoding: gzip"), "{begun:?}");
+    }
+    // The first of them was the one it was begun for.
+    clients.remove(0);
+    gate.open();
+    for mut client in clients {
+        let body = rest_of(&mut client);
+        let whole = Message {
+            fields: vec![("Content-Encoding".to_owned(), "gzip".to_owned())],
+            body,
+            ..Message::default()
+        };
+        assert!(decoded(&whole).is_none_or(|plain| plain == text("/").as_bytes()));
+    }
+    assert_eq!((metric(&proxy, HITS), origin.connections()), (39, 1));
+    let stored = || metric(&proxy, "bifrons_cache_stored_total{zone=\"main\"}");
+    wait_until("the plain one and the coded one are stored", || stored() == 2);
 }
 
 #[test]
@@ -203,15 +259,7 @@ fn an_event_stream_that_pauses_goes_on_compressed() {
             coded.extend(piece);
         }
         gate.open();
-        loop {
-            let size = client.read_to(b"\r\n");
-            let size = usize::from_str_radix(std::str::from_utf8(&size).unwrap().trim(), 16).unwrap();
-            coded.extend(client.read_exact(size));
-            client.read_exact(2);
-            if size == 0 {
-                break;
-            }
-        }
+        coded.extend(rest_of(&mut client));
         let whole = Message {
             fields: vec![("Content-Encoding".to_owned(), coding.to_owned())],
             body: coded,

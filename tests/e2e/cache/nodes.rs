@@ -66,17 +66,20 @@ fn origin() -> Origin {
 
 /// A node, with its zone in that directory.
 fn node(origin: &Origin, redis: SocketAddr, dir: Option<&TempDir>, more: &str) -> Proxy {
+    let redis = format!("redis://:secret@{redis}");
+    let linked = format!("replication: {{ redis: \"@redis@\"{more} }}\n");
+    Proxy::yaml(&config(dir, &linked)).with("app", origin.addr()).with("redis", redis).start()
+}
+
+fn config(dir: Option<&TempDir>, more: &str) -> String {
     let zone = dir.map_or(String::new(), |dir| format!("path: \"{}\"", dir.path().join("zone").display()));
-    let config = format!(
+    format!(
         "listeners: {{ web: {{ bind: \"@web@\" }} }}\n\
          admin: {{ bind: \"@admin@\" }}\n\
          hosts: [{{ routes: [{{ path: /*, proxy: app, cache: {{ zone: main, x_cache_status: true }} }}] }}]\n\
          clusters: {{ app: {{ endpoints: [\"@app@\"] }} }}\n\
-         caches: {{ main: {{ {zone} }} }}\n\
-         replication: {{ redis: \"@redis@\"{more} }}\n"
-    );
-    let redis = format!("redis://:secret@{redis}");
-    Proxy::yaml(&config).with("app", origin.addr()).with("redis", redis).start()
+         caches: {{ main: {{ {zone} }} }}\n{more}"
+    )
 }
 
 fn linked(proxy: &Proxy) -> bool {
@@ -205,6 +208,35 @@ fn without_redis_a_purge_holds_here_and_is_told_later() {
     wait_until("it is heard", || metric(&nodes[1], "bifrons_replication_received_total") == 1);
     assert_eq!(get(&nodes[1], "/a"), "MISS");
     assert_eq!(metric(&nodes[0], "bifrons_replication_waiting"), 0);
+}
+
+#[test]
+fn a_reload_links_a_node_and_takes_it_out_again() {
+    let Some(redis) = Redis::start() else { return };
+    let origin = origin();
+    let here = node(&origin, redis.addr, None, "");
+    wait_linked(&here);
+    let address = format!("redis://:secret@{}", redis.addr);
+    let mut other = Proxy::yaml(&config(None, "")).with("app", origin.addr()).with("redis", address).start();
+    get(&other, "/a");
+    purge(&here, "\"all\"");
+    other.rewrite(&config(None, "replication: { redis: \"@redis@\" }\n"));
+    other.signal("HUP");
+    wait_linked(&other);
+    assert_eq!(get(&other, "/a"), "HIT", "what was purged before it belonged to them does not concern it");
+    purge(&here, "{\"url\":\"test/a\"}");
+    wait_until("it is heard", || metric(&other, "bifrons_replication_received_total") == 1);
+    assert_eq!(get(&other, "/a"), "MISS");
+
+    other.rewrite(&config(None, ""));
+    other.signal("HUP");
+    let has_metrics =
+        || other.client_to("admin").get("/metrics").text().contains("bifrons_replication_connected");
+    wait_until("it is out", || !has_metrics());
+    get(&other, "/a");
+    purge(&here, "\"all\"");
+    wait_until("it is told", || metric(&here, "bifrons_replication_sent_total") == 3);
+    assert_eq!(get(&other, "/a"), "HIT");
 }
 
 #[test]

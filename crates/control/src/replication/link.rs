@@ -128,7 +128,7 @@ async fn info(config: &Config, connection: &mut MultiplexedConnection) -> RedisR
         Some(Value::Int(length)) => *length,
         _ => 0,
     };
-    let is_full = length >= i64::from(config.length);
+    let is_full = length >= i64::from(config.length.get());
     let guess = first.filter(|_| is_full).unwrap_or_default();
     Ok(Some(Info {
         last: position("last-generated-id").unwrap_or_default(),
@@ -159,7 +159,7 @@ async fn tell(
             .arg(&config.stream)
             .arg("MAXLEN")
             .arg("~")
-            .arg(config.length)
+            .arg(config.length.get())
             .arg("*")
             .arg("node")
             .arg(&node.name)

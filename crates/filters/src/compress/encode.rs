@@ -3,7 +3,6 @@
 use bifrons_codec::{Encoder, Failed};
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::Transform;
-use bifrons_http::coded::CodedSink;
 use bifrons_http::cx::CodedBytes;
 use bytes::Bytes;
 use std::rc::Rc;
@@ -18,22 +17,16 @@ pub(super) struct Encode {
     encoder: Option<Encoder>,
     out: Vec<u8>,
     counts: Rc<CodedBytes>,
-    /// Keeps it for the next client.
-    sink: Option<Box<dyn CodedSink>>,
 }
 
 impl Encode {
-    pub(super) fn new(encoder: Encoder, counts: Rc<CodedBytes>, sink: Option<Box<dyn CodedSink>>) -> Self {
-        Self { encoder: Some(encoder), out: Vec::new(), counts, sink }
+    pub(super) fn new(encoder: Encoder, counts: Rc<CodedBytes>) -> Self {
+        Self { encoder: Some(encoder), out: Vec::new(), counts }
     }
 
     fn take(&mut self) -> Bytes {
         self.counts.coded.set(self.counts.coded.get() + self.out.len() as u64);
-        let piece: Bytes = std::mem::take(&mut self.out).into();
-        if let Some(sink) = &mut self.sink {
-            sink.push(&piece);
-        }
-        piece
+        std::mem::take(&mut self.out).into()
     }
 }
 
@@ -50,11 +43,7 @@ impl Transform for Encode {
         if let Some(encoder) = self.encoder.take() {
             encoder.finish(&mut self.out).map_err(failed)?;
         }
-        let last = self.take();
-        if let Some(sink) = self.sink.take() {
-            sink.finish();
-        }
-        Ok(last)
+        Ok(self.take())
     }
 
     fn flush(&mut self) -> Result<Bytes> {
