@@ -29,6 +29,7 @@ mod http1 {
 }
 mod http2 {
     mod abuse;
+    mod choice;
     mod client;
     mod encrypted;
     mod endings;

@@ -156,6 +156,8 @@ pub struct Changed {
     inner: Body,
     transform: Box<dyn Transform>,
     state: State,
+    /// Bytes of the body that came from an endpoint since somebody asked.
+    taken: u64,
 }
 
 /// Where a body under a transform is.
@@ -175,7 +177,7 @@ impl Body {
     /// The body under a transform: its length is no longer known.
     #[must_use]
     pub fn changed_by(self, transform: Box<dyn Transform>) -> Self {
-        Self::Changed(Box::new(Changed { inner: self, transform, state: State::Open }))
+        Self::Changed(Box::new(Changed { inner: self, transform, state: State::Open, taken: 0 }))
     }
 
     /// Bytes still to come, where that is known.
@@ -218,6 +220,17 @@ impl Body {
             Self::Parts(parts) => poll_parts(parts, cx),
             Self::Changed(changed) => changed.poll_next(cx),
             Self::Paced(paced) => paced.poll_next(cx),
+        }
+    }
+
+    /// How many bytes an endpoint has sent for the piece of `len` bytes that came last (0: for the end), as far as
+    /// they did not come with the head.
+    pub fn taken(&mut self, len: usize) -> u64 {
+        match self {
+            Self::H1(_) | Self::Source(_) => len as u64,
+            Self::Changed(changed) => std::mem::take(&mut changed.taken),
+            Self::Paced(paced) => paced.inner.taken(len),
+            _ => 0,
         }
     }
 
@@ -334,10 +347,12 @@ impl Changed {
                 _ => match self.inner.poll_next(cx) {
                     Poll::Ready(Ok(Some(piece))) => {
                         self.state = State::More;
+                        self.taken += self.inner.taken(piece.len());
                         self.transform.piece(piece)?
                     }
                     Poll::Ready(Ok(None)) => {
                         self.state = State::Ended;
+                        self.taken += self.inner.taken(0);
                         self.transform.end()?
                     }
                     Poll::Ready(Err(err)) => return Poll::Ready(Err(err)),

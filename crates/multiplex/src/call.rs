@@ -21,6 +21,8 @@ pub struct Call {
     lease: Lease,
     /// Bytes of the body sent by an upload that is over.
     sent: u64,
+    /// Bytes of heads that have come, as they would be over HTTP/1.
+    received: u64,
     is_heard: bool,
 }
 
@@ -41,7 +43,7 @@ impl Call {
     ) -> Self {
         let meter = lease.link.meter.clone();
         let upload = (!is_last).then(|| Box::new(Upload::new(stream, body, send_timeout, meter)));
-        Self { response, upload, lease, sent: 0, is_heard: false }
+        Self { response, upload, lease, sent: 0, received: 0, is_heard: false }
     }
 
     /// Whether the request is still being sent.
@@ -52,6 +54,11 @@ impl Call {
     /// Bytes of the body that were sent so far.
     pub fn sent(&self) -> u64 {
         self.upload.as_ref().map_or(self.sent, |upload| upload.sent())
+    }
+
+    /// Bytes of the answer's heads so far, before HPACK.
+    pub fn received(&self) -> u64 {
+        self.received
     }
 
     /// The body, as long as nothing was taken from it.
@@ -82,6 +89,7 @@ impl Call {
         if let Some(interim) = interim {
             self.is_heard = true;
             let head = upstream::response(interim.status().as_u16(), interim.headers(), limits)?;
+            self.received += head.text_len();
             return Poll::Ready(Ok(Head::Interim(head)));
         }
         let response = match ready!(Pin::new(&mut self.response).poll(cx)) {
@@ -90,6 +98,7 @@ impl Call {
         };
         let (parts, stream) = response.into_parts();
         let head = upstream::response(parts.status.as_u16(), &parts.headers, limits)?;
+        self.received += head.text_len();
         Poll::Ready(Ok(Head::Final(head, stream)))
     }
 

@@ -43,6 +43,8 @@ pub struct Link {
     pub(crate) meter: Rc<Meter>,
     group: RefCell<Weak<Group>>,
     streams_max: usize,
+    /// Bytes of an answer's fields that it takes.
+    pub(crate) head_bytes: u32,
     keep: Keep,
     active: Cell<usize>,
     carried: Cell<u32>,
@@ -71,6 +73,7 @@ impl Link {
             meter,
             group: RefCell::default(),
             streams_max: rules.streams_max,
+            head_bytes: rules.head_bytes,
             keep,
             active: Cell::new(0),
             carried: Cell::new(0),
@@ -102,6 +105,11 @@ impl Link {
     /// Before the endpoint has said how many it takes, one is safe.
     fn room(&self, sender: &SendRequest<Bytes>) -> usize {
         if self.is_settled.get() { self.streams_max.min(sender.current_max_send_streams()) } else { 1 }
+    }
+
+    /// Whether the endpoint has yet to say how many streams it takes.
+    pub(crate) fn is_coming(&self) -> bool {
+        !self.is_settled.get() && !self.is_retired()
     }
 
     /// How many streams it has at the most, once that is known.
@@ -210,8 +218,10 @@ impl Lease {
         send_timeout: Duration,
     ) -> std::result::Result<Call, (Error, Body)> {
         let is_last = body.is_empty();
-        let sent = match &mut *self.link.sender.borrow_mut() {
-            Some(sender) => sender.send_request(request, is_last),
+        let sent = match &*self.link.sender.borrow() {
+            // A copy of its own, for a sender refuses a second stream as long as one of its own waits for the
+            // endpoint's limit: streams that were given up count there until the endpoint hears of it.
+            Some(sender) => sender.clone().send_request(request, is_last),
             None => Err(Reason::REFUSED_STREAM.into()),
         };
         match sent {

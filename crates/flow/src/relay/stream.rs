@@ -160,7 +160,7 @@ async fn relay(task: &mut Task<'_>, body: &mut Body, exchange: &Exchange) -> Res
             },
         });
         let Some(mut piece) = piece.await? else { break };
-        count_body(task, piece.len() as u64);
+        count_body(task, body, piece.len());
         // Where the length was known, so is the end: one frame less.
         let is_last = body.is_empty();
         while !piece.is_empty() {
@@ -180,6 +180,7 @@ async fn relay(task: &mut Task<'_>, body: &mut Body, exchange: &Exchange) -> Res
             return Ok(());
         }
     }
+    count_body(task, body, 0);
     endpoint_done(task);
     let passes = match &task.route.action {
         Action::Proxy(plan) => plan.bodies.trailers,
