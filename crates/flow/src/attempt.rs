@@ -28,7 +28,7 @@ use bifrons_http::h1::write::{self, Persist, ToUpstream};
 use bifrons_http::h1::{Conn, H1Body, Pace};
 use bifrons_http::h2;
 use bifrons_http::pool::{EndpointKey, Home};
-use bifrons_http::{Attempt, Body, Method, Name, Request, RequestHead, Response, ResponseHead, Version};
+use bifrons_http::{Attempt, Body, Method, Name, Request, RequestHead, Response, ResponseHead, Tunnel, Version};
 use bifrons_net::{Addr, clock, dial};
 use bytes::Bytes;
 use client::unless_left;
@@ -144,7 +144,7 @@ async fn exchange(
     }
     if plan.is_raw {
         note_connected(task);
-        return Ok(Response { head: ResponseHead::new(200), body: Body::Tunnel(line.conn) });
+        return Ok(Response { head: ResponseHead::new(200), body: Body::Tunnel(Tunnel::Conn(line.conn)) });
     }
     let (sent_before, received_before) = (line.conn.sent(), line.conn.consumed());
     let said = plan.connection.as_ref().map(|fields| Box::new(Said::render(fields, task, &req.head)));
@@ -223,7 +223,7 @@ fn body_of(
     pump: Option<Pump>,
 ) -> Body {
     match framing {
-        Framing::Tunnel => return Body::Tunnel(conn),
+        Framing::Tunnel => return Body::Tunnel(Tunnel::Conn(conn)),
         Framing::None => {
             // With something still being sent the connection is of no further use and closes.
             if let (Some(home), None) = (home, &pump) {

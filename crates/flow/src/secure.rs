@@ -205,6 +205,8 @@ pub(crate) fn own_name<'a>(cluster: &'a ClusterPlan, endpoint: &'a Endpoint) -> 
 pub(crate) enum Offer {
     /// Nothing: it is HTTP/1 then.
     Nothing,
+    /// HTTP/1.1.
+    Http1,
     /// HTTP/2, or else HTTP/1.1.
     Either,
     /// HTTP/2 and nothing else; in plain text it is spoken unasked.
@@ -215,6 +217,7 @@ impl Offer {
     fn protocols(self) -> &'static [&'static [u8]] {
         match self {
             Self::Nothing => &[],
+            Self::Http1 => &[b"http/1.1"],
             Self::Either => &[HTTP2, b"http/1.1"],
             Self::Http2 => &[HTTP2],
         }
@@ -240,7 +243,7 @@ pub(crate) async fn upstream(
     let handshake = Tls::handshake(&stream, session, BytesMut::new());
     match tokio::time::timeout(limit, handshake).await {
         Ok(Ok((tls, plain))) => {
-            let is_http2 = offer != Offer::Nothing && tls.agreed().alpn.as_deref() == Some(HTTP2);
+            let is_http2 = matches!(offer, Offer::Either | Offer::Http2) && tls.agreed().alpn.as_deref() == Some(HTTP2);
             if offer == Offer::Http2 && !is_http2 {
                 return Err(failed(Kind::Connect, &"it does not speak HTTP/2"));
             }

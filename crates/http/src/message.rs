@@ -13,6 +13,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 /// A request on its way.
 pub struct Request {
@@ -69,7 +70,60 @@ pub enum Body {
     /// A body that was here and was given away.
     Spent,
     /// Not a body: the connection has become a tunnel (101, CONNECT).
-    Tunnel(Rc<Conn>),
+    Tunnel(Tunnel),
+}
+
+/// What a tunnel leads to.
+pub enum Tunnel {
+    /// A connection, all of it.
+    Conn(Rc<Conn>),
+    /// A stream of a connection that requests share.
+    Stream(Box<dyn Duplex>),
+}
+
+impl Tunnel {
+    /// Bytes that were sent so far: to a connection since it began, over a stream without heads.
+    pub fn sent(&self) -> u64 {
+        match self {
+            Self::Conn(conn) => conn.sent(),
+            Self::Stream(stream) => stream.sent(),
+        }
+    }
+
+    /// Bytes that have come so far, counted so too.
+    pub fn received(&self) -> u64 {
+        match self {
+            Self::Conn(conn) => conn.received(),
+            Self::Stream(stream) => stream.received(),
+        }
+    }
+}
+
+/// Bytes both ways over something above this crate. Methods take `&self`, as a connection's do.
+pub trait Duplex {
+    /// The next bytes; none at the end.
+    ///
+    /// # Errors
+    /// When it breaks off.
+    fn poll_read(&self, cx: &mut Context<'_>) -> Poll<Result<Bytes>>;
+
+    /// Room for some of `want` bytes, which may take `limit`.
+    ///
+    /// # Errors
+    /// `Timeout`, and when it breaks off.
+    fn poll_room(&self, cx: &mut Context<'_>, want: usize, limit: Duration) -> Poll<Result<usize>>;
+
+    /// Sends bytes there is room for; `is_last`: nothing more comes.
+    ///
+    /// # Errors
+    /// When it breaks off.
+    fn send(&self, bytes: Bytes, is_last: bool) -> Result<()>;
+
+    /// Bytes that were sent so far.
+    fn sent(&self) -> u64;
+
+    /// Bytes that have come so far.
+    fn received(&self) -> u64;
 }
 
 /// A range of an open file.

@@ -19,7 +19,9 @@ pub mod udp;
 pub use buffering::{
     AccelField, Bandwidth, BodyFiles, RequestBuffering, ResponseBuffering, SentRequest, Switch,
 };
-pub use cluster::{Cluster, HttpVersion, KeepAlive, NameServers, Queue, Resolver, Retry, RetryOn, UpstreamTimeouts};
+pub use cluster::{
+    Cluster, HttpVersion, KeepAlive, NameServers, Queue, Resolver, Retry, RetryOn, UpstreamTimeouts,
+};
 pub use declared::declared;
 pub use files::{
     Browse, BrowseFormat, Builtin, FileCache, FileLinks, IfModifiedSince, Negotiation, PrecompressedCoding,

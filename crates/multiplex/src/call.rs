@@ -2,6 +2,7 @@
 
 use crate::answer::{Answer, Rest};
 use crate::link::Lease;
+use crate::tunnel::Tunnel;
 use crate::upload::Upload;
 use bifrons_core::{Error, Limits, Result, Side};
 use bifrons_http::h2::upstream;
@@ -19,6 +20,8 @@ pub struct Call {
     response: ResponseFuture,
     upload: Option<Box<Upload>>,
     lease: Lease,
+    /// Of one that opens a tunnel: what goes up.
+    send: Option<SendStream<Bytes>>,
     /// Bytes of the body sent by an upload that is over.
     sent: u64,
     /// Bytes of heads that have come, as they would be over HTTP/1.
@@ -43,7 +46,12 @@ impl Call {
     ) -> Self {
         let meter = lease.link.meter.clone();
         let upload = (!is_last).then(|| Box::new(Upload::new(stream, body, send_timeout, meter)));
-        Self { response, upload, lease, sent: 0, received: 0, is_heard: false }
+        Self { response, upload, lease, send: None, sent: 0, received: 0, is_heard: false }
+    }
+
+    /// One that opens a tunnel: what goes up follows once the answer's head has come.
+    pub(crate) fn opening(lease: Lease, response: ResponseFuture, send: SendStream<Bytes>) -> Self {
+        Self { response, upload: None, lease, send: Some(send), sent: 0, received: 0, is_heard: false }
     }
 
     /// Whether the request is still being sent.
@@ -105,6 +113,11 @@ impl Call {
     /// An upload that is untouched may go elsewhere, so what says that nothing was processed stands.
     fn failed(&self, err: &h2::Error) -> Error {
         crate::failure(err, self.lease.is_reused && !self.is_heard)
+    }
+
+    /// The tunnel that the endpoint has agreed to; `None` where none was asked for.
+    pub fn tunnel(self, recv: RecvStream) -> Option<Tunnel> {
+        Some(Tunnel::new(self.send?, recv, self.lease))
     }
 
     /// The body of the answer.

@@ -83,7 +83,7 @@ fn without_tls_nobody_chooses() {
         ))
     };
     for (cluster, route) in [(", http_version: auto", "app"), ("", "{ cluster: app, http_version: auto }")] {
-        let said = setup(cluster, route).check().unwrap_err();
+        let (_, said) = setup(cluster, route).fail();
         assert!(said.contains("has no `tls`: ALPN is what chooses"), "{said}");
     }
 }
@@ -117,7 +117,8 @@ fn bounds_of_heads_are_the_route_s() {
 fn bytes_of_the_endpoint_are_counted_where_they_come() {
     let origin = Origin::serve(|_| {
         let body = "hello ".repeat(1000);
-        format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into()
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+            .into()
     });
     let back = Proxy::yaml(
         "workers: 1\nlisteners: { web: { bind: \"@web@\", http2: { plain: accept } } }\n\
@@ -129,15 +130,14 @@ fn bytes_of_the_endpoint_are_counted_where_they_come() {
             "workers: 1\nlisteners: {{ web: {{ bind: \"@web@\" }} }}\n\
              hosts: [{{ default: true, routes: [{{ path: /*, filters: [{{ compress: {{}} }}], proxy: app }}] }}]\n\
              clusters: {{ app: {{ endpoints: [\"@app@\"], http_version: \"{version}\" }} }}\n\
-             access_log: {{ format: \"$upstream_response_length $upstream_bytes_received $body_bytes_sent\", to: {{ file: \"@dir@/log\" }} }}\n"
+             log_formats: {{ bytes: {{ text: {{ template: \"$upstream_response_length $upstream_bytes_received $body_bytes_sent\" }} }} }}\n\
+             access_log: {{ to: stdout, format: bytes }}\n"
         ))
         .with("app", back.addr("web"))
         .start();
         let request = "GET / HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n";
         assert_eq!(proxy.client().ask(request).field("content-encoding"), Some("gzip"));
-        let path = proxy.dir().path().join("log");
-        bifrons_testkit::wait_until("it is logged", || std::fs::read_to_string(&path).is_ok_and(|log| log.ends_with('\n')));
-        let log = std::fs::read_to_string(&path).unwrap();
+        let log = &proxy.wait_records(1)[0];
         let numbers: Vec<u64> = log.split_whitespace().map(|number| number.parse().unwrap()).collect();
         assert_eq!(numbers[0], 6000, "{log}");
         assert!((6050..6500).contains(&numbers[1]), "{log}");

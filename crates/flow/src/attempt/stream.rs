@@ -1,5 +1,6 @@
 //! The same over HTTP/2: a stream of a connection that requests share.
 
+use super::said::Said;
 use super::{
     Freshness, INTERIM_MAX, Line, Made, Which, client_left, kept, make, may_keep, note_body, note_head,
     relay_interim, unless_left,
@@ -13,7 +14,8 @@ use bifrons_core::{Error, Kind, Result, Retry};
 use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::h1::write::Delimit;
 use bifrons_http::h2::upstream::{self, ToEndpoint};
-use bifrons_http::{Body, Name, Request, RequestHead, Response, ResponseHead};
+use bifrons_http::h2::websocket;
+use bifrons_http::{Body, Method, Name, Request, RequestHead, Response, ResponseHead, Tunnel};
 use bifrons_multiplex::{Call, Head, Lease, Link, Rest, Rules, Ticket, Turn};
 use bytes::Bytes;
 use std::future::poll_fn;
@@ -54,7 +56,47 @@ pub(super) async fn exchange(
         }
         Way::Line(line) => return Ok(Outcome::Line(line)),
     };
-    over(plan, cluster, task, req, (endpoint, lease)).await.map(Outcome::Answered)
+    let opens = opens_websocket(plan, task, req);
+    if opens && !takes_websockets(plan, task, &lease).await? {
+        drop(lease);
+        return http1(plan, cluster, task, ((endpoint, name), &req.head), which).await.map(Outcome::Line);
+    }
+    over(plan, cluster, task, req, (endpoint, lease, opens)).await.map(Outcome::Answered)
+}
+
+/// Whether the client opens a WebSocket and the route lets it; what other protocols it may switch to, only
+/// HTTP/1.1 knows.
+fn opens_websocket(plan: &ProxyPlan, task: &Task<'_>, req: &Request) -> bool {
+    let head = &req.head;
+    framing::asks_upgrade(head)
+        && head.method() == Method::Get
+        && head.headers.lists(Name::Upgrade, websocket::PROTOCOL)
+        && head.headers.has(websocket::KEY)
+        && req.body.is_empty()
+        && match &plan.connection {
+            Some(fields) => Said::render(fields, task, head).upgrades(),
+            None => plan.upgrade,
+        }
+}
+
+/// Whether the endpoint takes WebSockets over streams, which its settings say (RFC 8441 3).
+async fn takes_websockets(plan: &ProxyPlan, task: &Task<'_>, lease: &Lease) -> Result<bool> {
+    let settings = Box::pin(tokio::time::timeout(plan.connect_timeout, lease.takes_websockets()));
+    Ok(unless_left(plan.client_abort, task.conn, settings).await?.unwrap_or(false))
+}
+
+/// A connection of HTTP/1.1 beside those of HTTP/2.
+async fn http1(
+    plan: &ProxyPlan,
+    cluster: &ClusterPlan,
+    task: &Task<'_>,
+    (place, head): ((&Endpoint, Option<&str>), &RequestHead),
+    which: Which,
+) -> Result<Line> {
+    match kept(plan, cluster, task, which).await {
+        Some(line) => Ok(line),
+        None => Ok(make(plan, cluster, task, (place, head), Offer::Http1).await?.line()),
+    }
 }
 
 async fn over(
@@ -62,15 +104,15 @@ async fn over(
     cluster: &ClusterPlan,
     task: &mut Task<'_>,
     req: &mut Request,
-    (endpoint, lease): (&Arc<Endpoint>, Lease),
+    (endpoint, lease, opens): (&Arc<Endpoint>, Lease, bool),
 ) -> Result<Response> {
-    let (mut call, head_bytes) = send(plan, task, req, (endpoint, lease))?;
+    let (mut call, head_bytes) = send(plan, task, req, (endpoint, lease, opens))?;
     let outcome = wait_for_head(plan, task, req, &mut call).await;
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.sent = head_bytes + call.sent();
         attempt.received = call.received();
     }
-    let (head, stream) = match outcome {
+    let (mut head, stream) = match outcome {
         Ok(found) => found,
         Err(err) => {
             // As long as nothing was taken from it, it may go out again.
@@ -81,6 +123,12 @@ async fn over(
         }
     };
     note_head(task, cluster, &head, endpoint);
+    if opens && (200..300).contains(&head.status) {
+        let tunnel = call.tunnel(stream);
+        let tunnel = tunnel.ok_or_else(|| Error::local(Kind::Internal, "invariant: a tunnel was asked for"))?;
+        switch(&req.head, &mut head);
+        return Ok(Response { head, body: Body::Tunnel(Tunnel::Stream(Box::new(tunnel))) });
+    }
     let len = match framing::response(&head, req.head.method(), false)? {
         // What an endpoint sends all the same is given up with its stream.
         Framing::None => {
@@ -103,6 +151,15 @@ async fn over(
         false => Body::Source(Box::new(answer)),
     };
     Ok(Response { head, body })
+}
+
+/// Says a success of extended CONNECT as HTTP/1.1 says it (RFC 8441 5): the key's answer is ours.
+fn switch(asked: &RequestHead, head: &mut ResponseHead) {
+    head.set_status(101);
+    let key = asked.headers.get(websocket::KEY).unwrap_or_default();
+    head.headers.set(Name::Upgrade, websocket::PROTOCOL.as_bytes());
+    head.headers.set(websocket::ACCEPT, websocket::accept(key).as_bytes());
+    head.headers.remove(Name::ContentLength);
 }
 
 /// What a request goes over.
@@ -218,7 +275,7 @@ fn send(
     plan: &ProxyPlan,
     task: &Task<'_>,
     req: &mut Request,
-    (endpoint, lease): (&Endpoint, Lease),
+    (endpoint, lease, opens): (&Endpoint, Lease, bool),
 ) -> Result<(Call, u64)> {
     let mut scratch = Vec::new();
     let announced = req.head.headers.has(Name::ContentLength);
@@ -232,11 +289,15 @@ fn send(
         is_secure: lease.is_tls(),
         delimit,
         expect: plan.passes_expect,
+        opens_websocket: opens,
     };
     let (request, head_bytes) = upstream::request(&req.head, &to)?;
     if plan.passes_expect && req.head.headers.has(Name::Expect) {
         // The endpoint says whether the body may come.
         task.conn.set_expecting(false);
+    }
+    if opens {
+        return Ok((lease.open(request)?, head_bytes));
     }
     // What is in hand stays there for another attempt.
     let body = match &req.body {

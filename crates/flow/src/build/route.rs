@@ -9,7 +9,7 @@ use bifrons_filters::edits::Edits;
 use bifrons_filters::{Chain, FilterConfig};
 use bifrons_http::{FieldName, Version};
 use bifrons_model::{
-    HttpVersion,     Cluster, ExpectContinue, Host, HostField, Proxy, Redirect, Respond, Retry, RetryOn, Route,
+    Cluster, ExpectContinue, Host, HostField, HttpVersion, Proxy, Redirect, Respond, Retry, RetryOn, Route,
 };
 use bifrons_observe::CompiledFormat;
 use bifrons_observe::config::AccessLogs;
@@ -198,8 +198,7 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
         },
         keep_alive: proxy.keep_alive,
         upgrade: proxy.upgrade,
-        passes_expect: proxy.expect_continue == ExpectContinue::Pass
-            && http_version != HttpVersion::V1_0,
+        passes_expect: proxy.expect_continue == ExpectContinue::Pass && http_version != HttpVersion::V1_0,
         connection: proxy.connection.clone(),
         client_abort: proxy.client_abort,
         intercept_errors: proxy.intercept_errors,
