@@ -97,6 +97,7 @@ mod operations {
 }
 mod tls {
     mod clients;
+    mod early;
     mod fields;
     mod listeners;
     mod nginx;

@@ -28,7 +28,9 @@ use bifrons_http::h1::write::{self, Persist, ToUpstream};
 use bifrons_http::h1::{Conn, H1Body, Pace};
 use bifrons_http::h2;
 use bifrons_http::pool::{EndpointKey, Home};
-use bifrons_http::{Attempt, Body, Method, Name, Request, RequestHead, Response, ResponseHead, Tunnel, Version};
+use bifrons_http::{
+    Attempt, Body, Method, Name, Request, RequestHead, Response, ResponseHead, Tunnel, Version,
+};
 use bifrons_net::{Addr, clock, dial};
 use bytes::Bytes;
 use client::unless_left;

@@ -243,7 +243,8 @@ pub(crate) async fn upstream(
     let handshake = Tls::handshake(&stream, session, BytesMut::new());
     match tokio::time::timeout(limit, handshake).await {
         Ok(Ok((tls, plain))) => {
-            let is_http2 = matches!(offer, Offer::Either | Offer::Http2) && tls.agreed().alpn.as_deref() == Some(HTTP2);
+            let is_http2 =
+                matches!(offer, Offer::Either | Offer::Http2) && tls.agreed().alpn.as_deref() == Some(HTTP2);
             if offer == Offer::Http2 && !is_http2 {
                 return Err(failed(Kind::Connect, &"it does not speak HTTP/2"));
             }
@@ -281,6 +282,22 @@ fn is_foreign(task: &Task<'_>, shown: &TlsPlan, (name, host): (&str, &[u8]), pla
     }
     let named = task.listener.hosts.find(name.as_bytes(), &mut Captures::new());
     !named.is_some_and(|named| Arc::ptr_eq(named.value, plan))
+}
+
+/// Whether a request that came before the end of its handshake may be answered now: whoever repeats the bytes of
+/// another asks for it too. Endpoints are told (RFC 8470 5.1); what a hop before us told them stays.
+///
+/// # Errors
+/// `TooEarly`.
+pub(crate) fn check_early(task: &Task<'_>, head: &mut RequestHead) -> Result<()> {
+    if !task.conn.http.tls().is_some_and(Tls::is_early) {
+        return Ok(());
+    }
+    if !head.method().is_safe() {
+        return Err(Error::downstream(Kind::TooEarly, "a request that may change something, as early data"));
+    }
+    head.headers.set("Early-Data", b"1");
+    Ok(())
 }
 
 /// Whether the client has the certificate it must have, where it is told so in an answer.

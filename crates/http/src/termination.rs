@@ -35,6 +35,7 @@ pub fn word(err: &Error) -> &'static str {
         Kind::PlainText => "plain_text",
         Kind::ClientCertificate => "client_certificate",
         Kind::Misdirected => "misdirected",
+        Kind::TooEarly => "too_early",
         Kind::Internal => "internal",
     }
 }
@@ -69,6 +70,7 @@ pub const WORDS: &[&str] = &[
     "plain_text",
     "client_certificate",
     "misdirected",
+    "too_early",
     "internal",
 ];
 

@@ -9,8 +9,8 @@ use bifrons_http::h2::{Io, Meter};
 use bifrons_http::pool::Keep;
 use bifrons_net::clock;
 use bytes::Bytes;
-use h2::{Reason, SendStream};
 use h2::client::{Connection, ResponseFuture, SendRequest};
+use h2::{Reason, SendStream};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -223,9 +223,7 @@ impl Lease {
     ) -> std::result::Result<Call, (Error, Body)> {
         let is_last = body.is_empty();
         match self.begin(request, is_last) {
-            Ok((response, stream)) => {
-                Ok(Call::new(self, response, (stream, body, is_last), send_timeout))
-            }
+            Ok((response, stream)) => Ok(Call::new(self, response, (stream, body, is_last), send_timeout)),
             Err(err) => Err((err, body)),
         }
     }

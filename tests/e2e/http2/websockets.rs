@@ -236,7 +236,8 @@ fn endpoints_without_them_are_asked_by_http1() {
     let endpoint = std::thread::spawn(move || {
         let (first, _) = listener.accept().unwrap();
         first.set_nonblocking(true).unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.spawn(async move {
             let first = tokio::net::TcpStream::from_std(first).unwrap();
             let mut conn = h2::server::handshake(first).await.unwrap();

@@ -81,8 +81,7 @@ fn early(proxy: &Proxy, text: &str) -> (Said, Vec<u8>) {
     assert!(first.out.contains("GET /first - "), "{} {}", first.out, first.err);
     std::fs::write(&data, text).unwrap();
     let (addr, seen) = gathering(proxy.addr("web"));
-    let said =
-        s_client(addr, &["-servername", "site.test", "-sess_in", &session, "-early_data", &data], "");
+    let said = s_client(addr, &["-servername", "site.test", "-sess_in", &session, "-early_data", &data], "");
     let seen = seen.lock().unwrap().clone();
     (said, seen)
 }
@@ -124,7 +123,8 @@ fn nothing_is_taken_unasked() {
     let asked = Arc::default();
     let origin = origin(&asked);
     let proxy = site(CONFIG, "", &origin);
-    let said = s_client(proxy.addr("web"), &["-servername", "site.test", "-tls1_3"], &request("site.test", "/"));
+    let said =
+        s_client(proxy.addr("web"), &["-servername", "site.test", "-tls1_3"], &request("site.test", "/"));
     assert!(said.out.contains("Max Early Data: 0"), "{}", said.out);
 }
 

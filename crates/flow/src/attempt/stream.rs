@@ -125,7 +125,8 @@ async fn over(
     note_head(task, cluster, &head, endpoint);
     if opens && (200..300).contains(&head.status) {
         let tunnel = call.tunnel(stream);
-        let tunnel = tunnel.ok_or_else(|| Error::local(Kind::Internal, "invariant: a tunnel was asked for"))?;
+        let tunnel =
+            tunnel.ok_or_else(|| Error::local(Kind::Internal, "invariant: a tunnel was asked for"))?;
         switch(&req.head, &mut head);
         return Ok(Response { head, body: Body::Tunnel(Tunnel::Stream(Box::new(tunnel))) });
     }

@@ -82,7 +82,8 @@ async fn tunnel(
     exchange.head(h2::head::response(&res.head, server_for(task, &res.head), None, false), false)?;
     exchange.set_body_max(u64::MAX);
     let sent_before = exchange.sent();
-    let outcome = join(&End::Client(RefCell::new(body), exchange), &End::of(upstream), &limits).await;
+    let body = RefCell::new(body);
+    let outcome = join(&End::Client(&body, exchange), &End::of(upstream), &limits).await;
     task.cx.body_sent = exchange.sent() - sent_before;
     outcome
 }

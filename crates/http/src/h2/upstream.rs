@@ -8,9 +8,9 @@ use crate::head::{RequestHead, ResponseHead, Version};
 use crate::headers::{Fields, Headers};
 use crate::name::Name;
 use bifrons_core::{Error, Kind, Limits, Result};
+use h2::ext::Protocol;
 use http::header::{CONTENT_LENGTH, HeaderValue, TE};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use h2::ext::Protocol;
 use http::{HeaderMap, Method, Request, Uri};
 
 /// What a request's head needs besides the request itself.

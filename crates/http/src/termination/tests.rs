@@ -1,7 +1,7 @@
 use super::*;
 use std::collections::HashSet;
 
-const KINDS: [Kind; 24] = [
+const KINDS: [Kind; 25] = [
     Kind::Malformed,
     Kind::UriTooLong,
     Kind::HeadTooLarge,
@@ -25,6 +25,7 @@ const KINDS: [Kind; 24] = [
     Kind::PlainText,
     Kind::ClientCertificate,
     Kind::Misdirected,
+    Kind::TooEarly,
     Kind::Internal,
 ];
 

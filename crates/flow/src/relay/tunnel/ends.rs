@@ -15,7 +15,7 @@ pub(in crate::relay) enum End<'a> {
     /// A connection, all of it.
     Conn(&'a Conn),
     /// A stream of a client's connection.
-    Client(RefCell<H2Body>, &'a Exchange),
+    Client(&'a RefCell<H2Body>, &'a Exchange),
     /// A stream of a connection to an endpoint.
     Endpoint(&'a dyn Duplex),
 }
