@@ -29,6 +29,7 @@ mod http1 {
 }
 mod http2 {
     mod abuse;
+    mod choice;
     pub(crate) mod client;
     mod encrypted;
     mod endings;
@@ -119,6 +120,7 @@ mod operations {
 mod tls {
     mod chromium;
     mod clients;
+    mod early;
     mod fields;
     mod listeners;
     mod nginx;

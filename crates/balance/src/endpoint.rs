@@ -6,7 +6,7 @@ use crate::times::Times;
 use md5::{Digest, Md5};
 use std::ops::Deref;
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -150,6 +150,7 @@ impl Deref for Endpoint {
 pub struct EndpointState {
     /// Unlike its place in memory never used twice.
     id: u64,
+    spoken: AtomicU8,
     /// Read on every pick, written on failures only: apart from the counters that every request writes.
     pub(crate) health: Line<Health>,
     pub(crate) load: Line<Load>,
@@ -161,11 +162,23 @@ impl Default for EndpointState {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
             id: NEXT.fetch_add(1, Relaxed),
+            spoken: AtomicU8::new(Spoken::Unknown as u8),
             health: Line::default(),
             load: Line::default(),
             times: Line::default(),
         }
     }
+}
+
+/// The version of HTTP that an endpoint speaks where it has the choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoken {
+    /// It was not asked yet.
+    Unknown,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
 }
 
 /// A cache line of its own: two of 64 bytes, which x86 fetches in pairs.
@@ -189,6 +202,19 @@ impl EndpointState {
     /// (connections) never falls to another that comes in its place.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// What it has chosen by ALPN last.
+    pub fn spoken(&self) -> Spoken {
+        [Spoken::Http1, Spoken::Http2]
+            .into_iter()
+            .find(|spoken| *spoken as u8 == self.spoken.load(Relaxed))
+            .unwrap_or(Spoken::Unknown)
+    }
+
+    /// Notes what it has chosen by ALPN.
+    pub fn note_spoken(&self, spoken: Spoken) {
+        self.spoken.store(spoken as u8, Relaxed);
     }
 
     /// Requests or connections under way.

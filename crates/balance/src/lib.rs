@@ -27,7 +27,7 @@ mod weights;
 pub use address::{Address, AddressError, EndpointAddr};
 pub use cluster::{Cluster, NoEndpoint, Picked, SharedEndpoints};
 pub use config::EndpointConfig;
-pub use endpoint::{Active, Endpoint, EndpointSpec, EndpointState};
+pub use endpoint::{Active, Endpoint, EndpointSpec, EndpointState, Spoken};
 pub use health::{Change, Health, HealthRule, Outcome};
 pub use policies::{Balance, POLICIES};
 pub use policy::{BuildCx, PickCx, Policy, PolicyKind, Rng, Spec, TriedSet};

@@ -315,7 +315,7 @@ static TABLE: &[Entry] = &[
     nginx("ssl_client_verify", &Var::SslClientVerify, "What the client's certificate is worth: `SUCCESS`, `FAILED:reason`, `NONE`."),
     nginx("ssl_curve", &Var::SslCurve, "The group of the key exchange."),
     nginx("ssl_curves", &Var::SslCurves, "The groups that the client knows, separated by colons."),
-    nginx("ssl_early_data", &Var::SslEarlyData, "`1` where the request came before the handshake was over; it never is handled then."),
+    nginx("ssl_early_data", &Var::SslEarlyData, "`1` where the request came as early data (0-RTT) and the handshake is not over yet."),
     nginx("ssl_preread_alpn_protocols", &Var::SslPrereadAlpnProtocols, "Protocols that the client offers in TLS that goes on as it is, separated by commas."),
     nginx("ssl_preread_protocol", &Var::SslPrereadProtocol, "The highest version of TLS that the client offers where it goes on as it is."),
     nginx("ssl_preread_server_name", &Var::SslPrereadServerName, "The name that the client asks for in TLS that goes on as it is."),

@@ -56,6 +56,8 @@ pub enum Kind {
     ClientCertificate,
     /// The request is for another host than the connection's handshake: 421 (RFC 9110 15.5.20).
     Misdirected,
+    /// The request came before the end of the handshake, and may not be repeated: 425 (RFC 8470 5.2).
+    TooEarly,
     /// Our own disk, configuration or code failed: 500.
     Internal,
 }

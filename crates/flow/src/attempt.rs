@@ -14,8 +14,8 @@ use crate::queue::Queue;
 use crate::record::{self, Share};
 use crate::relay;
 use crate::request::Task;
-use crate::secure;
-use crate::snapshot::{Action, ClusterPlan, ProxyPlan};
+use crate::secure::{self, Offer};
+use crate::snapshot::{Action, ClusterPlan, ProxyPlan, Streams};
 use crate::upload::Upload;
 use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
@@ -29,7 +29,9 @@ use bifrons_http::h1::{Conn, H1Body, Pace};
 use bifrons_http::h2;
 use bifrons_http::pool::{EndpointKey, Home};
 use bifrons_http::vars::Scope;
-use bifrons_http::{Attempt, Body, Method, Name, Request, RequestHead, Response, ResponseHead, Version};
+use bifrons_http::{
+    Attempt, Body, Method, Name, Request, RequestHead, Response, ResponseHead, Tunnel, Version,
+};
 use bifrons_net::{Addr, clock, dial};
 use bytes::Bytes;
 use client::unless_left;
@@ -52,6 +54,26 @@ struct Line {
     is_pinned: bool,
     connect_us: Option<u32>,
 }
+
+/// A connection that was made.
+struct Made {
+    conn: Conn,
+    /// Whether HTTP/2 is spoken on it.
+    is_http2: bool,
+    /// How long it took, in µs.
+    connect_us: u32,
+}
+
+impl Made {
+    fn line(self) -> Line {
+        let connect_us = Some(self.connect_us);
+        Line { conn: Rc::new(self.conn), is_reused: false, is_pinned: false, connect_us }
+    }
+}
+
+/// Which connections will do: those to that endpoint, kept ones or not, and whether what goes out on them can go
+/// out twice.
+type Which = (EndpointKey, Freshness, bool);
 
 /// Which connections an attempt may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,22 +128,26 @@ async fn exchange(
     req: &mut Request,
     (endpoint, freshness): (&Arc<Endpoint>, Freshness),
 ) -> Result<Response> {
-    if plan.shares_streams {
-        // Boxed, so that requests over HTTP/1 don't make room for it.
-        return Box::pin(stream::exchange(plan, cluster, task, req, (endpoint, freshness))).await;
-    }
     let name = secure::upstream_name(cluster, task, &req.head, endpoint);
     let key = key_of(cluster, endpoint, name.as_deref());
     let is_repeatable =
         req.head.method().is_idempotent() && matches!(req.body, Body::Empty | Body::Full(_) | Body::File(_));
     let place = (&**endpoint, name.as_deref());
-    let line = connect(plan, cluster, task, (place, &req.head), (key, freshness, is_repeatable)).await?;
+    let which = (key, freshness, is_repeatable);
+    let line = match plan.streams {
+        Streams::Never => connect(plan, cluster, task, (place, &req.head), which).await?,
+        // Boxed, so that requests over HTTP/1 don't make room for it.
+        _ => match Box::pin(stream::exchange(plan, cluster, task, req, (endpoint, place.1), which)).await? {
+            stream::Outcome::Answered(res) => return Ok(res),
+            stream::Outcome::Line(line) => line,
+        },
+    };
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.connect_us = line.connect_us;
     }
     if plan.is_raw {
         note_connected(task);
-        return Ok(Response { head: ResponseHead::new(200), body: Body::Tunnel(line.conn) });
+        return Ok(Response { head: ResponseHead::new(200), body: Body::Tunnel(Tunnel::Conn(line.conn)) });
     }
     let (sent_before, received_before) = (line.conn.sent(), line.conn.consumed());
     let said = plan.connection.as_ref().map(|fields| Box::new(Said::render(fields, task, &req.head)));
@@ -200,7 +226,7 @@ fn body_of(
     pump: Option<Pump>,
 ) -> Body {
     match framing {
-        Framing::Tunnel => return Body::Tunnel(conn),
+        Framing::Tunnel => return Body::Tunnel(Tunnel::Conn(conn)),
         Framing::None => {
             // With something still being sent the connection is of no further use and closes.
             if let (Some(home), None) = (home, &pump) {
@@ -228,8 +254,21 @@ async fn connect(
     cluster: &ClusterPlan,
     task: &Task<'_>,
     ((endpoint, name), head): ((&Endpoint, Option<&str>), &RequestHead),
-    (key, freshness, is_repeatable): (EndpointKey, Freshness, bool),
+    which: Which,
 ) -> Result<Line> {
+    match kept(plan, cluster, task, which).await {
+        Some(line) => Ok(line),
+        None => Ok(make(plan, cluster, task, ((endpoint, name), head), Offer::Nothing).await?.line()),
+    }
+}
+
+/// A kept connection, the worker's own or a sibling's.
+async fn kept(
+    plan: &ProxyPlan,
+    cluster: &ClusterPlan,
+    task: &Task<'_>,
+    (key, freshness, is_repeatable): Which,
+) -> Option<Line> {
     let worker = &task.conn.worker;
     // From an address of its own it is always a new one.
     if may_keep(plan, cluster) && freshness == Freshness::Any {
@@ -237,35 +276,33 @@ async fn connect(
             && (is_repeatable || conn.is_alive())
         {
             worker.shard.inc(cluster.stats.reuses);
-            return Ok(Line { conn, is_reused: true, is_pinned: true, connect_us: None });
+            return Some(Line { conn, is_reused: true, is_pinned: true, connect_us: None });
         }
         // Bounded: the pool gets smaller with every turn.
         while let Some(conn) = worker.pool.take(key) {
             // What can't be sent twice goes only where the kernel, too, says that the peer is there.
             if is_repeatable || conn.is_alive() {
                 worker.shard.inc(cluster.stats.reuses);
-                return Ok(Line { conn, is_reused: true, is_pinned: false, connect_us: None });
+                return Some(Line { conn, is_reused: true, is_pinned: false, connect_us: None });
             }
         }
         // Boxed, as dialling is: what a request hardly ever needs must not make room in all of them.
         if let Some(conn) = Box::pin(crate::takeover::from_sibling(worker, key)).await {
             worker.shard.inc(cluster.stats.reuses);
-            return Ok(Line { conn, is_reused: true, is_pinned: false, connect_us: None });
+            return Some(Line { conn, is_reused: true, is_pinned: false, connect_us: None });
         }
     }
-    let (conn, connect_us) = make(plan, cluster, task, ((endpoint, name), head), None).await?;
-    Ok(Line { conn: Rc::new(conn), is_reused: false, is_pinned: false, connect_us: Some(connect_us) })
+    None
 }
 
-/// A new connection, encrypted where the cluster's are, and how long making it took, in µs; `protocol` is
-/// demanded by ALPN.
+/// A new connection, encrypted where the cluster's are.
 async fn make(
     plan: &ProxyPlan,
     cluster: &ClusterPlan,
     task: &Task<'_>,
     ((endpoint, name), head): ((&Endpoint, Option<&str>), &RequestHead),
-    protocol: Option<&'static [u8]>,
-) -> Result<(Conn, u32)> {
+    offer: Offer,
+) -> Result<Made> {
     let worker = &task.conn.worker;
     let began = clock::read();
     let addr = match &endpoint.spec().address {
@@ -291,15 +328,15 @@ async fn make(
     if cluster.starttls.is_some() {
         Box::pin(crate::starttls::ask(&stream, plan.connect_timeout)).await?;
     }
-    let conn = match name {
-        None => Conn::new(stream, Side::Upstream),
+    let (conn, is_http2) = match name {
+        None => (Conn::new(stream, Side::Upstream), offer == Offer::Http2),
         Some(name) => {
-            let secured = Box::pin(secure::upstream(cluster, stream, name, (plan.connect_timeout, protocol)));
+            let secured = Box::pin(secure::upstream(cluster, stream, name, (plan.connect_timeout, offer)));
             let secured = unless_left(plan.client_abort, task.conn, secured).await.flatten();
             secured.inspect_err(|_| worker.shard.inc(cluster.stats.connect_failures))?
         }
     };
-    Ok((conn, micros(clock::read() - began)))
+    Ok(Made { conn, is_http2, connect_us: micros(clock::read() - began) })
 }
 
 /// Sends head and body; a body that is not in hand is left as a pump to be polled along.

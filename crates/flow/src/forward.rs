@@ -6,7 +6,7 @@ use crate::call;
 use crate::destination::{self, Destination, Target};
 use crate::forwarded;
 use crate::request::Task;
-use crate::snapshot::{HostSent, ProxyPlan, ReplacePath};
+use crate::snapshot::{HostSent, ProxyPlan, ReplacePath, Streams};
 use crate::sticky;
 use bifrons_balance::{NoEndpoint, Outcome, PickCx, Picked, TriedSet};
 use bifrons_config::Template;
@@ -54,7 +54,7 @@ pub async fn forward(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -
     // What the request is balanced by is the client's, whatever is sent on.
     let tries = Tries::new(plan, task, &req.head, target);
     // Calls of gRPC need HTTP/2.
-    let deadline = if plan.shares_streams { call::deadline(task, &req.head)? } else { None };
+    let deadline = if plan.streams != Streams::Never { call::deadline(task, &req.head)? } else { None };
     let own_method = prepare(plan, task, req);
     let mut outcome = match deadline {
         None => try_endpoints(tries, task, req).await,

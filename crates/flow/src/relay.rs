@@ -185,7 +185,7 @@ async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Scratch, fram
         .await;
         match piece {
             Ok(Next::Piece(piece)) => {
-                count_body(task, piece.len() as u64);
+                count_body(task, body, piece.len());
                 let tail: &[u8] = if frame == Frame::Chunked { b"\r\n" } else { b"" };
                 if frame == Frame::Chunked {
                     out.extend_from_slice(chunked::size_line(piece.len()).as_ref());
@@ -203,6 +203,7 @@ async fn relay_body(task: &mut Task<'_>, body: &mut Body, mut out: Scratch, fram
                 out.clear();
             }
             Ok(Next::End) => {
+                count_body(task, body, 0);
                 if frame == Frame::Chunked {
                     end_chunked(task, body, &mut out);
                 }
@@ -236,8 +237,19 @@ enum Next {
     End,
 }
 
-fn count_body(task: &mut Task<'_>, len: u64) {
+/// Counts a piece of a body, or its end: what the client gets, and what of it the endpoint has sent.
+fn count_body(task: &mut Task<'_>, body: &mut Body, len: usize) {
+    task.cx.body_sent += len as u64;
+    count_received(task, body.taken(len));
+}
+
+/// Counts bytes that go on as they came.
+fn count_moved(task: &mut Task<'_>, len: u64) {
     task.cx.body_sent += len;
+    count_received(task, len);
+}
+
+fn count_received(task: &mut Task<'_>, len: u64) {
     if let Some(attempt) = task.cx.attempts.last_mut() {
         attempt.body_received += len;
         attempt.received += len;

@@ -128,6 +128,9 @@ impl Task<'_> {
         if self.conn.is_misplaced && self.listener.tls.is_some() {
             return Err(Error::downstream(Kind::PlainText, "plain HTTP where TLS is spoken"));
         }
+        if self.conn.secured.as_ref().is_some_and(|plan| plan.early_data) {
+            secure::check_early(self, &mut req.head)?;
+        }
         self.listener.client.identify(&mut self.cx, &req.head);
         forwarded::check_loop(self.listener, &req.head)?;
         if let Some(answer) = respond::without_route(self, req)? {

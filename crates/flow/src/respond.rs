@@ -57,6 +57,7 @@ pub fn status_of(err: &Error) -> u16 {
         Kind::Malformed | Kind::HeadTooLarge if upstream => 502,
         Kind::Malformed | Kind::PlainText | Kind::ClientCertificate => 400,
         Kind::Misdirected => 421,
+        Kind::TooEarly => 425,
         Kind::UriTooLong => 414,
         Kind::HeadTooLarge => 431,
         Kind::BodyTooLarge if upstream => 502,

@@ -30,6 +30,8 @@ use std::time::Duration;
 const FIRST_BYTES: usize = 2048;
 /// A fatal alert `unrecognized_name`, as it is sent before any keys are there (RFC 8446 6, RFC 6066 3).
 const UNRECOGNIZED_NAME: &[u8] = &[21, 3, 3, 0, 2, 2, 112];
+/// What ALPN calls it (RFC 9113 3.2).
+const HTTP2: &[u8] = b"h2";
 
 thread_local! {
     /// Scratch of the search for a host; kept so that it allocates nothing.
@@ -198,28 +200,56 @@ pub(crate) fn own_name<'a>(cluster: &'a ClusterPlan, endpoint: &'a Endpoint) -> 
     Some(tls.name.as_ref().and_then(Template::as_text).unwrap_or(&endpoint.spec().name))
 }
 
-/// The handshake with an endpoint.
+/// What is offered to an endpoint by ALPN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// Nothing: it is HTTP/1 then.
+    Nothing,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, or else HTTP/1.1.
+    Either,
+    /// HTTP/2 and nothing else; in plain text it is spoken unasked.
+    Http2,
+}
+
+impl Offer {
+    fn protocols(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::Nothing => &[],
+            Self::Http1 => &[b"http/1.1"],
+            Self::Either => &[HTTP2, b"http/1.1"],
+            Self::Http2 => &[HTTP2],
+        }
+    }
+}
+
+/// The handshake with an endpoint, and whether it has chosen HTTP/2.
 ///
 /// # Errors
-/// `Connect` or `Timeout`; nothing of a request was sent. `protocol` is demanded by ALPN.
+/// `Connect` or `Timeout`; nothing of a request was sent.
 pub(crate) async fn upstream(
     cluster: &ClusterPlan,
     stream: Stream,
     name: &str,
-    (limit, protocol): (Duration, Option<&'static [u8]>),
-) -> Result<Conn> {
+    (limit, offer): (Duration, Offer),
+) -> Result<(Conn, bool)> {
     let failed = |kind, why: &dyn std::fmt::Display| {
         Error::upstream(kind, format!("TLS with {name}: {why}")).retry(Retry::Safe)
     };
     let missing = || Error::local(Kind::Internal, "invariant: only a cluster with TLS has names");
-    let session = cluster.tls.as_ref().ok_or_else(missing)?.session(name, protocol);
+    let session = cluster.tls.as_ref().ok_or_else(missing)?.session(name, offer.protocols());
     let session = session.map_err(|why| failed(Kind::Connect, &why))?;
     let handshake = Tls::handshake(&stream, session, BytesMut::new());
     match tokio::time::timeout(limit, handshake).await {
-        Ok(Ok((tls, _))) if protocol.is_some() && tls.agreed().alpn.as_deref() != protocol => {
-            Err(failed(Kind::Connect, &"it does not speak HTTP/2"))
+        Ok(Ok((tls, plain))) => {
+            let is_http2 =
+                matches!(offer, Offer::Either | Offer::Http2) && tls.agreed().alpn.as_deref() == Some(HTTP2);
+            if offer == Offer::Http2 && !is_http2 {
+                return Err(failed(Kind::Connect, &"it does not speak HTTP/2"));
+            }
+            Ok((Conn::with_tls(stream, Side::Upstream, tls, plain), is_http2))
         }
-        Ok(Ok((tls, plain))) => Ok(Conn::with_tls(stream, Side::Upstream, tls, plain)),
         Ok(Err(err)) => Err(failed(Kind::Connect, &err)),
         Err(_) => Err(failed(Kind::Timeout, &"the handshake took too long")),
     }
@@ -252,6 +282,22 @@ fn is_foreign(task: &Task<'_>, shown: &TlsPlan, (name, host): (&str, &[u8]), pla
     }
     let named = task.listener.hosts.find(name.as_bytes(), &mut Captures::new());
     !named.is_some_and(|named| Arc::ptr_eq(named.value, plan))
+}
+
+/// Whether a request that came before the end of its handshake may be answered now: whoever repeats the bytes of
+/// another asks for it too. Endpoints are told (RFC 8470 5.1); what a hop before us told them stays.
+///
+/// # Errors
+/// `TooEarly`.
+pub(crate) fn check_early(task: &Task<'_>, head: &mut RequestHead) -> Result<()> {
+    if !task.conn.http.tls().is_some_and(Tls::is_early) {
+        return Ok(());
+    }
+    if !head.method().is_safe() {
+        return Err(Error::downstream(Kind::TooEarly, "a request that may change something, as early data"));
+    }
+    head.headers.set("Early-Data", b"1");
+    Ok(())
 }
 
 /// Whether the client has the certificate it must have, where it is told so in an answer.

@@ -36,6 +36,7 @@ use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 /// A whole configuration, ready to serve.
@@ -363,7 +364,7 @@ pub struct ProxyPlan {
     /// The version of HTTP.
     pub version: Version,
     /// Whether it is HTTP/2 that is spoken.
-    pub shares_streams: bool,
+    pub streams: Streams,
     /// Whether connections are kept.
     pub keep_alive: bool,
     /// Whether a client's `Upgrade` is passed on.
@@ -394,6 +395,17 @@ pub struct ProxyPlan {
     pub bodies: BodyPlan,
     /// Whether it is no request that is sent on, but a whole connection, byte for byte.
     pub is_raw: bool,
+}
+
+/// Whether requests are streams of connections that they share (HTTP/2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streams {
+    /// Never.
+    Never,
+    /// With endpoints that choose it.
+    Offered,
+    /// Always.
+    Demanded,
 }
 
 /// The `Host` that is sent upstream.
@@ -447,6 +459,8 @@ pub struct ClusterPlan {
     pub keep: Keep,
     /// Bounds of an answer's head.
     pub limits: Limits,
+    /// The largest head that a route takes: connections of HTTP/2 serve all routes. Grows as routes are built.
+    pub head_bytes_max: Arc<AtomicUsize>,
     /// Where connections come from.
     pub bind: Option<SocketAddr>,
     /// The header of the PROXY protocol that they begin with.

@@ -254,6 +254,11 @@ impl ResponseHead {
         Self { status, reason: 0..0, headers: Headers::new(), version: Version::Http11 }
     }
 
+    /// Bytes of the head as it came.
+    pub fn text_len(&self) -> u64 {
+        self.headers.bytes().len() as u64
+    }
+
     /// Another status, with its usual reason phrase.
     pub fn set_status(&mut self, status: u16) {
         self.status = status;

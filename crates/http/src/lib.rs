@@ -30,6 +30,6 @@ pub use document::{DocumentRoot, Strip};
 pub use encoding::Encoding;
 pub use head::{Method, RequestHead, ResponseHead, TargetMark, Version};
 pub use headers::Headers;
-pub use message::{Body, FileBody, Request, Response, Source, Transform};
+pub use message::{Body, Duplex, FileBody, Request, Response, Source, Transform, Tunnel};
 pub use name::{FieldName, Name};
 pub use tls_facts::TlsFacts;

@@ -70,7 +70,60 @@ pub enum Body {
     /// A body that was here and was given away.
     Spent,
     /// Not a body: the connection has become a tunnel (101, CONNECT).
-    Tunnel(Rc<Conn>),
+    Tunnel(Tunnel),
+}
+
+/// What a tunnel leads to.
+pub enum Tunnel {
+    /// A connection, all of it.
+    Conn(Rc<Conn>),
+    /// A stream of a connection that requests share.
+    Stream(Box<dyn Duplex>),
+}
+
+impl Tunnel {
+    /// Bytes that were sent so far: to a connection since it began, over a stream without heads.
+    pub fn sent(&self) -> u64 {
+        match self {
+            Self::Conn(conn) => conn.sent(),
+            Self::Stream(stream) => stream.sent(),
+        }
+    }
+
+    /// Bytes that have come so far, counted so too.
+    pub fn received(&self) -> u64 {
+        match self {
+            Self::Conn(conn) => conn.received(),
+            Self::Stream(stream) => stream.received(),
+        }
+    }
+}
+
+/// Bytes both ways over something above this crate. Methods take `&self`, as a connection's do.
+pub trait Duplex {
+    /// The next bytes; none at the end.
+    ///
+    /// # Errors
+    /// When it breaks off.
+    fn poll_read(&self, cx: &mut Context<'_>) -> Poll<Result<Bytes>>;
+
+    /// Room for some of `want` bytes, which may take `limit`.
+    ///
+    /// # Errors
+    /// `Timeout`, and when it breaks off.
+    fn poll_room(&self, cx: &mut Context<'_>, want: usize, limit: Duration) -> Poll<Result<usize>>;
+
+    /// Sends bytes there is room for; `is_last`: nothing more comes.
+    ///
+    /// # Errors
+    /// When it breaks off.
+    fn send(&self, bytes: Bytes, is_last: bool) -> Result<()>;
+
+    /// Bytes that were sent so far.
+    fn sent(&self) -> u64;
+
+    /// Bytes that have come so far.
+    fn received(&self) -> u64;
 }
 
 /// A range of an open file.
@@ -162,6 +215,8 @@ pub struct Changed {
     inner: Body,
     transform: Box<dyn Transform>,
     state: State,
+    /// Bytes of the body that came from an endpoint since somebody asked.
+    taken: u64,
 }
 
 /// Where a body under a transform is.
@@ -181,7 +236,7 @@ impl Body {
     /// The body under a transform: its length is no longer known.
     #[must_use]
     pub fn changed_by(self, transform: Box<dyn Transform>) -> Self {
-        Self::Changed(Box::new(Changed { inner: self, transform, state: State::Open }))
+        Self::Changed(Box::new(Changed { inner: self, transform, state: State::Open, taken: 0 }))
     }
 
     /// Bytes still to come, where that is known.
@@ -233,6 +288,17 @@ impl Body {
             Self::Parts(parts) => poll_parts(parts, cx),
             Self::Changed(changed) => changed.poll_next(cx),
             Self::Paced(paced) => paced.poll_next(cx),
+        }
+    }
+
+    /// How many bytes an endpoint has sent for the piece of `len` bytes that came last (0: for the end), as far as
+    /// they did not come with the head.
+    pub fn taken(&mut self, len: usize) -> u64 {
+        match self {
+            Self::H1(_) | Self::Source(_) => len as u64,
+            Self::Changed(changed) => std::mem::take(&mut changed.taken),
+            Self::Paced(paced) => paced.inner.taken(len),
+            _ => 0,
         }
     }
 
@@ -349,10 +415,12 @@ impl Changed {
                 _ => match self.inner.poll_next(cx) {
                     Poll::Ready(Ok(Some(piece))) => {
                         self.state = State::More;
+                        self.taken += self.inner.taken(piece.len());
                         self.transform.piece(piece)?
                     }
                     Poll::Ready(Ok(None)) => {
                         self.state = State::Ended;
+                        self.taken += self.inner.taken(0);
                         self.transform.end()?
                     }
                     Poll::Ready(Err(err)) => return Poll::Ready(Err(err)),

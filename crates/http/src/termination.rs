@@ -36,6 +36,7 @@ pub fn word(err: &Error) -> &'static str {
         Kind::PlainText => "plain_text",
         Kind::ClientCertificate => "client_certificate",
         Kind::Misdirected => "misdirected",
+        Kind::TooEarly => "too_early",
         Kind::Internal => "internal",
     }
 }
@@ -71,6 +72,7 @@ pub const WORDS: &[&str] = &[
     "plain_text",
     "client_certificate",
     "misdirected",
+    "too_early",
     "internal",
 ];
 

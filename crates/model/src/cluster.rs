@@ -31,6 +31,9 @@ pub struct Cluster {
     /// the client's own that passes through.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starttls: Option<StartTls>,
+    /// The version of HTTP spoken to endpoints; routes may say another.
+    #[serde(skip_serializing_if = "HttpVersion::is_default")]
+    pub http_version: HttpVersion,
     /// Connections kept for further requests.
     pub keep_alive: KeepAlive,
     /// How long an endpoint may take.
@@ -74,6 +77,7 @@ impl Default for Cluster {
             tls: None,
             proxy_protocol: None,
             starttls: None,
+            http_version: HttpVersion::V1_1,
             keep_alive: KeepAlive::default(),
             timeouts: UpstreamTimeouts::default(),
             retry: Retry::default(),
@@ -94,6 +98,32 @@ impl Default for Cluster {
 
 fn is_503(status: &u16) -> bool {
     *status == 503
+}
+
+/// The version of HTTP spoken to an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum HttpVersion {
+    /// HTTP/1.0, a connection per request unless `keep_alive`.
+    #[serde(rename = "1.0")]
+    V1_0,
+    /// HTTP/1.1.
+    #[default]
+    #[serde(rename = "1.1")]
+    V1_1,
+    /// HTTP/2: requests share connections, each on a stream of its own. By ALPN where the cluster has `tls`, else
+    /// by prior knowledge. A client's `Upgrade` is not passed on.
+    #[serde(rename = "2")]
+    V2,
+    /// HTTP/2 with endpoints that choose it by ALPN, HTTP/1.1 with all others; which of the two it was is
+    /// remembered of each. Needs `tls` at the cluster.
+    #[serde(rename = "auto")]
+    Auto,
+}
+
+impl HttpVersion {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Who resolves names of endpoints.

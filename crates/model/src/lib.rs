@@ -23,7 +23,9 @@ pub use answers::{Redirect, Respond};
 pub use buffering::{
     AccelField, Bandwidth, BodyFiles, RequestBuffering, ResponseBuffering, SentRequest, Switch,
 };
-pub use cluster::{Cluster, KeepAlive, NameServers, Queue, Resolver, Retry, RetryOn, UpstreamTimeouts};
+pub use cluster::{
+    Cluster, HttpVersion, KeepAlive, NameServers, Queue, Resolver, Retry, RetryOn, UpstreamTimeouts,
+};
 pub use declared::declared;
 pub use errors::{ErrorLog, ErrorLogTo, ErrorLogs, Level};
 pub use files::{

@@ -2,7 +2,7 @@
 
 use crate::answers::{Redirect, Respond};
 use crate::buffering::{AccelField, Bandwidth, RequestBuffering, ResponseBuffering, SentRequest};
-use crate::cluster::{Retry, UpstreamTimeouts};
+use crate::cluster::{HttpVersion, Retry, UpstreamTimeouts};
 use crate::errors::ErrorLogs;
 use crate::files::{Builtin, StaticFiles};
 use crate::internal::{ErrorPage, MediaTypes, OwnRedirects, TryFiles};
@@ -149,8 +149,8 @@ pub struct Proxy {
     /// Forwarding fields that are sent. Those the client sent are replaced, or appended to when it is a
     /// trusted proxy; `[]` leaves all of them as they came.
     pub forwarded: Vec<ForwardedField>,
-    /// The version of HTTP spoken to the endpoint.
-    pub http_version: HttpVersion,
+    /// The version of HTTP spoken to the endpoint; the cluster's where nothing is said.
+    pub http_version: Option<HttpVersion>,
     /// Whether connections to endpoints are kept for further requests.
     pub keep_alive: bool,
     /// Whether a client's `Upgrade` (WebSocket and others) is passed on; without, it is removed and the
@@ -200,7 +200,7 @@ impl Proxy {
             replace_path: None,
             headers: FieldEdits::default(),
             forwarded: ForwardedField::defaults(),
-            http_version: HttpVersion::V1_1,
+            http_version: None,
             keep_alive: true,
             upgrade: true,
             connection: None,
@@ -247,9 +247,9 @@ struct ProxyMap {
     /// trusted proxy; `[]` leaves all of them as they came.
     #[serde(default = "ForwardedField::defaults")]
     forwarded: Vec<ForwardedField>,
-    /// The version of HTTP spoken to the endpoint.
-    #[serde(default, skip_serializing_if = "HttpVersion::is_default")]
-    http_version: HttpVersion,
+    /// The version of HTTP spoken to the endpoint; the cluster's where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    http_version: Option<HttpVersion>,
     /// Whether connections to endpoints are kept for further requests.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     keep_alive: bool,
@@ -383,28 +383,6 @@ impl ForwardedField {
     /// What Caddy sends: `X-Forwarded-For`, `-Proto`, `-Host`.
     pub fn defaults() -> Vec<Self> {
         vec![Self::XForwardedFor, Self::XForwardedProto, Self::XForwardedHost]
-    }
-}
-
-/// The version of HTTP spoken to an endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum HttpVersion {
-    /// HTTP/1.0, a connection per request unless `keep_alive`.
-    #[serde(rename = "1.0")]
-    V1_0,
-    /// HTTP/1.1.
-    #[default]
-    #[serde(rename = "1.1")]
-    V1_1,
-    /// HTTP/2: requests share connections, each on a stream of its own. By ALPN where the cluster has `tls`, else
-    /// by prior knowledge. A client's `Upgrade` is not passed on.
-    #[serde(rename = "2")]
-    V2,
-}
-
-impl HttpVersion {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
     }
 }
 

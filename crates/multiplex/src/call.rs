@@ -2,6 +2,7 @@
 
 use crate::answer::{Answer, Rest};
 use crate::link::Lease;
+use crate::tunnel::Tunnel;
 use crate::upload::Upload;
 use bifrons_core::{Error, Limits, Result, Side};
 use bifrons_http::h2::upstream;
@@ -19,8 +20,12 @@ pub struct Call {
     response: ResponseFuture,
     upload: Option<Box<Upload>>,
     lease: Lease,
+    /// Of one that opens a tunnel: what goes up.
+    send: Option<SendStream<Bytes>>,
     /// Bytes of the body sent by an upload that is over.
     sent: u64,
+    /// Bytes of heads that have come, as they would be over HTTP/1.
+    received: u64,
     is_heard: bool,
 }
 
@@ -41,7 +46,12 @@ impl Call {
     ) -> Self {
         let meter = lease.link.meter.clone();
         let upload = (!is_last).then(|| Box::new(Upload::new(stream, body, send_timeout, meter)));
-        Self { response, upload, lease, sent: 0, is_heard: false }
+        Self { response, upload, lease, send: None, sent: 0, received: 0, is_heard: false }
+    }
+
+    /// One that opens a tunnel: what goes up follows once the answer's head has come.
+    pub(crate) fn opening(lease: Lease, response: ResponseFuture, send: SendStream<Bytes>) -> Self {
+        Self { response, upload: None, lease, send: Some(send), sent: 0, received: 0, is_heard: false }
     }
 
     /// Whether the request is still being sent.
@@ -52,6 +62,11 @@ impl Call {
     /// Bytes of the body that were sent so far.
     pub fn sent(&self) -> u64 {
         self.upload.as_ref().map_or(self.sent, |upload| upload.sent())
+    }
+
+    /// Bytes of the answer's heads so far, before HPACK.
+    pub fn received(&self) -> u64 {
+        self.received
     }
 
     /// The body, as long as nothing was taken from it.
@@ -82,6 +97,7 @@ impl Call {
         if let Some(interim) = interim {
             self.is_heard = true;
             let head = upstream::response(interim.status().as_u16(), interim.headers(), limits)?;
+            self.received += head.text_len();
             return Poll::Ready(Ok(Head::Interim(head)));
         }
         let response = match ready!(Pin::new(&mut self.response).poll(cx)) {
@@ -90,12 +106,18 @@ impl Call {
         };
         let (parts, stream) = response.into_parts();
         let head = upstream::response(parts.status.as_u16(), &parts.headers, limits)?;
+        self.received += head.text_len();
         Poll::Ready(Ok(Head::Final(head, stream)))
     }
 
     /// An upload that is untouched may go elsewhere, so what says that nothing was processed stands.
     fn failed(&self, err: &h2::Error) -> Error {
         crate::failure(err, self.lease.is_reused && !self.is_heard)
+    }
+
+    /// The tunnel that the endpoint has agreed to; `None` where none was asked for.
+    pub fn tunnel(self, recv: RecvStream) -> Option<Tunnel> {
+        Some(Tunnel::new(self.send?, recv, self.lease))
     }
 
     /// The body of the answer.

@@ -9,12 +9,14 @@ pub mod answer;
 pub mod call;
 pub mod link;
 pub mod links;
+pub mod tunnel;
 pub mod upload;
 
 pub use answer::{Answer, Rest};
 pub use call::{Call, Head};
 pub use link::{Lease, Link, Rules};
 pub use links::{Links, Ticket, Turn};
+pub use tunnel::Tunnel;
 
 use bifrons_core::{Error, Kind, Retry};
 use h2::Reason;

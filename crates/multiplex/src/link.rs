@@ -9,14 +9,15 @@ use bifrons_http::h2::{Io, Meter};
 use bifrons_http::pool::Keep;
 use bifrons_net::clock;
 use bytes::Bytes;
-use h2::Reason;
-use h2::client::{Connection, SendRequest};
+use h2::client::{Connection, ResponseFuture, SendRequest};
+use h2::{Reason, SendStream};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// The largest window there is (RFC 9113 6.9.1).
@@ -43,12 +44,16 @@ pub struct Link {
     pub(crate) meter: Rc<Meter>,
     group: RefCell<Weak<Group>>,
     streams_max: usize,
+    /// Bytes of an answer's fields that it takes.
+    pub(crate) head_bytes: u32,
     keep: Keep,
     active: Cell<usize>,
     carried: Cell<u32>,
     idle_since: Cell<Instant>,
     /// Whether the endpoint's settings are known.
     is_settled: Cell<bool>,
+    /// Tells those that wait for them, or for the end.
+    settled: Notify,
 }
 
 impl Link {
@@ -71,11 +76,13 @@ impl Link {
             meter,
             group: RefCell::default(),
             streams_max: rules.streams_max,
+            head_bytes: rules.head_bytes,
             keep,
             active: Cell::new(0),
             carried: Cell::new(0),
             idle_since: Cell::new(clock::recent()),
             is_settled: Cell::new(false),
+            settled: Notify::new(),
         });
         // It ends with the connection at the latest, which whoever retires it lets come to its end.
         tokio::task::spawn_local(drive(connection, link.clone()));
@@ -102,6 +109,11 @@ impl Link {
     /// Before the endpoint has said how many it takes, one is safe.
     fn room(&self, sender: &SendRequest<Bytes>) -> usize {
         if self.is_settled.get() { self.streams_max.min(sender.current_max_send_streams()) } else { 1 }
+    }
+
+    /// Whether the endpoint has yet to say how many streams it takes.
+    pub(crate) fn is_coming(&self) -> bool {
+        !self.is_settled.get() && !self.is_retired()
     }
 
     /// How many streams it has at the most, once that is known.
@@ -210,19 +222,51 @@ impl Lease {
         send_timeout: Duration,
     ) -> std::result::Result<Call, (Error, Body)> {
         let is_last = body.is_empty();
-        let sent = match &mut *self.link.sender.borrow_mut() {
-            Some(sender) => sender.send_request(request, is_last),
+        match self.begin(request, is_last) {
+            Ok((response, stream)) => Ok(Call::new(self, response, (stream, body, is_last), send_timeout)),
+            Err(err) => Err((err, body)),
+        }
+    }
+
+    /// Sends the head of a request that opens a tunnel (RFC 8441).
+    ///
+    /// # Errors
+    /// That nothing was sent: the connection takes no more requests.
+    pub fn open(self, request: http::Request<()>) -> Result<Call> {
+        let (response, stream) = self.begin(request, false)?;
+        Ok(Call::opening(self, response, stream))
+    }
+
+    /// Whether WebSockets may be opened over its connection (RFC 8441 3), once its settings have come.
+    pub async fn takes_websockets(&self) -> bool {
+        // Bounded by the connection's end.
+        while self.link.is_coming() {
+            self.link.settled.notified().await;
+        }
+        let sender = self.link.sender.borrow();
+        sender.as_ref().is_some_and(SendRequest::is_extended_connect_protocol_enabled)
+    }
+
+    fn begin(
+        &self,
+        request: http::Request<()>,
+        is_last: bool,
+    ) -> Result<(ResponseFuture, SendStream<Bytes>)> {
+        let sent = match &*self.link.sender.borrow() {
+            // A copy of its own, for a sender refuses a second stream as long as one of its own waits for the
+            // endpoint's limit: streams that were given up count there until the endpoint hears of it.
+            Some(sender) => sender.clone().send_request(request, is_last),
             None => Err(Reason::REFUSED_STREAM.into()),
         };
         match sent {
-            Ok((response, stream)) => {
+            Ok(begun) => {
                 self.link.meter.earn_request();
-                Ok(Call::new(self, response, (stream, body, is_last), send_timeout))
+                Ok(begun)
             }
             Err(err) => {
                 self.link.retire();
                 let reason = format!("no more requests on this connection: {err}");
-                Err((Error::upstream(Kind::Closed, reason).retry(Retry::Unprocessed), body))
+                Err(Error::upstream(Kind::Closed, reason).retry(Retry::Unprocessed))
             }
         }
     }
@@ -246,6 +290,7 @@ async fn drive(mut connection: Connection<Io, Bytes>, link: Rc<Link>) {
         }
         if !link.is_settled.get() && link.meter.has_settings() {
             link.is_settled.set(true);
+            link.settled.notify_waiters();
             if let Some(group) = link.group.borrow().upgrade() {
                 group.tell_all();
             }
@@ -257,6 +302,7 @@ async fn drive(mut connection: Connection<Io, Bytes>, link: Rc<Link>) {
         tracing::debug!(why, "HTTP/2 connection to an endpoint ended");
     }
     link.retire();
+    link.settled.notify_waiters();
     // Requests that are still on it learn here that it is gone; those that wait for one look for another.
     drop(connection);
     if let Some(group) = link.group.borrow().upgrade() {

@@ -44,20 +44,26 @@ pub struct Group {
 }
 
 impl Links {
-    /// What a request to the endpoint does. `is_fresh`: no connection from before is good enough.
-    pub fn turn(&self, key: EndpointKey, is_fresh: bool) -> Turn {
+    /// What a request to the endpoint does. `is_fresh`: no connection from before is good enough. `head_bytes`:
+    /// what one must take of an answer's fields, which a reload may have raised.
+    pub fn turn(&self, key: EndpointKey, is_fresh: bool, head_bytes: u32) -> Turn {
         let group = self.groups.borrow_mut().entry(key).or_default().clone();
-        if !is_fresh && let Some(lease) = group.take() {
+        if !is_fresh && let Some(lease) = group.take(head_bytes) {
             return Turn::Go(lease);
         }
-        // Who dials takes a stream too.
-        let places = group.dials.get() * group.streams.get().saturating_sub(1);
+        // Who dials takes a stream too; and who waits does so until the endpoint has said how many it takes.
+        let coming = group.dials.get() + group.unsettled(head_bytes);
+        let places = coming * group.streams.get().saturating_sub(1);
         if !is_fresh && group.waiting.get() < places {
             group.waiting.set(group.waiting.get() + 1);
             return Turn::Wait(Waiter { since: group.failures.get(), group });
         }
-        group.dials.set(group.dials.get() + 1);
-        Turn::Dial(Ticket(group))
+        Turn::Dial(Ticket::of(group))
+    }
+
+    /// The right to enter a connection to the endpoint that was made, without a turn.
+    pub fn ticket(&self, key: EndpointKey) -> Ticket {
+        Ticket::of(self.groups.borrow_mut().entry(key).or_default().clone())
     }
 
     /// Closes what has been idle for too long or has lived too long.
@@ -96,12 +102,19 @@ impl Default for Group {
 
 impl Group {
     /// A stream of the oldest connection that has one: younger ones fall idle first, and go.
-    fn take(&self) -> Option<Lease> {
-        let found = self.links.borrow().iter().find(|link| link.has_room()).cloned()?;
+    fn take(&self, head_bytes: u32) -> Option<Lease> {
+        let is_good = |link: &&Rc<Link>| link.head_bytes >= head_bytes && link.has_room();
+        let found = self.links.borrow().iter().find(is_good).cloned()?;
         if let Some(capacity) = found.capacity() {
             self.streams.set(capacity);
         }
         Some(found.lease())
+    }
+
+    /// Connections of which it is not known how many streams they have.
+    fn unsettled(&self, head_bytes: u32) -> usize {
+        let is_coming = |link: &&Rc<Link>| link.head_bytes >= head_bytes && link.is_coming();
+        self.links.borrow().iter().filter(is_coming).count()
     }
 
     /// Forgets a connection that is not to be found any more.
@@ -136,6 +149,11 @@ impl Group {
 pub struct Ticket(Rc<Group>);
 
 impl Ticket {
+    fn of(group: Rc<Group>) -> Self {
+        group.dials.set(group.dials.get() + 1);
+        Self(group)
+    }
+
     /// It is there: its first stream.
     pub fn opened(self, link: &Rc<Link>) -> Lease {
         link.enter(&self.0);

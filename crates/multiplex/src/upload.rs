@@ -113,24 +113,36 @@ impl Upload {
     }
 
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize>> {
-        // No more than that: what one stream holds of the connection's window, others lack.
-        self.stream.reserve_capacity(self.piece.len());
-        // Bounded: capacity that was taken away again is waited for.
-        while self.stream.capacity() == 0 {
-            match self.stream.poll_capacity(cx) {
-                Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(err))) => return Poll::Ready(Err(crate::failure(&err, false))),
-                Poll::Ready(None) => {
-                    return Poll::Ready(Err(Error::upstream(Kind::Closed, "the stream has ended")));
-                }
-                Poll::Pending => {
-                    ready!(self.timer.poll(cx, self.limit));
-                    let err = Error::upstream(Kind::Timeout, "the endpoint takes no bytes");
-                    return Poll::Ready(Err(err));
-                }
+        poll_room(&mut self.stream, &mut self.timer, (self.piece.len(), self.limit), cx)
+    }
+}
+
+/// Room on a stream for some of `want` bytes.
+///
+/// # Errors
+/// `Timeout` when the endpoint makes none for `limit`, `Closed` when the stream is gone.
+pub(crate) fn poll_room(
+    stream: &mut SendStream<Bytes>,
+    timer: &mut Timer,
+    (want, limit): (usize, Duration),
+    cx: &mut Context<'_>,
+) -> Poll<Result<usize>> {
+    // No more than that: what one stream holds of the connection's window, others lack.
+    stream.reserve_capacity(want);
+    // Bounded: capacity that was taken away again is waited for.
+    while stream.capacity() == 0 {
+        match stream.poll_capacity(cx) {
+            Poll::Ready(Some(Ok(_))) => {}
+            Poll::Ready(Some(Err(err))) => return Poll::Ready(Err(crate::failure(&err, false))),
+            Poll::Ready(None) => {
+                return Poll::Ready(Err(Error::upstream(Kind::Closed, "the stream has ended")));
+            }
+            Poll::Pending => {
+                ready!(timer.poll(cx, limit));
+                return Poll::Ready(Err(Error::upstream(Kind::Timeout, "the endpoint takes no bytes")));
             }
         }
-        self.timer.clear();
-        Poll::Ready(Ok(self.stream.capacity()))
     }
+    timer.clear();
+    Poll::Ready(Ok(stream.capacity()))
 }

@@ -7,19 +7,19 @@
 //! bytes again, and those that went into records are not encrypted a second time.
 
 use crate::stream::Stream;
-use bytes::{Buf, BytesMut};
-use rustls::client::UnbufferedClientConnection;
+use bytes::BytesMut;
 use rustls::pki_types::CertificateDer;
-use rustls::server::UnbufferedServerConnection;
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 use rustls::{CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion};
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, Waker, ready};
 
 mod handshake;
+mod session;
 
 pub use handshake::HandshakeError;
+pub use session::Session;
+use session::Step;
 
 /// 64 KiB: four records in one read or write; more saves no system call that would show in a profile.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -38,14 +38,6 @@ thread_local! {
     static OUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     /// Pieces that go into one record; likewise.
     static PLAIN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Either side of a session.
-pub enum Session {
-    /// We are the server.
-    Server(Box<UnbufferedServerConnection>),
-    /// We are the client.
-    Client(Box<UnbufferedClientConnection>),
 }
 
 /// A session whose handshake is over.
@@ -86,19 +78,8 @@ struct Inner {
     is_broken: bool,
     /// Whether we have said that we send no more.
     is_closing: bool,
-}
-
-/// What a step of the session came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// There is more to do.
-    Again,
-    /// Nothing goes on before more has come.
-    Blocked,
-    /// Data may flow.
-    Ready,
-    /// The peer sends no more.
-    PeerClosed,
+    /// Whether the client has sent data before the end of the handshake.
+    is_early: bool,
 }
 
 impl Tls {
@@ -118,6 +99,13 @@ impl Tls {
             Session::Server(conn) => of(conn),
             Session::Client(conn) => of(conn),
         }
+    }
+
+    /// Whether what has come may have been sent by somebody who repeats what a client once said: it came before
+    /// the end of the handshake, which has not come yet (RFC 8446 8).
+    pub fn is_early(&self) -> bool {
+        let inner = self.inner.borrow();
+        inner.is_early && inner.session.is_handshaking()
     }
 
     /// Whether the end of the stream was announced (`close_notify`), so that nothing can have been cut off.
@@ -276,6 +264,7 @@ impl Inner {
             at += used;
             match step {
                 Ok(Step::Again) => {}
+                Ok(Step::Early) => self.is_early = true,
                 Ok(Step::PeerClosed) => {
                     closed.set(true);
                     self.is_ended = true;
@@ -373,128 +362,4 @@ fn gather(slices: &[IoSlice<'_>], plain: &mut Vec<u8>) {
         let room = CHUNK_BYTES - plain.len();
         plain.extend_from_slice(slice.get(..room).unwrap_or(slice));
     }
-}
-
-/// Whatever a session is asked, it must be shown what it has seen of messages that are not whole yet.
-impl Session {
-    /// One step: what came is decrypted behind `plain`, what the session has to say goes behind `out`.
-    /// Gives the bytes of `incoming` that are done with.
-    fn step(
-        &mut self,
-        incoming: &mut [u8],
-        plain: &mut BytesMut,
-        out: &mut Vec<u8>,
-    ) -> (usize, Result<Step, rustls::Error>) {
-        match self {
-            Self::Server(conn) => step(conn.process_tls_records(incoming), plain, out),
-            Self::Client(conn) => step(conn.process_tls_records(incoming), plain, out),
-        }
-    }
-
-    /// What the session has to say about its own failure.
-    fn take_alert(&mut self, mut incoming: &mut [u8], out: &mut Vec<u8>) {
-        // Bounded: there is one alert, and what was queued before it.
-        for _ in 0..8 {
-            let (used, step) = self.step(incoming, &mut BytesMut::new(), out);
-            if step != Ok(Step::Again) {
-                return;
-            }
-            incoming = incoming.get_mut(used..).unwrap_or_default();
-        }
-    }
-
-    fn encrypt(&mut self, incoming: &mut BytesMut, data: &[u8], out: &mut Vec<u8>) -> io::Result<usize> {
-        let (used, done) = match self {
-            Self::Server(conn) => encrypt(conn.process_tls_records(incoming), data, out),
-            Self::Client(conn) => encrypt(conn.process_tls_records(incoming), data, out),
-        };
-        advance(incoming, used);
-        done
-    }
-
-    /// Encrypts the word that we send no more.
-    fn close_notify(&mut self, incoming: &mut BytesMut, out: &mut [u8]) -> usize {
-        let (used, len) = match self {
-            Self::Server(conn) => close(conn.process_tls_records(incoming), out),
-            Self::Client(conn) => close(conn.process_tls_records(incoming), out),
-        };
-        advance(incoming, used);
-        len
-    }
-}
-
-fn step<D>(
-    status: UnbufferedStatus<'_, '_, D>,
-    plain: &mut BytesMut,
-    out: &mut Vec<u8>,
-) -> (usize, Result<Step, rustls::Error>) {
-    let mut used = status.discard;
-    let step = match status.state {
-        Err(err) => return (used, Err(err)),
-        Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-            while let Some(record) = traffic.next_record() {
-                match record {
-                    Ok(record) => {
-                        used += record.discard;
-                        plain.extend_from_slice(record.payload);
-                    }
-                    Err(err) => return (used, Err(err)),
-                }
-            }
-            Step::Again
-        }
-        Ok(ConnectionState::EncodeTlsData(mut data)) => {
-            let at = out.len();
-            // Asked with no room, it says how much it takes.
-            if let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) {
-                out.resize(at + size.required_size, 0);
-                if data.encode(out.get_mut(at..).unwrap_or_default()).is_err() {
-                    out.truncate(at);
-                }
-            }
-            Step::Again
-        }
-        Ok(ConnectionState::TransmitTlsData(data)) => {
-            data.done();
-            Step::Again
-        }
-        Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => Step::PeerClosed,
-        Ok(ConnectionState::WriteTraffic(_)) => Step::Ready,
-        // Early data is not offered, so that none comes.
-        Ok(_) => Step::Blocked,
-    };
-    (used, Ok(step))
-}
-
-fn encrypt<D>(
-    status: UnbufferedStatus<'_, '_, D>,
-    data: &[u8],
-    out: &mut Vec<u8>,
-) -> (usize, io::Result<usize>) {
-    let done = match status.state {
-        Ok(ConnectionState::WriteTraffic(mut traffic)) => match traffic.encrypt(data, out) {
-            Ok(used) => Ok(used),
-            Err(EncryptError::InsufficientSize(size)) => {
-                out.resize(size.required_size, 0);
-                traffic.encrypt(data, out).map_err(io::Error::other)
-            }
-            Err(err) => Err(io::Error::other(err)),
-        },
-        Ok(_) => Err(io::Error::other("the session takes no data")),
-        Err(err) => Err(io::Error::other(err)),
-    };
-    (status.discard, done)
-}
-
-fn close<D>(status: UnbufferedStatus<'_, '_, D>, out: &mut [u8]) -> (usize, usize) {
-    let len = match status.state {
-        Ok(ConnectionState::WriteTraffic(mut traffic)) => traffic.queue_close_notify(out).unwrap_or(0),
-        _ => 0,
-    };
-    (status.discard, len)
-}
-
-/// Drops what is done with.
-fn advance(buf: &mut BytesMut, len: usize) {
-    buf.advance(len.min(buf.len()));
 }

@@ -167,6 +167,12 @@ impl Regex {
         }
     }
 
+    /// Whether one of them matches. A search that would take too long counts as a match: for lists of those who
+    /// are better left alone.
+    pub fn any_match(regexes: &[Self], subject: &[u8]) -> bool {
+        regexes.iter().any(|regex| regex.try_is_match(subject).unwrap_or(true))
+    }
+
     /// Whether it matches; the groups go to `captures`, which is left empty when the pattern has none. A search
     /// that would take too long is no match and noted as [`Captures::failed`].
     pub fn captures(&self, subject: &[u8], captures: &mut Captures) -> bool {

@@ -42,6 +42,12 @@ pub struct ServerTls {
     /// How clients come back without a full handshake.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<Sessions>,
+    /// Whether clients that come back may send requests before the handshake is over (0-RTT, RFC 8470). Only such
+    /// that ask for no change are taken then (GET, HEAD, OPTIONS, TRACE), with `Early-Data: 1` for endpoints; others
+    /// get 425 and come again. Sessions are kept here then and each is good for once, instead of tickets, so that
+    /// nobody's early data is taken twice. Off where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_data: Option<bool>,
     /// What becomes of a request for a host that the handshake was not for; refused where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_hosts: Option<OtherHosts>,

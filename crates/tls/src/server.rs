@@ -45,6 +45,9 @@ impl Wrong {
 /// RFC 9113 9.2.2 forbids: rustls has only such with ephemeral keys and AEAD.
 const ALPN: &[&[u8]] = &[b"h2", b"http/1.1", b"http/1.0"];
 
+/// 16 KiB of early data: what OpenSSL takes, and more than a request without a body has.
+const EARLY_BYTES: u32 = 16 * 1024;
+
 /// TLS of a listener, or of the names of a host: ready to serve.
 pub struct TlsPlan {
     /// What rustls goes by.
@@ -62,6 +65,8 @@ pub struct TlsPlan {
     pub unknown: UnknownNames,
     /// What becomes of requests for other hosts.
     pub other_hosts: OtherHosts,
+    /// Whether requests may come before the end of the handshake.
+    pub early_data: bool,
 }
 
 impl fmt::Debug for TlsPlan {
@@ -112,6 +117,7 @@ impl ServerTls {
             groups: self.groups.clone().or_else(|| listener.groups.clone()),
             client: self.client.clone().or_else(|| listener.client.clone()),
             sessions: self.sessions.clone().or_else(|| listener.sessions.clone()),
+            early_data: self.early_data.or(listener.early_data),
             other_hosts: self.other_hosts.or(listener.other_hosts),
             record: self.record.or(listener.record),
         }
@@ -156,6 +162,11 @@ impl ServerTls {
         if !(512..=16 * 1024).contains(&record) {
             note(Wrong::nowhere(format!("tls.record is {record}, it must be from 512 to 16384 bytes")));
         }
+        let early_data = self.early_data == Some(true);
+        if early_data && (sessions.cache == 0 || !sessions.ticket_keys.is_empty()) {
+            let help = "leave out `ticket_keys`, and `cache: 0`";
+            note(Wrong::nowhere(format!("early_data needs sessions that are kept here{HELP_MARK}{help}")));
+        }
         let (true, Some(keys)) = (wrong.is_empty(), keys) else { return Err(wrong) };
         let context = context(client.as_deref());
         let unknown = self.unknown_names.unwrap_or_default();
@@ -178,12 +189,18 @@ impl ServerTls {
             0 => Arc::new(NoServerSessionStorage {}),
             size => cx.store.sessions(context, size),
         };
-        if sessions.tickets {
+        // The library takes early data only of sessions that are kept here, each of which it takes up once.
+        if sessions.tickets && !early_data {
             let timeout = sessions.timeout.0.min(tickets::TIMEOUT_MAX);
             config.ticketer = Arc::new(Ticketer { keys, context, timeout });
         }
         let mut raw = config.clone();
         raw.alpn_protocols.clear();
+        if early_data {
+            config.max_early_data_size = EARLY_BYTES;
+            // Whoever has sent some is answered before the end of the handshake.
+            config.send_half_rtt_data = true;
+        }
         Ok(TlsPlan {
             config: Arc::new(config),
             raw: Arc::new(raw),
@@ -192,6 +209,7 @@ impl ServerTls {
             context,
             unknown,
             other_hosts: self.other_hosts.unwrap_or_default(),
+            early_data,
         })
     }
 }

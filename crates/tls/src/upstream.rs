@@ -47,19 +47,18 @@ impl UpstreamPlan {
         self.random.hash_one((self.number, endpoint, name))
     }
 
-    /// A session with the endpoint of that name: a host, with or without a port; by ALPN only `protocol` is
-    /// offered.
+    /// A session with the endpoint of that name: a host, with or without a port; by ALPN `protocols` are offered.
     ///
     /// # Errors
     /// Where it is no name that a certificate can have.
-    pub fn session(&self, name: &str, protocol: Option<&'static [u8]>) -> Result<Session, String> {
+    pub fn session(&self, name: &str, protocols: &[&[u8]]) -> Result<Session, String> {
         let (config, server) = self.client(name)?;
-        // Only a new connection of HTTP/2 pays for the copy; sessions are kept together all the same.
-        let config = match protocol {
-            None => config,
-            Some(protocol) => {
+        // Only a new connection that may be one of HTTP/2 pays for the copy; sessions are kept together all the same.
+        let config = match protocols {
+            [] => config,
+            protocols => {
                 let mut config = (*config).clone();
-                config.alpn_protocols = vec![protocol.to_vec()];
+                config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
                 Arc::new(config)
             }
         };

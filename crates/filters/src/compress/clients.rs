@@ -102,9 +102,7 @@ impl Clients {
         }
         match req.headers.get(Name::UserAgent) {
             // One that takes too long to tell is taken for a match: a plain body is right for all.
-            Some(agent) => {
-                !self.except_user_agents.iter().any(|regex| regex.try_is_match(agent).unwrap_or(true))
-            }
+            Some(agent) => !Regex::any_match(&self.except_user_agents, agent),
             None => true,
         }
     }

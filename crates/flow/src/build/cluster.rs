@@ -5,13 +5,15 @@ use crate::queue::Queue;
 use crate::snapshot::ClusterPlan;
 use crate::sticky::StickyPlan;
 use bifrons_balance::{Address, EndpointSet, EndpointSpec, SharedEndpoints};
+use bifrons_config::Place;
 use bifrons_config::problem::HELP_MARK;
 use bifrons_core::Limits;
 use bifrons_http::pool::Keep;
-use bifrons_model::{Cluster, LoneLf, StatusRule};
+use bifrons_model::{Cluster, HttpVersion, LoneLf, StatusRule};
 use bifrons_observe::metrics::ClusterStats;
 use bifrons_tls::config::Verify;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, PoisonError};
 
 /// Builds all clusters, in the order of the configuration.
@@ -55,6 +57,9 @@ fn plan(cx: &mut Cx<'_>, name: &str, cluster: &Cluster) -> ClusterPlan {
             }
         }
     });
+    if cluster.http_version == HttpVersion::Auto && cluster.tls.is_none() {
+        say_no_alpn(cx, &None, name);
+    }
     ClusterPlan {
         tls,
         name: name.into(),
@@ -75,6 +80,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, cluster: &Cluster) -> ClusterPlan {
             names: None,
             ..Limits::default()
         },
+        head_bytes_max: Arc::new(AtomicUsize::new(cluster.head.as_usize())),
         bind,
         proxy_protocol: cluster.proxy_protocol,
         starttls: cluster.starttls,
@@ -89,6 +95,13 @@ fn plan(cx: &mut Cx<'_>, name: &str, cluster: &Cluster) -> ClusterPlan {
         busy_status: cluster.busy_status,
         stats: ClusterStats::register(&cx.shared.metrics, name),
     }
+}
+
+/// Without TLS nobody chooses a version.
+pub(super) fn say_no_alpn(cx: &mut Cx<'_>, place: &Option<Place>, name: &str) {
+    let help = "give the cluster a `tls`, or write \"2\" for endpoints that speak HTTP/2 in plain text";
+    let message = format!("http_version auto, but cluster \"{name}\" has no `tls`: ALPN is what chooses");
+    cx.problem(place, message, Some(help.to_owned()));
 }
 
 /// The endpoints, their counters taken over from the running snapshot. Names keep the addresses they had

@@ -3,15 +3,15 @@
 use super::{Cx, files, internal};
 use crate::complaint::ComplaintPlan;
 use crate::record::RecordPlan;
-use crate::snapshot::{Action, ErrorPages, HostSent, ProxyPlan, ReplacePath, RetryPlan, RoutePlan};
+use crate::snapshot::{Action, ErrorPages, HostSent, ProxyPlan, ReplacePath, RetryPlan, RoutePlan, Streams};
 use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Place};
 use bifrons_filters::edits::Edits;
 use bifrons_filters::{Chain, FilterConfig};
 use bifrons_http::{FieldName, Version};
-use bifrons_model::route::HttpVersion;
 use bifrons_model::{
-    Cluster, ErrorLogs, ExpectContinue, Host, HostField, Proxy, Redirect, Respond, Retry, RetryOn, Route,
+    Cluster, ErrorLogs, ExpectContinue, Host, HostField, HttpVersion, Proxy, Redirect, Respond, Retry,
+    RetryOn, Route,
 };
 use bifrons_observe::CompiledFormat;
 use bifrons_observe::config::{AccessLogs, Destination};
@@ -19,6 +19,7 @@ use bifrons_observe::metrics::{RouteLabels, RouteStats};
 use bifrons_route::PathPattern;
 use bifrons_route::pattern::PatternForm;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What routes of a host have in common.
 pub(super) struct OfHost<'a> {
@@ -196,6 +197,14 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
     let cluster = cx.config.clusters.get(&name.value).unwrap_or(&default);
     let timeouts = proxy.timeouts.as_ref().unwrap_or(&cluster.timeouts);
     let limits = cx.plans.get(at).map(|plan| plan.limits).unwrap_or_default();
+    let http_version = proxy.http_version.unwrap_or(cluster.http_version);
+    if proxy.http_version == Some(HttpVersion::Auto) && cluster.tls.is_none() {
+        super::cluster::say_no_alpn(cx, &place, &name.value);
+    }
+    let bodies = super::bodies::plan(cx, proxy, &place, limits);
+    if let Some(plan) = cx.plans.get(at) {
+        plan.head_bytes_max.fetch_max(bodies.limits.head_bytes, Ordering::Relaxed);
+    }
     Action::Proxy(Box::new(ProxyPlan {
         cluster: at,
         url: proxy.url.clone(),
@@ -211,16 +220,19 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
             Edits::default()
         }),
         forwarded: proxy.forwarded.clone(),
-        version: match proxy.http_version {
+        version: match http_version {
             HttpVersion::V1_0 => Version::Http10,
             // What is not said over HTTP/2 goes as it would over HTTP/1.1.
-            HttpVersion::V1_1 | HttpVersion::V2 => Version::Http11,
+            HttpVersion::V1_1 | HttpVersion::V2 | HttpVersion::Auto => Version::Http11,
         },
-        shares_streams: proxy.http_version == HttpVersion::V2,
+        streams: match http_version {
+            HttpVersion::V1_0 | HttpVersion::V1_1 => Streams::Never,
+            HttpVersion::V2 => Streams::Demanded,
+            HttpVersion::Auto => Streams::Offered,
+        },
         keep_alive: proxy.keep_alive,
         upgrade: proxy.upgrade,
-        passes_expect: proxy.expect_continue == ExpectContinue::Pass
-            && proxy.http_version != HttpVersion::V1_0,
+        passes_expect: proxy.expect_continue == ExpectContinue::Pass && http_version != HttpVersion::V1_0,
         connection: proxy.connection.clone(),
         client_abort: proxy.client_abort,
         intercept_errors: proxy.intercept_errors,
@@ -231,7 +243,7 @@ fn proxy_action(cx: &mut Cx<'_>, pattern: &PathPattern, proxy: &At<Proxy>) -> Ac
         read_timeout: timeouts.read.0,
         tunnel_timeout: timeouts.tunnel.0,
         retry: retry(proxy.retry.as_ref().unwrap_or(&cluster.retry)),
-        bodies: super::bodies::plan(cx, proxy, &place, limits),
+        bodies,
         is_raw: false,
     }))
 }

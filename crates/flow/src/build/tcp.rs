@@ -6,7 +6,7 @@ use crate::snapshot::{Action, RoutePlan, TcpAction, TcpPlan, TcpRoutePlan};
 use bifrons_config::units::Dur;
 use bifrons_config::{At, OneOrMany, Place, Template};
 use bifrons_filters::{FilterConfig, access};
-use bifrons_model::{Host, Listener, Proxy, Respond, Route, Tcp, TcpRoute};
+use bifrons_model::{Host, HttpVersion, Listener, Proxy, Respond, Route, Tcp, TcpRoute};
 use bifrons_observe::config::AccessLogs;
 use bifrons_route::{IpSet, PathPattern};
 use std::sync::Arc;
@@ -105,6 +105,8 @@ impl Bytes<'_> {
             proxy.cluster = At { value: cluster.to_owned(), place: place.clone() };
             proxy.url = self.to;
             proxy.keep_alive = false;
+            // Bytes are no requests, whatever those of the cluster are sent over.
+            proxy.http_version = Some(HttpVersion::V1_1);
             proxy.forwarded = Vec::new();
             if let Some(idle) = self.idle {
                 let of_cluster = cx.config.clusters.get(cluster);

@@ -232,7 +232,7 @@ impl<'p> Hold<'p> {
         }
         match body.poll_next(cx) {
             Poll::Ready(Ok(Some(piece))) => {
-                super::count_body(task, piece.len() as u64);
+                super::count_body(task, body, piece.len());
                 match self.frame {
                     Frame::Plain => self.backlog.push(&piece),
                     Frame::Chunked => {
@@ -245,6 +245,7 @@ impl<'p> Hold<'p> {
                 Ok(Turn::Moved)
             }
             Poll::Ready(Ok(None)) => {
+                super::count_body(task, body, 0);
                 if let (Frame::Chunked, Some(_)) = (self.frame, &self.pacer) {
                     let mut end = Vec::new();
                     super::end_chunked(task, body, &mut end);
@@ -277,7 +278,7 @@ impl<'p> Hold<'p> {
                 Poll::Ready(outcome) => {
                     let len = outcome.map_err(|err| Error::io(Side::Downstream, &err))? as u64;
                     http.count_sent(len);
-                    super::count_body(task, len);
+                    super::count_moved(task, len);
                     http.clear_write_timer();
                     Ok(Turn::Moved)
                 }

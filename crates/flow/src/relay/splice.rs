@@ -87,7 +87,7 @@ async fn run(
                 },
             };
             to.count_sent(len as u64);
-            super::count_body(task, len as u64);
+            super::count_moved(task, len as u64);
         }
     }
     Ok(())

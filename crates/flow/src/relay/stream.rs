@@ -1,25 +1,21 @@
 //! The same over a stream of HTTP/2: frames in place of our own framing, and a window for each stream in
 //! place of the socket's back-pressure.
 
-use super::tunnel::{gone, until_both_end};
+use super::tunnel::{self, End, join};
 use super::{client_abort, count_body, endpoint_done, server_for, trailers_of};
 use crate::attempt::client_left;
 use crate::bodies;
 use crate::call;
 use crate::request::{After, Task};
 use crate::respond;
-use crate::snapshot::Action;
 use bifrons_core::{Error, Kind, Result};
-use bifrons_http::h1::Conn;
 use bifrons_http::h2::{self, Exchange, H2Body, websocket};
 use bifrons_http::pacer::Paced;
-use bifrons_http::{Body, FieldName, Name, RequestHead, Response};
+use bifrons_http::{Body, Name, RequestHead, Response, Tunnel};
 use bytes::Bytes;
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::future::poll_fn;
-use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
 /// Sends the answer; the connection goes on whatever becomes of the stream.
 pub(super) async fn answer(
@@ -34,16 +30,14 @@ pub(super) async fn answer(
     }
     task.cx.status = res.head.status;
     exchange.set_expecting(false);
-    if let (Some((_, body)), Body::Tunnel(upstream)) = (websocket, &res.body) {
-        let upstream = upstream.clone();
+    if let (Some((_, body)), true) = (websocket, matches!(res.body, Body::Tunnel(_)))
+        && let Body::Tunnel(upstream) = std::mem::take(&mut res.body)
+    {
         if let Err(err) = tunnel(task, &res, exchange, (*body, &upstream)).await {
             exchange.abort();
             task.cx.note_error(err);
         }
-        if let Some(attempt) = task.cx.attempts.last_mut() {
-            attempt.sent = upstream.sent();
-            attempt.received = upstream.received();
-        }
+        tunnel::count(task, &upstream);
         task.cx.sent = exchange.sent();
         task.cx.received = exchange.received();
         task.res = Some(res.head);
@@ -62,13 +56,12 @@ pub(super) async fn answer(
 /// What a client that opens a WebSocket is told: 200 where the endpoint has understood (RFC 8441 5), and never
 /// else, for it would take that for one.
 fn settle_websocket(task: &mut Task<'_>, req: &RequestHead, res: &mut Response, key: &websocket::Key) {
-    let accept = FieldName::new("Sec-WebSocket-Accept");
-    let is_answered = accept
-        .is_some_and(|name| res.head.headers.get(&name).is_some_and(|accept| key.is_answered_by(accept)));
+    let accept = res.head.headers.get(websocket::ACCEPT);
+    let is_answered = accept.is_some_and(|accept| key.is_answered_by(accept));
     match (&res.body, res.head.status) {
         (Body::Tunnel(_), _) if is_answered => {
             res.head.status = 200;
-            res.head.headers.remove("Sec-WebSocket-Accept");
+            res.head.headers.remove(websocket::ACCEPT);
         }
         (Body::Tunnel(_), _) | (_, 200..=299) => {
             let err = Error::upstream(Kind::Malformed, "no WebSocket, where one was asked for");
@@ -83,39 +76,15 @@ async fn tunnel(
     task: &mut Task<'_>,
     res: &Response,
     exchange: &Exchange,
-    (mut body, upstream): (H2Body, &Rc<Conn>),
+    (body, upstream): (H2Body, &Tunnel),
 ) -> Result<()> {
-    let Action::Proxy(plan) = &task.route.action else { return Ok(()) };
-    let (idle, up, down) = (plan.tunnel_timeout, plan.send_timeout, task.send_timeout());
+    let Some(limits) = tunnel::limits(task) else { return Ok(()) };
     exchange.head(h2::head::response(&res.head, server_for(task, &res.head), None, false), false)?;
     exchange.set_body_max(u64::MAX);
-    let moved = Cell::new(false);
-    let there = async {
-        while let Some(piece) = poll_fn(|cx| body.poll_next(cx)).await? {
-            moved.set(true);
-            upstream.write([&piece, b"", b""], up).await.map_err(gone)?;
-        }
-        moved.set(true);
-        upstream.end_write();
-        Ok(())
-    };
-    let mut sent = 0;
-    let back = async {
-        loop {
-            let mut piece = poll_fn(|cx| upstream.poll_raw(cx, Duration::MAX)).await?;
-            moved.set(true);
-            if piece.is_empty() {
-                return exchange.data(Bytes::new(), true);
-            }
-            sent += piece.len() as u64;
-            while !piece.is_empty() {
-                let room = poll_fn(|cx| exchange.poll_room(cx, piece.len(), down)).await?;
-                exchange.data(piece.split_to(room.min(piece.len())), false)?;
-            }
-        }
-    };
-    let outcome = until_both_end(there, back, &moved, idle).await;
-    task.cx.body_sent = sent;
+    let sent_before = exchange.sent();
+    let body = RefCell::new(body);
+    let outcome = join(&End::Client(&body, exchange), &End::of(upstream), &limits).await;
+    task.cx.body_sent = exchange.sent() - sent_before;
     outcome
 }
 
@@ -163,7 +132,7 @@ async fn relay(task: &mut Task<'_>, body: &mut Body, exchange: &Exchange) -> Res
             },
         });
         let Some(mut piece) = piece.await? else { break };
-        count_body(task, piece.len() as u64);
+        count_body(task, body, piece.len());
         // Where the length was known, so is the end: one frame less.
         let is_last = body.is_empty();
         while !piece.is_empty() {
@@ -183,6 +152,7 @@ async fn relay(task: &mut Task<'_>, body: &mut Body, exchange: &Exchange) -> Res
             return Ok(());
         }
     }
+    count_body(task, body, 0);
     endpoint_done(task);
     match trailers_of(task, body) {
         Some(trailers) => {

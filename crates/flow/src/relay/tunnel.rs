@@ -1,12 +1,16 @@
 //! After an upgrade: bytes both ways, each direction with its own end (half-close).
 
+mod ends;
+
+pub(super) use ends::{End, Limits, join};
+
 use crate::request::{After, Task};
 use crate::snapshot::Action;
 use crate::worker::Worker;
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::h1::write::{self, Delimit, Persist, ToDownstream};
 use bifrons_http::h1::{Conn, Pace};
-use bifrons_http::{Body, RequestHead, Response};
+use bifrons_http::{Body, RequestHead, Response, Tunnel};
 use bifrons_net::Timer;
 use bifrons_net::splice::Pipe;
 use std::cell::Cell;
@@ -27,8 +31,7 @@ const TURN_BYTES: usize = 256 * 1024;
 
 /// Sends the head of the 101 and then relays until both directions have ended.
 pub(super) async fn run(task: &mut Task<'_>, _req: &RequestHead, res: &mut Response) -> After {
-    let Body::Tunnel(upstream) = &res.body else { return After::Abort };
-    let upstream = upstream.clone();
+    let Body::Tunnel(upstream) = std::mem::take(&mut res.body) else { return After::Abort };
     let mut out = Vec::new();
     if !matches!(&task.route.action, Action::Proxy(plan) if plan.is_raw) {
         let server = super::server_of(&task.route, task.listener);
@@ -37,20 +40,13 @@ pub(super) async fn run(task: &mut Task<'_>, _req: &RequestHead, res: &mut Respo
     }
     let http = task.conn.http.clone();
     http.begin_send(Pace::timeout(task.send_timeout()));
-    let limits = match &task.route.action {
-        Action::Proxy(plan) => {
-            Limits { idle: plan.tunnel_timeout, up: plan.send_timeout, down: task.send_timeout() }
-        }
-        _ => return After::Abort,
+    let Some(limits) = limits(task) else { return After::Abort };
+    let outcome = match (http.write([&out, b"", b""], limits.down).await, &upstream) {
+        (Ok(()), Tunnel::Conn(conn)) => both_ways(&task.conn.worker, (&http, conn), &limits).await,
+        (Ok(()), stream) => join(&End::Conn(&http), &End::of(stream), &limits).await,
+        (Err(err), _) => Err(err),
     };
-    let outcome = match http.write([&out, b"", b""], limits.down).await {
-        Ok(()) => both_ways(&task.conn.worker, (&http, &upstream), &limits).await,
-        Err(err) => Err(err),
-    };
-    if let Some(attempt) = task.cx.attempts.last_mut() {
-        attempt.sent = upstream.sent();
-        attempt.received = upstream.received();
-    }
+    count(task, &upstream);
     task.cx.body_sent = upstream.received();
     if let Err(err) = outcome {
         task.cx.note_error(err);
@@ -58,14 +54,23 @@ pub(super) async fn run(task: &mut Task<'_>, _req: &RequestHead, res: &mut Respo
     After::Abort
 }
 
-/// How long a tunnel may rest.
-struct Limits {
-    /// Both directions together.
-    idle: Duration,
-    /// A write to the endpoint.
-    up: Duration,
-    /// A write to the client.
-    down: Duration,
+/// How long the route's tunnels may rest.
+pub(super) fn limits(task: &Task<'_>) -> Option<Limits> {
+    let Action::Proxy(plan) = &task.route.action else { return None };
+    Some(Limits { idle: plan.tunnel_timeout, up: plan.send_timeout, down: task.send_timeout() })
+}
+
+/// Counts what has gone through.
+pub(super) fn count(task: &mut Task<'_>, upstream: &Tunnel) {
+    let Some(attempt) = task.cx.attempts.last_mut() else { return };
+    match upstream {
+        Tunnel::Conn(conn) => (attempt.sent, attempt.received) = (conn.sent(), conn.received()),
+        // Heads are counted already.
+        Tunnel::Stream(stream) => {
+            attempt.sent += stream.sent();
+            attempt.received += stream.received();
+        }
+    }
 }
 
 /// Relays until both directions have ended, or one fails, or nothing has moved for too long.

@@ -2,11 +2,13 @@
 //! goes out was parsed, and what comes in was looked at by the `h2` crate.
 
 use super::head::append;
+use super::websocket::{self, KEY};
 use crate::h1::write::Delimit;
 use crate::head::{RequestHead, ResponseHead, Version};
 use crate::headers::{Fields, Headers};
 use crate::name::Name;
 use bifrons_core::{Error, Kind, Limits, Result};
+use h2::ext::Protocol;
 use http::header::{CONTENT_LENGTH, HeaderValue, TE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
@@ -22,6 +24,8 @@ pub struct ToEndpoint<'a> {
     pub delimit: Delimit,
     /// Whether `Expect` is passed on.
     pub expect: bool,
+    /// Whether an upgrade to a WebSocket goes out as extended CONNECT (RFC 8441 4).
+    pub opens_websocket: bool,
 }
 
 /// A request's head for an endpoint, and about how many bytes it has. Fields that concern a connection of HTTP/1
@@ -33,6 +37,10 @@ pub fn request(head: &RequestHead, to: &ToEndpoint<'_>) -> Result<(Request<()>, 
     let mut request = Request::new(());
     *request.method_mut() =
         Method::from_bytes(head.method_text()).map_err(|_| refused("a method that HTTP/2 has not"))?;
+    if to.opens_websocket {
+        *request.method_mut() = Method::CONNECT;
+        request.extensions_mut().insert(Protocol::from_static(websocket::PROTOCOL));
+    }
     *request.version_mut() = http::Version::HTTP_2;
     *request.uri_mut() = uri(head, to)?;
     let fields = request.headers_mut();
@@ -41,7 +49,8 @@ pub fn request(head: &RequestHead, to: &ToEndpoint<'_>) -> Result<(Request<()>, 
     let mut bytes = 64 + head.target().len() + to.host.len();
     for (id, name, value) in head.headers.iter() {
         let keeps = match id {
-            Name::Other => true,
+            // RFC 8441 5: keys have no place there.
+            Name::Other => !(to.opens_websocket && name.eq_ignore_ascii_case(KEY.as_bytes())),
             Name::ContentLength => keeps_length,
             Name::Host => false,
             Name::Expect => to.expect,

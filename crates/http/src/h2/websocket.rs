@@ -9,6 +9,19 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// The protocol as `:protocol` names it.
 pub const PROTOCOL: &str = "websocket";
 
+/// The field of a key.
+pub const KEY: &str = "sec-websocket-key";
+/// The field of its answer.
+pub const ACCEPT: &str = "Sec-WebSocket-Accept";
+
+/// The value that answers a key (RFC 6455 4.2.2).
+pub fn accept(key: &[u8]) -> String {
+    let mut hash = Sha1::new();
+    hash.update(key);
+    hash.update(GUID);
+    base64::encode(&hash.finalize())
+}
+
 /// What an endpoint is asked with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key(String);
@@ -26,10 +39,7 @@ impl Key {
 
     /// Whether that `Sec-WebSocket-Accept` answers it.
     pub fn is_answered_by(&self, accept: &[u8]) -> bool {
-        let mut hash = Sha1::new();
-        hash.update(self.as_bytes());
-        hash.update(GUID);
-        base64::encode(&hash.finalize()).as_bytes() == accept
+        self::accept(self.as_bytes()).as_bytes() == accept
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use std::collections::HashSet;
 
-const KINDS: [Kind; 25] = [
+const KINDS: [Kind; 26] = [
     Kind::Malformed,
     Kind::UriTooLong,
     Kind::HeadTooLarge,
@@ -26,6 +26,7 @@ const KINDS: [Kind; 25] = [
     Kind::PlainText,
     Kind::ClientCertificate,
     Kind::Misdirected,
+    Kind::TooEarly,
     Kind::Internal,
 ];
 

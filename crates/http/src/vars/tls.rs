@@ -4,6 +4,7 @@ use super::{number, some};
 use crate::cx::ReqCx;
 use crate::tls_facts::{ClientCert, TlsFacts};
 use bifrons_config::Var;
+use bifrons_net::Tls;
 use std::time::SystemTime;
 
 pub(super) fn value(cx: &ReqCx, var: &Var, out: &mut Vec<u8>) -> bool {
@@ -23,9 +24,15 @@ pub(super) fn value(cx: &ReqCx, var: &Var, out: &mut Vec<u8>) -> bool {
             tls.groups_text(out);
             true
         }
+        Var::SslEarlyData => some(is_early(cx).then_some(b"1"), out),
         Var::SslClientVerify => some(Some(tls.verify.as_bytes()), out),
         _ => client(tls, var, out),
     }
+}
+
+/// Whether the handshake of a client that has sent early data is not over yet.
+fn is_early(cx: &ReqCx) -> bool {
+    cx.conn.socket.upgrade().is_some_and(|conn| conn.tls().is_some_and(Tls::is_early))
 }
 
 fn client(tls: &TlsFacts, var: &Var, out: &mut Vec<u8>) -> bool {

@@ -1,6 +1,7 @@
 //! The handshake: what is to be said is sent, what must come is waited for. Whoever calls bounds the time.
 
-use super::{INCOMING_BYTES_MAX, Inner, Session, Step, Tls, advance};
+use super::session::{Session, Step, advance};
+use super::{INCOMING_BYTES_MAX, Inner, Tls};
 use crate::stream::Stream;
 use bytes::BytesMut;
 use std::cell::{Cell, RefCell};
@@ -32,7 +33,7 @@ impl std::fmt::Display for HandshakeError {
 impl std::error::Error for HandshakeError {}
 
 impl Tls {
-    /// Carries out the handshake; `first` are bytes that were read from the stream already. Gives what plain
+    /// Carries out the handshake, as far as it must be; `first` are bytes that were read from the stream already. Gives what plain
     /// text has come along with its end.
     ///
     /// # Errors
@@ -50,6 +51,7 @@ impl Tls {
             is_ended: false,
             is_broken: false,
             is_closing: false,
+            is_early: false,
         };
         let mut plain = BytesMut::new();
         let is_closed = Cell::new(false);
@@ -62,13 +64,14 @@ impl Tls {
             let step = step.map_err(HandshakeError::Tls)?;
             poll_fn(|cx| inner.poll_flush(stream, cx)).await.map_err(HandshakeError::Io)?;
             match step {
-                Step::Ready => break,
+                // Only who has sent early data gets an answer before the end; all others prove first who they are.
+                Step::Ready if inner.is_early || !inner.session.is_handshaking() => break,
                 Step::PeerClosed => {
                     is_closed.set(true);
                     inner.is_ended = true;
                     return Err(closed());
                 }
-                Step::Again | Step::Blocked => {}
+                Step::Ready | Step::Again | Step::Early | Step::Blocked => {}
             }
             if inner.incoming.len() > INCOMING_BYTES_MAX {
                 return Err(HandshakeError::Tls(rustls::Error::General(
@@ -96,6 +99,7 @@ impl Inner {
             advance(&mut self.incoming, used);
             match step {
                 Ok(Step::Again) => {}
+                Ok(Step::Early) => self.is_early = true,
                 Ok(step) => return Ok(step),
                 Err(err) => {
                     self.session.take_alert(&mut self.incoming, &mut self.outgoing);

@@ -11,7 +11,7 @@ use crate::values::{self, Invalid};
 use bifrons_config::units::Dur;
 use bifrons_config::{At, Template, Var};
 use bifrons_filters::config::FieldEdits;
-use bifrons_model::route::HttpVersion;
+use bifrons_model::HttpVersion;
 use bifrons_model::{
     ClientAbort, ConnectionFields, ExpectContinue, HostField, Proxy, Retry, RetryOn, UpstreamTimeouts,
 };
@@ -66,7 +66,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "proxy_http_version",
         LEVELS,
         Args::Exact(1),
-        "The version of HTTP spoken to the server: `1.0`, `1.1` or `2`.",
+        "The version of HTTP spoken to the server: `1.0`, `1.1`, or `2` (since nginx 1.29.4).",
         |cx, d| {
             let version = |word: &Word| match word.text.as_str() {
                 "1.0" => Ok(HttpVersion::V1_0),
@@ -324,7 +324,7 @@ impl ProxySettings {
             replace_path: pass.uri.clone(),
             headers,
             forwarded: Vec::new(),
-            http_version,
+            http_version: (http_version != HttpVersion::V1_1).then_some(http_version),
             keep_alive: keeps_alive && connection.keeps(http_version),
             upgrade: false,
             // HTTP/2 has no such fields.
@@ -408,6 +408,7 @@ impl Connection {
     /// Whether the server is left free to keep the connection.
     fn keeps(self, version: HttpVersion) -> bool {
         match self {
+            // HTTP/2 has no such field.
             _ if version == HttpVersion::V2 => true,
             Self::Close => false,
             Self::KeepAlive => true,

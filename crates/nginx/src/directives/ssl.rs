@@ -8,8 +8,8 @@ use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values::{self, Invalid};
+use bifrons_config::At;
 use bifrons_config::units::{Dur, Size};
-use bifrons_config::{At, Problem};
 use bifrons_tls::config::{ClientMode, TlsVersion};
 use bifrons_tls::suites;
 
@@ -51,6 +51,7 @@ settings! {
         ocsp: At<String>,
         stapling: bool,
         responder: At<String>,
+        early_data: bool,
     }
 }
 
@@ -234,14 +235,10 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "ssl_early_data",
         SERVERS,
         Args::Flag,
-        "Requests before the end of the handshake. They are not offered: clients wait for one round trip.",
-        |cx, d| {
-            if matches!(values::flag(&d.args[0]), Ok(true)) {
-                let message = "\"ssl_early_data\" has no effect: no request is taken before the end of the handshake";
-                let help = "clients fall back by themselves; a request that can be replayed is not worth a round trip";
-                cx.notes.warn(Problem::at(d.place.clone(), message).help(help));
-            }
-        },
+        "Whether clients that come back may send requests before the handshake is over (0-RTT). Other than in \
+         nginx, only such that ask for no change are taken then, with `Early-Data: 1`; others get 425. Sessions are \
+         kept in memory then, and `ssl_session_tickets` and `ssl_session_ticket_key` have no effect.",
+        |cx, d| cx.once(d, values::flag, |cx| &mut cx.level.ssl.early_data),
     )
     .default("off"),
     Spec::new(

@@ -9,7 +9,13 @@ fn asked(text: &str) -> RequestHead {
 }
 
 fn to(host: &str) -> ToEndpoint<'_> {
-    ToEndpoint { host: host.as_bytes(), is_secure: false, delimit: Delimit::AsIs, expect: false }
+    ToEndpoint {
+        host: host.as_bytes(),
+        is_secure: false,
+        delimit: Delimit::AsIs,
+        expect: false,
+        opens_websocket: false,
+    }
 }
 
 #[test]

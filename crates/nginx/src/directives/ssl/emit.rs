@@ -52,6 +52,17 @@ impl SslSettings {
         let groups =
             || ["X25519MLKEM768", "X25519", "P-256", "P-384"].map(|name| At::from(name.to_owned())).to_vec();
         let rejects = self.reject == Some(true);
+        let early_data = self.early_data == Some(true);
+        let mut sessions = Sessions {
+            tickets: self.tickets.unwrap_or(true),
+            ticket_keys: self.ticket_keys.clone().unwrap_or_default(),
+            cache: self.cache.unwrap_or(0),
+            timeout: self.timeout.unwrap_or(Dur::secs(300)),
+        };
+        if early_data {
+            sessions.ticket_keys.clear();
+            sessions.cache = self.cache.filter(|size| *size > 0).unwrap_or(Sessions::default().cache);
+        }
         ServerTls {
             certificates: if rejects { Vec::new() } else { self.certificates(cx) },
             unknown_names: Some(if rejects { UnknownNames::Reject } else { UnknownNames::Default }),
@@ -64,12 +75,8 @@ impl SslSettings {
             }),
             groups: Some(self.curves.clone().unwrap_or_else(groups)),
             client: Some(self.client(cx)),
-            sessions: Some(Sessions {
-                tickets: self.tickets.unwrap_or(true),
-                ticket_keys: self.ticket_keys.clone().unwrap_or_default(),
-                cache: self.cache.unwrap_or(0),
-                timeout: self.timeout.unwrap_or(Dur::secs(300)),
-            }),
+            sessions: Some(sessions),
+            early_data: early_data.then_some(true),
             other_hosts: Some(OtherHosts::Allow),
             record: Some(self.record.unwrap_or(Size::kib(16))),
         }
