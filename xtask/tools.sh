@@ -6,7 +6,8 @@ set -eu
 # Program and the Debian package that brings it.
 tools="nginx:nginx-full curl:curl wrk:wrk openssl:openssl ip:iproute2 unshare:util-linux setpriv:util-linux
     python3:python3-minimal cc:gcc dig:bind9-dnsutils dnsmasq:dnsmasq-base
-    psql:postgresql-client pg_ctlcluster:postgresql"
+    psql:postgresql-client pg_ctlcluster:postgresql
+    brotli:brotli zstd:zstd redis-server:redis-server testssl:testssl.sh"
 
 # grpcio from PyPI, in an environment of its own, where the tests look for it.
 grpcio() {

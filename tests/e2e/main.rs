@@ -55,8 +55,18 @@ mod buffering {
     mod sent;
 }
 mod cache {
+    mod coded;
+    mod metrics;
     mod nginx;
+    mod nodes;
     mod requests;
+    mod rules;
+    mod script;
+    mod sharing;
+    mod storage;
+    mod support;
+    mod tiers;
+    mod zones;
 }
 mod framing {
     mod names;
@@ -78,6 +88,7 @@ mod routing {
 }
 mod headers {
     mod chain;
+    mod demo;
     mod edits;
     mod forwarded;
 }
@@ -103,12 +114,14 @@ mod operations {
     mod upgrade;
 }
 mod tls {
+    mod chromium;
     mod clients;
     mod fields;
     mod listeners;
     mod nginx;
     mod ocsp;
     pub(crate) mod support;
+    mod testssl;
     mod upstream;
     mod watch;
     mod whole;
