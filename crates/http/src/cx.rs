@@ -235,10 +235,10 @@ pub struct ReqCx {
     pub coded_store: Option<Box<dyn CodedStore>>,
     /// Where among them those of another route begin, after a reroute.
     pub attempt_groups: SmallVec<[usize; 0]>,
-    /// Fields that were sent behind the answer's body.
-    pub trailers: Headers,
     /// The key that the cache has looked for, where it asks the origin.
     pub cache_key: Option<Box<[u8]>>,
+    /// Fields that were sent behind the answer's body.
+    pub trailers: Headers,
     /// What the cache did, in nginx's word; `None` where there is none.
     pub cache_status: Option<&'static str>,
     /// Whether its head had come before the answer to the request before it was over.
@@ -300,8 +300,8 @@ impl ReqCx {
             coded: Coded::default(),
             coded_store: None,
             attempt_groups: SmallVec::new(),
-            trailers: Headers::new(),
             cache_key: None,
+            trailers: Headers::new(),
             cache_status: None,
             is_pipelined: false,
             request_id: OnceCell::new(),
