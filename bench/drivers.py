@@ -18,6 +18,8 @@ from rows import Row, ZIPF
 
 HERE = Path(__file__).resolve().parent
 
+# A message of gRPC: no compression, 66 bytes.
+MESSAGE = HERE / "load" / "message.bin"
 # An answer slower than this is counted as a timeout by wrk.
 WRK_TIMEOUT = "10s"
 # Idle connections come from this many loopback addresses, so that no per-client limit is in the way.
@@ -71,9 +73,16 @@ def _believing() -> ssl.SSLContext:
 def _probe_h2(port: int, row: Row) -> None:
     argv = ["curl", "-sk", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_version} %{response_code} %{size_download}",
             "--http2" if row.tls else "--http2-prior-knowledge", _url(port, row)]
+    if row.grpc:
+        argv += ["--data-binary", f"@{MESSAGE}", *_call_fields()]
     seen = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
     if seen != f"2 200 {row.body_bytes}":
-        raise BenchError(f"GET {row.path} over HTTP/2 gave version, status and length {seen!r}")
+        raise BenchError(f"{row.path} over HTTP/2 gave version, status and length {seen!r}")
+
+
+def _call_fields() -> list[str]:
+    """What makes a request a call of gRPC."""
+    return ["-H", "content-type: application/grpc", "-H", "te: trailers"]
 
 
 def _probe_udp(port: int) -> None:
@@ -113,7 +122,10 @@ def h2load(procs: Procs, cores: Cores, port: int, row: Row, seconds: float) -> L
     log = procs.work / "h2load.log"
     log.unlink(missing_ok=True)
     argv = ["h2load", "-t1", f"-c{row.conns}", f"-m{row.streams}", f"--duration={max(1, round(seconds))}",
-            f"--log-file={log}", _url(port, row)]
+            f"--log-file={log}"]
+    if row.grpc:
+        argv += [f"--data={MESSAGE}", *_call_fields()]
+    argv.append(_url(port, row))
     out = _output(procs, argv, cores.load, seconds + 30)
     found = re.search(r"requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", out)
     if not found:

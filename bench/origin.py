@@ -48,6 +48,15 @@ http {{
 {cached}
         location = /requests {{ stub_status; }}
     }}
+    # The same over HTTP/2; answers to calls of gRPC have trailers.
+    server {{
+        listen 127.0.0.1:{http2_port} http2 backlog=4096;
+        root {files};
+        location / {{ default_type text/plain; return 200 "{body}"; }}
+        location /bench.Echo/ {{
+            default_type application/grpc; add_trailer grpc-status 0; return 200 "{body}";
+        }}
+    }}
 }}
 """
 
@@ -77,6 +86,7 @@ class Origin:
     child: subprocess.Popen
     port: int
     files: Path
+    http2_port: int = 0
 
 
 def start(procs: Procs, cores: Cores) -> Origin:
@@ -85,18 +95,19 @@ def start(procs: Procs, cores: Cores) -> Origin:
     assert len(SMALL_BODY) == SMALL_BYTES
     home = procs.work / "origin"
     home.mkdir()
-    port = procs.free_port()
+    port, http2_port = procs.free_port(), procs.free_port()
     conf = home / "nginx.conf"
     conf.write_text(CONFIG.format(
         user=user_line(), dir=home, conns=CONNS_MAX, idle=IDLE_SECONDS, requests=REQUESTS_PER_CONN,
-        port=port, files=files, body=SMALL_BODY,
+        port=port, http2_port=http2_port, files=files, body=SMALL_BODY,
         locations="\n".join(f"        location = /{name} {{ }}" for name in FILES),
         cached="\n".join(CACHED.format(name=name, pace=pace, at=at) for name in FILES for at, pace in PACES),
     ))
     argv = ["nginx", "-e", f"{home}/error.log", "-p", str(home), "-c", str(conf), "-g", "daemon off;"]
     child = procs.spawn(argv, cores.origin, home / "output.log")
     procs.wait_listening(child, port, home / "error.log")
-    return Origin(child, port, files)
+    procs.wait_listening(child, http2_port, home / "error.log")
+    return Origin(child, port, files, http2_port)
 
 
 def requests(port: int) -> int:

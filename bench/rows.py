@@ -34,6 +34,10 @@ class Row:
     """Requests of a connection at once, which means HTTP/2; 0: HTTP/1."""
     resume: bool = True
     """Whether a client may come back to a TLS session."""
+    http2_origin: bool = False
+    """Whether requests go on by HTTP/2."""
+    grpc: bool = False
+    """Whether they are calls: POST with a message, and an answer with trailers."""
     layer4: bool = False
     """Whether bytes are passed on as they are."""
     cache: str = ""
@@ -152,6 +156,14 @@ ROWS = (
     Row(
         "cache-stampede", "1,000 clients at once for one cold key, 64 KiB", "stampede",
         kind="stampede", path="/cached/slow/64k.bin", body_bytes=64 << 10, conns=1_000, cache="memory",
+    ),
+    Row(
+        "h2-to-h2", "HTTP/2 without TLS on both sides, 8 connections × 16 streams, 66-byte answers", "http2",
+        kind="h2load", conns=8, streams=16, http2_origin=True,
+    ),
+    Row(
+        "grpc-unary", "Calls of gRPC: POST of 71 bytes, 66-byte answers with trailers, 8 connections × 16 streams", "http2",
+        kind="h2load", path="/bench.Echo/Unary", conns=8, streams=16, http2_origin=True, grpc=True,
     ),
     _routes(1),
     _routes(100),

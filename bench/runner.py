@@ -100,10 +100,11 @@ class Runner:
         home = self.procs.work / f"{self._started:03d}-{peer.name}"
         home.mkdir()
         job = Job(
-            dir=home, port=self.procs.free_port(), origin_port=self._origin(row).port,
+            dir=home, port=self.procs.free_port(), origin_port=self._origin_port(row),
             access_log=home / "access.log" if row.log else None,
             static_root=self.origin.files if row.static else None,
             pem=self._pem() if row.tls else None, resume=row.resume, http2=row.streams > 0,
+            http2_origin=row.http2_origin,
             layer4="udp" if row.kind == "udp" else "tcp" if row.layer4 else "",
             cache=row.cache, cache_bytes=row.cache_bytes, cache_dir=self._cache_dir(home) if row.cache else None,
             routes=tuple(route_path(index) for index in range(row.routes)),
@@ -122,6 +123,9 @@ class Runner:
             self.procs.stop(child)
             raise
         return Running(peer, child, job.port, job.access_log)
+
+    def _origin_port(self, row: Row) -> int:
+        return self.origin.http2_port if row.http2_origin else self._origin(row).port
 
     def _origin(self, row: Row) -> Origin:
         if row.kind != "udp":

@@ -35,6 +35,8 @@ class Job:
     """With TLS: whether clients may come back to a session."""
     http2: bool = False
     """Whether clients speak HTTP/2: by ALPN with a certificate, by prior knowledge without."""
+    http2_origin: bool = False
+    """Whether requests go on by HTTP/2, by prior knowledge."""
     layer4: str = ""
     """Pass on `tcp` or `udp` as it is; empty: HTTP."""
     cache: str = ""

@@ -51,6 +51,7 @@ clusters:
     endpoints: ["127.0.0.1:{origin_port}"]
     keep_alive: {{ requests: {requests}, timeout: {idle}s }}
 """
+ROUTE_HTTP2 = '      - {{ path: "/*", proxy: {{ cluster: origin, forwarded: [], http_version: "2" }} }}'
 ROUTE_PROXY = '      - {{ path: "{prefix}*", proxy: {{ cluster: origin, forwarded: [] }} }}'
 ROUTE_CACHE = '      - {{ path: "/*", proxy: {{ cluster: origin, forwarded: [] }}, cache: {{ zone: main }} }}'
 ROUTE_STATIC = '      - {{ path: "/*", static: "{root}" }}'
@@ -83,6 +84,8 @@ class Bifrons(Peer):
             text, routes = CONFIG, ROUTE_STATIC.format(root=job.static_root)
         elif job.layer4:
             text, routes = LAYER4, ""
+        elif job.http2_origin:
+            text, routes = CONFIG + CLUSTERS, ROUTE_HTTP2.format()
         elif job.cache:
             text, routes = CONFIG + CLUSTERS + self._caches(job), ROUTE_CACHE.format()
         else:

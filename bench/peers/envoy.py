@@ -10,6 +10,7 @@ from .base import CONNS_MAX, IDLE_SECONDS, Job, Peer, ask_version
 
 VENV = Path(__file__).resolve().parent.parent / ".venv"
 TYPE = "type.googleapis.com/envoy.extensions"
+HTTP = "envoy.extensions.upstreams.http.v3"
 
 
 def binary() -> Path | None:
@@ -95,8 +96,15 @@ def _connection_manager(job: Job) -> dict:
 
 
 def _cluster(job: Job) -> dict:
+    more = {}
+    if job.http2_origin:
+        more["typed_extension_protocol_options"] = {f"{HTTP}.HttpProtocolOptions": {
+            "@type": f"{TYPE}.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http2_protocol_options": {}},
+        }}
     many = {"max_connections": CONNS_MAX, "max_requests": CONNS_MAX, "max_pending_requests": CONNS_MAX}
     return {
+        **more,
         "name": "origin",
         "type": "STATIC",
         "connect_timeout": "5s",

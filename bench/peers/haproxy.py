@@ -32,7 +32,7 @@ frontend web
 
 backend origin
     {cache_use}
-    server one 127.0.0.1:{origin_port}
+    server one 127.0.0.1:{origin_port}{proto}
 """
 
 
@@ -71,6 +71,7 @@ class Haproxy(Peer):
             conns=CONNS_MAX, idle=IDLE_SECONDS, port=job.port, origin_port=job.origin_port,
             tls=self._tls(job), mode="tcp" if job.layer4 else "http", keep="" if job.layer4 else KEEP,
             sessions="" if job.resume else "tune.ssl.cachesize 0",
+            proto=" proto h2" if job.http2_origin else "",
             cache=self._cache(job), cache_use=CACHE_USE if job.cache else "",
             log_target="log stdout format raw local0" if job.access_log else "",
             log_use="log global\n    option httplog" if job.access_log else "no log",

@@ -115,5 +115,8 @@ class Nginx(Peer):
     def _locations(self, job: Job) -> str:
         if job.static_root:
             return f"        root {job.static_root};"
+        if job.http2_origin:
+            # The only module of this version that speaks it, whatever is sent.
+            return "        location / { grpc_pass grpc://origin; }"
         prefixes = job.routes or ("/",)
         return "\n".join(f"        location {prefix} {{ proxy_pass http://origin; }}" for prefix in prefixes)
