@@ -68,7 +68,7 @@ pub fn shape(req: &RequestHead, head: &mut ResponseHead, len: Option<u64>, manne
     }
     let Some(len) = len.filter(|_| is_whole && has_ranges) else { return Shape::Whole };
     let asked = match req.method() == Method::Get && conditions::allows_range(req, &head.headers) {
-        true => range::asked(req, len, manner.parts_max),
+        true => range::asked(req, len, (manner.standard, manner.parts_max)),
         false => Asked::Whole,
     };
     if !head.headers.has(Name::AcceptRanges) && (!is_nginx || asked == Asked::Whole) {
@@ -129,23 +129,29 @@ pub fn answer(
 }
 
 /// A range of the body: a piece of memory, or what reads it.
-fn body(object: &Arc<Object>, part: Range<u64>) -> Result<Body> {
+///
+/// # Errors
+/// When it can no longer be read from its beginning.
+pub fn body(object: &Arc<Object>, part: Range<u64>) -> Result<Body> {
     if let Some(bytes) = object.body().whole() {
         let end = usize::try_from(part.end).unwrap_or(usize::MAX).min(bytes.len());
         let start = usize::try_from(part.start).unwrap_or(usize::MAX).min(end);
         return Ok(Body::Full(bytes.slice(start..end)));
     }
-    let left = object.body().len().map(|len| part.end.min(len).saturating_sub(part.start));
+    let len = object.body().len();
+    let left = len.map(|len| part.end.min(len).saturating_sub(part.start));
+    let is_whole = part.start == 0 && part.end >= len.unwrap_or(u64::MAX);
     let reader = object.body().reader(part).map_err(broken)?;
-    Ok(Body::Source(Box::new(StoredBody { reader, left, _object: object.clone() })))
+    Ok(Body::Source(Box::new(StoredBody { reader, left, is_whole, object: object.clone() })))
 }
 
 /// Reads a body that is not in memory as a whole.
 struct StoredBody {
     reader: Reader,
     left: Option<u64>,
+    is_whole: bool,
     /// Who fetches it sees by this that somebody reads it.
-    _object: Arc<Object>,
+    object: Arc<Object>,
 }
 
 impl Source for StoredBody {
@@ -165,6 +171,10 @@ impl Source for StoredBody {
 
     fn length(&self) -> Option<u64> {
         self.left
+    }
+
+    fn stored_id(&self) -> Option<u64> {
+        self.is_whole.then(|| self.object.id())
     }
 }
 

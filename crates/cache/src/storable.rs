@@ -7,7 +7,7 @@ use crate::slice::Version;
 use crate::stored::{Stored, Terms, Times};
 use crate::vary::{self, NoVariant};
 use bifrons_http::name::FieldName;
-use bifrons_http::{Method, Name, RequestHead, ResponseHead};
+use bifrons_http::{Headers, Method, Name, RequestHead, ResponseHead};
 use std::ops::Range;
 
 mod guard;
@@ -126,6 +126,8 @@ pub struct Storable {
     pub stored: Stored,
     /// What of a request selects it.
     pub variant: Vec<u8>,
+    /// Fields that are not stored since `no-cache` or `private` names them: for who asked first.
+    pub own: Headers,
 }
 
 /// Whether the answer may be stored.
@@ -161,7 +163,13 @@ pub fn judge(rules: &Rules, exchange: &Exchange<'_>) -> Result<Storable, Why> {
         })?,
     };
     let head = head_to_store(rules.standard, res, &fields);
-    Ok(Storable { stored: Stored { head, times, terms }, variant })
+    let mut own = Headers::new();
+    for (_, name, value) in res.headers.iter().filter(|_| !fields.is_empty()) {
+        if is_named(&fields, name) {
+            own.append(name, value);
+        }
+    }
+    Ok(Storable { stored: Stored { head, times, terms }, variant, own })
 }
 
 /// Whether the answer is the one to all who ask for the same. Partial content is that only as a slice, whose key says so
@@ -269,13 +277,18 @@ fn head_to_store(standard: Standard, res: &ResponseHead, without: &[&str]) -> Re
             || matches!(id, Name::ContentLength | Name::ProxyAuthenticate | Name::ProxyAuthorization)
             // nginx passes it on as it came.
             || id == Name::Age && standard == Standard::Rfc9111
+            || name.eq_ignore_ascii_case(b"proxy-authentication-info")
             || named.iter().any(|other| name.eq_ignore_ascii_case(other))
-            || without.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()));
+            || is_named(without, name);
         if !is_left_out {
             head.headers.append(name, value);
         }
     }
     head
+}
+
+fn is_named(fields: &[&str], name: &[u8]) -> bool {
+    fields.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes()))
 }
 
 /// Whether the request is one that answers may be stored of; those to POST where they are asked for.

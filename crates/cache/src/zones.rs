@@ -86,6 +86,12 @@ impl CacheZones {
         drop(before);
     }
 
+    /// Directories of the zones that run.
+    pub fn dirs(&self) -> Vec<PathBuf> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.current.values().filter_map(|zone| zone.path.clone()).collect()
+    }
+
     /// The zone that has the directory; without one, the zone of that name that has none either.
     fn running(&self, name: &str, path: Option<&Path>) -> Option<Arc<CacheZone>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

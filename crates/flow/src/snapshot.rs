@@ -26,7 +26,7 @@ use bifrons_model::{
     Builtin, ClientAbort, Config, ConnectionFields, ErrorPage, ForwardedField, OwnRedirects, PlainHttp2,
     Resolver,
 };
-use bifrons_model::{ProxyHeaderIn, ProxyHeaderOut, ProxyHeaderWord, StartTls};
+use bifrons_model::{CdnLoop, ProxyHeaderIn, ProxyHeaderOut, ProxyHeaderWord, StartTls};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
 use bifrons_route::{HostTable, PathRules, RouteTable};
@@ -130,6 +130,8 @@ pub struct ListenerPlan {
     pub server: ServerPlan,
     /// Our name in `Via`; `None`: no `Via`.
     pub via: Option<Via>,
+    /// The CDN's mark.
+    pub cdn_loop: Option<Box<CdnLoop>>,
     /// Whether every request is redirected to `https://`.
     pub redirect_https: bool,
     /// Body bytes where host and route say nothing.
