@@ -68,7 +68,7 @@ pub fn shape(req: &RequestHead, head: &mut ResponseHead, len: Option<u64>, manne
     }
     let Some(len) = len.filter(|_| is_whole && has_ranges) else { return Shape::Whole };
     let asked = match req.method() == Method::Get && conditions::allows_range(req, &head.headers) {
-        true => range::asked(req, len, manner.parts_max),
+        true => range::asked(req, len, (manner.standard, manner.parts_max)),
         false => Asked::Whole,
     };
     if !head.headers.has(Name::AcceptRanges) && (!is_nginx || asked == Asked::Whole) {

@@ -15,10 +15,22 @@ fn rfc9110_14_1_2_ranges_are_answered_from_the_whole() {
         ("bytes=0-1,3-4,6-7,8-8", Asked::Whole),
         ("lines=0-1", Asked::Whole),
     ] {
-        assert_eq!(asked(&request("GET", &format!("Range: {value}")), 10, 3), expected, "{value}");
+        for standard in [Standard::Rfc9111, Standard::Nginx] {
+            let req = request("GET", &format!("Range: {value}"));
+            assert_eq!(asked(&req, 10, (standard, 3)), expected, "{value}");
+        }
     }
-    assert_eq!(asked(&request("GET", ""), 10, 3), Asked::Whole);
-    assert_eq!(asked(&request("GET", "Range: bytes=0-1\nRange: bytes=0-1"), 10, 3), Asked::Whole);
+    for value in ["bytes=3-2", "bytes=a-", "bytes=-", "bytes=0-1,x"] {
+        let req = request("GET", &format!("Range: {value}"));
+        assert_eq!(asked(&req, 10, (Standard::Rfc9111, 3)), Asked::Whole, "{value}");
+    }
+    let backwards = request("GET", "Range: bytes=3-2");
+    assert_eq!(asked(&backwards, 10, (Standard::Nginx, 3)), Asked::Unsatisfiable);
+    assert_eq!(asked(&request("GET", ""), 10, (Standard::Rfc9111, 3)), Asked::Whole);
+    assert_eq!(
+        asked(&request("GET", "Range: bytes=0-1\nRange: bytes=0-1"), 10, (Standard::Rfc9111, 3)),
+        Asked::Whole
+    );
 }
 
 #[test]
