@@ -11,7 +11,8 @@ use bifrons_http::FieldName;
 use bifrons_http::h1::Pace;
 use bifrons_http::h1::conn::HeadPace;
 use bifrons_model::{
-    Allowance, ClientAddress, Host, Listener, LoneLf, ProxyHeaderIn, Route, ServerField, SocketTuning,
+    Allowance, CdnLoop, ClientAddress, Host, Listener, LoneLf, ProxyHeaderIn, Route, ServerField,
+    SocketTuning,
 };
 use bifrons_net::{Addr, ListenOptions, TcpKeepAlive};
 use bifrons_observe::config::AccessLogs;
@@ -167,6 +168,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
             value_http20: format!("2.0 {instance}").into_bytes(),
             name: instance,
         }),
+        cdn_loop: cdn_loop(cx, name, listener),
         redirect_https: listener.redirect.is_some(),
         body_max: listener.limits.body.0,
         hosts: host::table(cx, name, listener),
@@ -188,6 +190,19 @@ fn keep_alive(socket: &SocketTuning) -> Option<TcpKeepAlive> {
         interval: keep_alive_interval.map(|interval| interval.0),
         count: *keep_alive_count,
     })
+}
+
+/// The mark, if its name is one that a list of them can hold (RFC 8586 2).
+fn cdn_loop(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> Option<Box<CdnLoop>> {
+    let mark = listener.cdn_loop.as_ref()?;
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:[]".contains(&b);
+    if mark.id.is_empty() || !mark.id.bytes().all(fits) {
+        let help = Some("write a host name, such as edge.example.com, or a word".to_owned());
+        let message = format!("listener \"{name}\": \"{}\" is no name for `CDN-Loop`", mark.id);
+        cx.problem(&None, message, help);
+        return None;
+    }
+    Some(Box::new(mark.clone()))
 }
 
 /// What becomes of the `Server` field.
