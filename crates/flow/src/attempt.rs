@@ -470,6 +470,9 @@ fn poll_pump(cx: &mut Context<'_>, pump: &mut Option<Pump>) -> Poll<Result<()>> 
 
 /// Passes an interim answer on (RFC 9110 15.2), which clients of HTTP/1.0 know nothing of.
 pub(crate) async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) -> Result<()> {
+    if head.status == 103 && !hints(task, req) {
+        return Ok(());
+    }
     if task.conn.is_alone() {
         task.conn.pass_on(head);
         return Ok(());

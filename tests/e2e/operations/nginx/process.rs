@@ -428,6 +428,30 @@ fn logs_are_rotated_as_debian_does() {
     assert_eq!(nginx.dir.read("access.log.1").lines().count(), 1);
     nginx.run(&["-s", "reopen"]);
     wait_until("once more", || nginx.dir.read("error.log").matches("log files opened again").count() == 2);
+    // What nginx's own package and most others do.
+    let pid = nginx.dir.path().join("run.pid");
+    let script = format!("[ ! -f {0} ] || kill -USR1 `cat {0}`", pid.display());
+    assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+    wait_until("and again", || nginx.dir.read("error.log").matches("log files opened again").count() == 3);
+}
+
+/// What stands in the unit of nginx's own package: a file of the process id, and signals to its number.
+#[test]
+fn a_unit_that_sends_signals_runs_unchanged() {
+    let nginx = Nginx::new("return 200 $pid;");
+    nginx.run(&[]);
+    let pid = nginx.pid();
+    let send = |signal: &str| {
+        let script =
+            format!("/bin/kill -s {signal} $(/bin/cat {})", nginx.dir.path().join("run.pid").display());
+        assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+    };
+    send("HUP");
+    nginx.wait_log("taken");
+    assert_eq!(nginx.get(), pid.to_string());
+    send("TERM");
+    wait_until("it has ended", || is_gone(pid));
+    assert!(!nginx.dir.path().join("run.pid").exists());
 }
 
 #[test]
