@@ -1,10 +1,12 @@
 //! Step 6. One try: take or dial a connection, send, wait for the head.
 
 mod client;
+mod interim;
 mod said;
 mod stream;
 
 pub(crate) use client::client_left;
+pub(crate) use interim::relay_interim;
 
 use crate::bodies;
 use crate::complaint;
@@ -12,10 +14,9 @@ use crate::forward;
 use crate::pin;
 use crate::queue::Queue;
 use crate::record::{self, Share};
-use crate::relay;
 use crate::request::Task;
 use crate::secure::{self, Offer};
-use crate::snapshot::{Action, ClusterPlan, ProxyPlan, Streams};
+use crate::snapshot::{ClusterPlan, ProxyPlan, Streams};
 use crate::upload::Upload;
 use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Endpoint, EndpointAddr, Picked};
@@ -26,9 +27,7 @@ use bifrons_http::h1::conn::Progress;
 use bifrons_http::h1::framing::{self, Framing};
 use bifrons_http::h1::write::{self, Persist, ToUpstream};
 use bifrons_http::h1::{Conn, H1Body, Pace};
-use bifrons_http::h2;
 use bifrons_http::pool::{EndpointKey, Home};
-use bifrons_http::vars::Scope;
 use bifrons_http::{
     Attempt, Body, Method, Name, Request, RequestHead, Response, ResponseHead, Tunnel, Version,
 };
@@ -466,40 +465,6 @@ fn poll_pump(cx: &mut Context<'_>, pump: &mut Option<Pump>) -> Poll<Result<()>> 
             Poll::Pending
         }
     }
-}
-
-/// Passes an interim answer on (RFC 9110 15.2), which clients of HTTP/1.0 know nothing of.
-pub(crate) async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) -> Result<()> {
-    if head.status == 103 && !hints(task, req) {
-        return Ok(());
-    }
-    if task.conn.is_alone() {
-        task.conn.pass_on(head);
-        return Ok(());
-    }
-    if req.version == Version::Http10 || head.status == 103 && !hints(task, req) {
-        return Ok(());
-    }
-    let server = relay::server_of(&task.route, task.listener);
-    if let Some(exchange) = &task.conn.exchange {
-        return exchange.interim(Ok(h2::head::response(head, server, None, false)));
-    }
-    let mut out = Vec::new();
-    write::interim(&mut out, head, server);
-    task.conn.http.write([&out, b"", b""], task.send_timeout()).await
-}
-
-/// Whether the client is to have early hints.
-fn hints(task: &Task<'_>, req: &RequestHead) -> bool {
-    let Action::Proxy(plan) = &task.route.action else { return true };
-    let scope = Scope { cx: &task.cx, req, res: None };
-    plan.early_hints.as_ref().is_none_or(|texts| {
-        texts.iter().any(|text| {
-            let mut value = Vec::new();
-            text.render(&scope, &mut value);
-            !value.is_empty() && value != b"0"
-        })
-    })
 }
 
 /// The endpoint's key in the pool; `name` is the one demanded of it where connections are encrypted.
