@@ -34,9 +34,9 @@ test: tools check fuzz
 	$(CARGO) build --workspace --all-targets
 ifneq ($(shell command -v cargo-nextest),)
 	$(CARGO) test --workspace --doc
-	BIFRONS_BIN=$(TARGET)/debug/bifrons $(CARGO) nextest run --workspace
+	BIFRONS_BIN=$(TARGET)/debug/bifrons $(CARGO) nextest run --workspace --no-fail-fast
 else
-	BIFRONS_BIN=$(TARGET)/debug/bifrons $(CARGO) test --workspace
+	BIFRONS_BIN=$(TARGET)/debug/bifrons $(CARGO) test --workspace --no-fail-fast
 endif
 
 bench:

@@ -40,6 +40,10 @@ mod http2 {
     mod upstream;
     mod websockets;
 }
+mod grpc {
+    mod calls;
+    mod peers;
+}
 mod buffering {
     mod answers;
     mod rates;
@@ -47,8 +51,18 @@ mod buffering {
     mod sent;
 }
 mod cache {
+    mod coded;
+    mod metrics;
     mod nginx;
+    mod nodes;
     mod requests;
+    mod rules;
+    mod script;
+    mod sharing;
+    mod storage;
+    mod support;
+    mod tiers;
+    mod zones;
 }
 mod framing {
     mod names;

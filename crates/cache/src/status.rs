@@ -37,6 +37,18 @@ impl Status {
     }
 }
 
+/// Why the origin was asked, where it is not what the store has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// It is.
+    #[default]
+    Store,
+    /// What is stored is fresh, and the client wanted it otherwise.
+    Request,
+    /// Only answers to other variants of the request are stored.
+    Variant,
+}
+
 /// What `Cache-Status` tells.
 #[derive(Clone, Copy, Debug)]
 pub struct Told {
@@ -52,6 +64,8 @@ pub struct Told {
     pub is_collapsed: bool,
     /// Why it is not stored.
     pub why: Option<Why>,
+    /// Why the origin was asked.
+    pub cause: Cause,
 }
 
 /// Room for all that is ever told of one request.
@@ -63,8 +77,10 @@ pub fn tell(head: &mut ResponseHead, told: &Told) {
     value.push_str(match told.status {
         Status::Hit | Status::Stale | Status::Updating => "bifrons; hit",
         Status::Miss if told.why == Some(Why::Method) => "bifrons; fwd=method",
+        Status::Miss if told.cause == Cause::Variant => "bifrons; fwd=vary-miss",
         Status::Miss => "bifrons; fwd=uri-miss",
         Status::Bypass => "bifrons; fwd=bypass",
+        Status::Expired | Status::Revalidated if told.cause == Cause::Request => "bifrons; fwd=request",
         Status::Expired | Status::Revalidated => "bifrons; fwd=stale",
     });
     // Hits say no more than how long they last: that is to cost nothing.

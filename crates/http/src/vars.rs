@@ -130,7 +130,7 @@ impl Scope<'_> {
             // Empty where there is no query, which is a value too.
             Var::IsArgs if req.query().is_none_or(<[u8]>::is_empty) => {}
             Var::IsArgs => out.push(b'?'),
-            Var::UpstreamCacheStatus => return some(cx.cache_status.map(str::as_bytes), out),
+            Var::CacheKey | Var::UpstreamCacheStatus => return some(coded::cache(cx, var), out),
             Var::Pipe => out.push(if cx.is_pipelined { b'p' } else { b'.' }),
             Var::Request => match &cx.refused {
                 Some(line) => out.extend_from_slice(line),
