@@ -103,7 +103,7 @@ pub fn answer(
     let mut head = stored.head.clone();
     if manner.standard == Standard::Rfc9111 {
         // RFC 9111 5.1.
-        head.headers.append_as("Age", stored.times.age_s(now_s).to_string().as_bytes());
+        head.headers.append_as("Age", itoa::Buffer::new().format(stored.times.age_s(now_s)).as_bytes());
     }
     let len = object.body().len();
     let body = match shape(req, &mut head, len, manner) {

@@ -32,11 +32,10 @@ pub fn evaluate(req: &RequestHead, stored: &ResponseHead, all: bool) -> Outcome 
             members.any(|member| member == b"*" || etag.is_some_and(|etag| etag.is_weakly(Etag::of(member))));
         return if matches { Outcome::NotModified } else { Outcome::Send };
     }
-    let since = only_date(asked, Name::IfModifiedSince);
+    let Some(since) = only_date(asked, Name::IfModifiedSince) else { return Outcome::Send };
     // RFC 9110 13.1.3; without a date of its own an answer is as old as it says it is.
-    let changed = only_date(have, Name::LastModified).or_else(|| only_date(have, Name::Date));
-    match (since, changed) {
-        (Some(since), Some(changed)) if changed <= since => Outcome::NotModified,
+    match only_date(have, Name::LastModified).or_else(|| only_date(have, Name::Date)) {
+        Some(changed) if changed <= since => Outcome::NotModified,
         _ => Outcome::Send,
     }
 }

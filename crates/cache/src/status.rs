@@ -2,7 +2,6 @@
 
 use crate::storable::Why;
 use bifrons_http::ResponseHead;
-use std::fmt::Write;
 
 /// What the cache did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,25 +68,29 @@ pub struct Told {
     pub cause: Cause,
 }
 
+/// Room for all that is ever told of one request.
+const VALUE_BYTES: usize = 128;
+
 /// Adds this cache to the list (RFC 9211 2); the caches before it stand before it.
 pub fn tell(head: &mut ResponseHead, told: &Told) {
-    let mut value = String::from("bifrons");
-    let _ = match told.status {
-        Status::Hit | Status::Stale | Status::Updating => write!(value, "; hit"),
-        Status::Miss if told.why == Some(Why::Method) => write!(value, "; fwd=method"),
-        Status::Miss if told.cause == Cause::Variant => write!(value, "; fwd=vary-miss"),
-        Status::Miss => write!(value, "; fwd=uri-miss"),
-        Status::Bypass => write!(value, "; fwd=bypass"),
-        Status::Expired | Status::Revalidated if told.cause == Cause::Request => {
-            write!(value, "; fwd=request")
-        }
-        Status::Expired | Status::Revalidated => write!(value, "; fwd=stale"),
-    };
+    let mut value = String::with_capacity(VALUE_BYTES);
+    value.push_str(match told.status {
+        Status::Hit | Status::Stale | Status::Updating => "bifrons; hit",
+        Status::Miss if told.why == Some(Why::Method) => "bifrons; fwd=method",
+        Status::Miss if told.cause == Cause::Variant => "bifrons; fwd=vary-miss",
+        Status::Miss => "bifrons; fwd=uri-miss",
+        Status::Bypass => "bifrons; fwd=bypass",
+        Status::Expired | Status::Revalidated if told.cause == Cause::Request => "bifrons; fwd=request",
+        Status::Expired | Status::Revalidated => "bifrons; fwd=stale",
+    });
+    // Hits say no more than how long they last: that is to cost nothing.
     if let Some(status) = told.forwarded {
-        let _ = write!(value, "; fwd-status={status}");
+        value.push_str("; fwd-status=");
+        value.push_str(itoa::Buffer::new().format(status));
     }
     if let Some(left_s) = told.left_s {
-        let _ = write!(value, "; ttl={left_s}");
+        value.push_str("; ttl=");
+        value.push_str(itoa::Buffer::new().format(left_s));
     }
     if told.is_stored {
         value.push_str("; stored");
@@ -96,7 +99,8 @@ pub fn tell(head: &mut ResponseHead, told: &Told) {
         value.push_str("; collapsed");
     }
     if let Some(why) = told.why {
-        let _ = write!(value, "; detail={}", why.word());
+        value.push_str("; detail=");
+        value.push_str(why.word());
     }
     head.headers.append_as("Cache-Status", value.as_bytes());
 }

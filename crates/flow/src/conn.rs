@@ -343,17 +343,18 @@ async fn understand(
     serve(cx, plans, action);
 }
 
-/// Starts the task of its protocol: what ALPN has chosen leads to its file here.
+/// Starts the task of its protocol: what ALPN has chosen leads to its file here. In a box, since a task that begins
+/// is moved some eight times.
 fn serve(cx: ConnCx, plans: (Rc<Local>, Arc<ListenerPlan>), action: Option<TcpAction>) {
     if let Some(TcpAction::Proxy { route, .. }) = action {
-        tokio::task::spawn_local(serve::tcp::serve(cx, plans, route));
+        tokio::task::spawn_local(Box::pin(serve::tcp::serve(cx, plans, route)));
         return;
     }
     let alpn = cx.facts.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
     let is_only = |http2: &Http2Plan| http2.plain == PlainHttp2::Only && plans.1.tls.is_none();
     if alpn == Some(b"h2") || plans.1.http2.as_ref().is_some_and(is_only) {
-        tokio::task::spawn_local(serve::http2::serve(cx, plans));
+        tokio::task::spawn_local(Box::pin(serve::http2::serve(cx, plans)));
     } else {
-        tokio::task::spawn_local(serve::http1::serve(cx, plans));
+        tokio::task::spawn_local(Box::pin(serve::http1::serve(cx, plans)));
     }
 }

@@ -176,7 +176,7 @@ fn begin_update(
     match Job::new(task, &req.head, (zone, Some(flight), look)) {
         Ok(job) => {
             // Owned by the flight, which ends with it.
-            tokio::task::spawn_local(fetch::run(job, None));
+            tokio::task::spawn_local(Box::pin(fetch::run(job, None)));
             true
         }
         Err(_) => false,
@@ -195,7 +195,7 @@ async fn lead(
     let (tell, told) = oneshot::channel();
     let interims = job.interims();
     // Owned by the flight, or else by this request, whose end it may outlast by the rest of a body.
-    tokio::task::spawn_local(fetch::run(job, Some(tell)));
+    tokio::task::spawn_local(Box::pin(fetch::run(job, Some(tell))));
     let led = unless_left(task, hear(task, &req.head, (interims, told))).await??;
     task.cx.begin_attempts();
     task.cx.attempts.extend(led.attempts);

@@ -55,7 +55,7 @@ pub fn serve(cx: ConnCx, mut plans: (Rc<Local>, Arc<ListenerPlan>)) -> impl Futu
                 }
                 Err(err) if cx.http.messages() == 0 && is_preface(&cx, &plans, &err) => {
                     // Prior knowledge (RFC 9113 3.3).
-                    tokio::task::spawn_local(super::http2::serve(cx, plans));
+                    tokio::task::spawn_local(Box::pin(super::http2::serve(cx, plans)));
                     return;
                 }
                 Err(err) => {

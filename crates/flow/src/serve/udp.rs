@@ -192,7 +192,7 @@ impl At<'_> {
         port.live.borrow_mut().insert(serial, session.clone());
         let entry = session::Entry { port: port.clone(), pair, serial, session: session.clone() };
         let plans = (local.clone(), listener.clone());
-        tokio::task::spawn_local(session::run(worker.clone(), plans, entry, admitted));
+        tokio::task::spawn_local(Box::pin(session::run(worker.clone(), plans, entry, admitted)));
         Some(session)
     }
 }
