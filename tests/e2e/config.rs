@@ -88,7 +88,7 @@ clusters: { app: { endpoints: [\"127.0.0.1:1\"] } }
         ("127.0.0.1:8080\"", "127.0.0.1:8080\", tls: {}", "1:27", "TLS without a certificate"),
         ("127.0.0.1:8080\"", "127.0.0.1:8080\", timeouts: { head: 10sec }", "1:63", "such as 500ms, 60s"),
         ("127.0.0.1:1\"", "${APP}\"", "7:32", "${env:APP}"),
-        ("127.0.0.1:1\"", "${env:NO_SUCH_VARIABLE}\"", "7:32", "\"NO_SUCH_VARIABLE\" is not set"),
+        ("127.0.0.1:1\"", "${env:NO_SUCH_VARIABLE}\"", "7:33", "\"NO_SUCH_VARIABLE\" is not set"),
         ("127.0.0.1:1\"", "127.0.0.1:65536\"", "7:32", "a port is a number from 1 to 65535"),
         ("proxy: app", "respond: { status: 200, body: \"$APP_NAME\" }", "6:39", "${env:APP_NAME}"),
         ("proxy: app", "proxy: ap", "6:16", "did you mean \"app\"?"),
@@ -96,7 +96,7 @@ clusters: { app: { endpoints: [\"127.0.0.1:1\"] } }
         ("path: /*", "path: ^~ api/*", "5:15", "write `^~ /api/*`"),
         ("path: /*", "path: { prefix: /api }", "5:15", "expected a text such as `/api`"),
         ("[a.test]", "[a.test, a.test]", "3:21", "is taken already"),
-        ("[a.test]", "https://a.test", "3:12", "write only the name"),
+        ("[a.test]", "[https://a.test]", "3:13", "write only the name"),
         ("hosts:", "include: bifrons.yaml\nhosts:", "2:10", "remove this include"),
         ("clusters:", "clusters: { app: {} }\nclusters:", "8:1", "already set at"),
     ] {

@@ -208,13 +208,14 @@ fn made_you_reset_by_malformed_heads() {
     });
 }
 
-/// A body behind the end of its stream (RFC 9113 5.1, half-closed).
+/// A body behind the end of its stream (RFC 9113 5.1, half-closed): the first of these is the last.
 #[test]
 fn made_you_reset_by_data_behind_the_end() {
-    is_sent_away(10_000, |round| {
+    let code = flood(&[], 10_000, |round| {
         let stream = round * 2 + 1;
         [headers(stream, flag::END_STREAM, "/slow"), Frame::bytes(kind::DATA, 0, stream, b"x")].concat()
     });
+    assert_eq!(code, Some(code::PROTOCOL_ERROR));
 }
 
 #[test]

@@ -155,7 +155,12 @@ fn handshakes_at_once_are_bounded() {
     wait_until("it counts", || !ask());
     assert_eq!(proxy.client_to("admin").get("/healthz").status(), 200, "other listeners go on");
     let metrics = proxy.client_to("admin").get("/metrics").text().to_owned();
-    assert!(metrics.lines().any(|line| line.starts_with("bifrons_connections_refused_total") && line.contains("handshakes")), "{metrics}");
+    assert!(
+        metrics
+            .lines()
+            .any(|line| line.starts_with("bifrons_connections_refused_total") && line.contains("handshakes")),
+        "{metrics}"
+    );
     drop(slow);
     wait_until("it counts no more", ask);
 }
