@@ -70,6 +70,44 @@ clusters: { app: { endpoints: [\"127.0.0.1:1\"] } }
     );
 }
 
+/// Each with its place, what is wrong, and the way out.
+#[test]
+fn typical_mistakes_are_told() {
+    const GOOD: &str = "\
+listeners: { web: { bind: \"127.0.0.1:8080\" } }
+hosts:
+  - names: [a.test]
+    routes:
+      - path: /*
+        proxy: app
+clusters: { app: { endpoints: [\"127.0.0.1:1\"] } }
+";
+    for (old, new, place, told) in [
+        ("127.0.0.1:8080", "127.0.0.1:80800", "1:27", "port 80800 is larger than 65535"),
+        ("127.0.0.1:8080", "a.test:8080", "1:27", "an address of this machine, not a name"),
+        ("127.0.0.1:8080\"", "127.0.0.1:8080\", tls: {}", "1:27", "TLS without a certificate"),
+        ("127.0.0.1:8080\"", "127.0.0.1:8080\", timeouts: { head: 10sec }", "1:63", "such as 500ms, 60s"),
+        ("127.0.0.1:1\"", "${APP}\"", "7:32", "${env:APP}"),
+        ("127.0.0.1:1\"", "${env:NO_SUCH_VARIABLE}\"", "7:33", "\"NO_SUCH_VARIABLE\" is not set"),
+        ("127.0.0.1:1\"", "127.0.0.1:65536\"", "7:32", "a port is a number from 1 to 65535"),
+        ("proxy: app", "respond: { status: 200, body: \"$APP_NAME\" }", "6:39", "${env:APP_NAME}"),
+        ("proxy: app", "proxy: ap", "6:16", "did you mean \"app\"?"),
+        ("path: /*", "path: api/*", "5:15", "write `/api/*`"),
+        ("path: /*", "path: ^~ api/*", "5:15", "write `^~ /api/*`"),
+        ("path: /*", "path: { prefix: /api }", "5:15", "expected a text such as `/api`"),
+        ("[a.test]", "[a.test, a.test]", "3:21", "is taken already"),
+        ("[a.test]", "[https://a.test]", "3:13", "write only the name"),
+        ("hosts:", "include: bifrons.yaml\nhosts:", "2:10", "remove this include"),
+        ("clusters:", "clusters: { app: {} }\nclusters:", "8:1", "already set at"),
+    ] {
+        let text = GOOD.replace(old, new);
+        assert_ne!(text, GOOD, "{old}");
+        let (status, said, _) = check("bifrons.yaml", &text);
+        assert_eq!(status, Some(1), "{new}: {said}");
+        assert!(said.contains(told) && said.contains(&format!("bifrons.yaml:{place}\n")), "{new}: {said}");
+    }
+}
+
 #[test]
 fn three_mistakes_of_an_nginx_file_are_shown_at_once() {
     let text = "\

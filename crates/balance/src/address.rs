@@ -138,6 +138,12 @@ fn literal(host: &str) -> Option<IpAddr> {
 }
 
 fn missing_port(text: &str, host: &str) -> AddressError {
+    if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
+        return AddressError::new(
+            format!("\"{text}\" is no address"),
+            format!("the environment's variable is \"${{env:{name}}}\""),
+        );
+    }
     AddressError::new(format!("address \"{text}\" has no port"), format!("write \"{host}:80\""))
 }
 

@@ -233,6 +233,8 @@ fn resolve(name: &str, range: Range<usize>, known: &dyn Fn(&str) -> bool) -> Res
     vars::find(name, known).ok_or_else(|| {
         let help = if name.starts_with(|c: char| c.is_ascii_digit()) {
             Some("the groups of a regular expression are $1 to $9".to_owned())
+        } else if name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') {
+            Some(format!("the environment's variable is \"${{env:{name}}}\""))
         } else {
             let names = vars::table().iter().filter(|entry| matches!(entry.make, vars::Make::One(_)));
             nearest(name, names.map(|entry| entry.name)).map(|near| format!("did you mean \"${near}\"?"))

@@ -164,6 +164,10 @@ async fn exchange(
     let (head, pump) = outcome?;
     note_head(task, cluster, &head, endpoint);
     let framing = framing::response(&head, req.head.method(), upgrade)?;
+    if framing == Framing::Tunnel {
+        let asked = said.as_deref().map(Said::upgrade).or_else(|| req.head.headers.get(Name::Upgrade));
+        framing::check_switch(&head, asked.unwrap_or_default())?;
+    }
     if framing == Framing::Tunnel && pump.is_some() {
         // What is left of the body would run into the tunnel at a point that depends on timing.
         return Err(Error::upstream(Kind::Malformed, "switched protocols before the request had ended"));

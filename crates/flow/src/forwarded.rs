@@ -4,7 +4,7 @@ use crate::snapshot::ListenerPlan;
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::cx::hex;
 use bifrons_http::headers::list_members;
-use bifrons_http::name::{Key, is_disguised_claim};
+use bifrons_http::name::{Key, is_disguised_claim, is_disguised_framing};
 use bifrons_http::vars::host_of;
 use bifrons_http::{FieldName, Headers, Name, ReqCx, RequestHead, Version};
 use bifrons_model::{CdnLoop, ForwardedField};
@@ -165,14 +165,15 @@ pub fn mark_via(listener: &ListenerPlan, head: &mut RequestHead) {
     }
 }
 
-/// Writes the forwarding fields; what an untrusted client said in any of them is dropped.
+/// Writes the forwarding fields; what an untrusted client said in any of them is dropped, and what passes for a
+/// length or a coding with `_` for `-` always.
 pub fn write_fields(fields: &[ForwardedField], listener: &ListenerPlan, cx: &ReqCx, head: &mut RequestHead) {
     let tls = cx.conn.tls.as_deref();
-    let drops_cert = |name: &[u8]| listener.client_cert.drops(tls, name);
+    let drops_other = |name: &[u8]| listener.client_cert.drops(tls, name) || is_disguised_framing(name);
     if !cx.is_trusted && !fields.is_empty() {
-        drop_claims(&mut head.headers, drops_cert);
+        drop_claims(&mut head.headers, drops_other);
     } else if head.headers.saw_any(Name::Other.bit()) {
-        head.headers.remove_where(|id, name| id == Name::Other && drops_cert(name));
+        head.headers.remove_where(|id, name| id == Name::Other && drops_other(name));
     }
     if tls.is_some() {
         listener.client_cert.write(tls, &mut head.headers);

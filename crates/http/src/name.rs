@@ -250,6 +250,12 @@ pub fn is_disguised_claim(name: &[u8]) -> bool {
     CLAIM_NAMES.iter().any(|claim| reads_as(claim, name))
 }
 
+/// Whether an unknown name would be one that frames a message but for its underscores: who can't tell the two
+/// apart reads another body than we do.
+pub fn is_disguised_framing(name: &[u8]) -> bool {
+    reads_as(b"transfer-encoding", name) || reads_as(b"content-length", name)
+}
+
 /// Whether it is `X-Forwarded-Client-Cert`, or passes for it with `_` for `-`.
 pub fn is_client_cert(name: &[u8]) -> bool {
     reads_as(b"x-forwarded-client-cert", name)

@@ -42,8 +42,13 @@ pub enum PatternError {
     #[error("the path pattern is empty\nhelp: write `/*` for every path")]
     Empty,
     /// Does not begin with `/`.
-    #[error("path pattern `{0}` does not begin with `/`\nhelp: write `/{0}`")]
-    NotAbsolute(String),
+    #[error("path pattern `{sign}{path}` does not begin with `/`\nhelp: write `{sign}/{path}`")]
+    NotAbsolute {
+        /// The sign before it, with a space.
+        sign: &'static str,
+        /// The rest of the text.
+        path: String,
+    },
     /// nginx's `= /x`.
     #[error("path pattern `{given}` begins with `=`\nhelp: write `{fix}`: a path without `*` is exact")]
     Equals {
@@ -129,7 +134,8 @@ impl FromStr for PathPattern {
     fn from_str(text: &str) -> Result<Self, PatternError> {
         if let Some(path) = text.strip_prefix("^~") {
             // The sign says prefix already, as in nginx; a `*` may stand there or not.
-            let (path, _) = unescape(path.trim_start(), text)?;
+            let path = path.trim_start();
+            let (path, _) = unescape(absolute_as(path, "^~ ")?, text)?;
             return Self::prefix_no_regex(&path);
         }
         if let Some(regex) = text.strip_prefix("~*") {
@@ -142,16 +148,21 @@ impl FromStr for PathPattern {
             let fix = path.trim_start().to_owned();
             return Err(PatternError::Equals { given: text.to_owned(), fix });
         }
-        let (path, star) = unescape(text, text)?;
+        let (path, star) = unescape(absolute_as(text, "")?, text)?;
         if star { Self::prefix(&path) } else { Self::exact(&path) }
     }
 }
 
 fn absolute(path: &str) -> Result<&str, PatternError> {
+    absolute_as(path, "")
+}
+
+/// The same for a text as it is written, behind that sign.
+fn absolute_as<'a>(path: &'a str, sign: &'static str) -> Result<&'a str, PatternError> {
     match path {
         "" => Err(PatternError::Empty),
         _ if path.starts_with('/') => Ok(path),
-        _ => Err(PatternError::NotAbsolute(path.to_owned())),
+        _ => Err(PatternError::NotAbsolute { sign, path: path.to_owned() }),
     }
 }
 

@@ -16,7 +16,8 @@ macro_rules! as_string {
                     type Value = $type;
 
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str($about)
+                        let examples: &[&str] = &[$($example),*];
+                        write!(f, "a text such as `{}`", examples.join("`, `"))
                     }
 
                     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$type, E> {

@@ -238,14 +238,14 @@ fn responder(cert: &X509Certificate<'_>) -> Option<String> {
 }
 
 /// What of a certificate is signed, the algorithm as DER has it, the signature.
-fn signed_parts(der: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+pub(crate) fn signed_parts(der: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let mut parts = Der(Der(der).of(0x30)?);
     let (_, _, body) = parts.any()?;
     Some((body, parts.of(0x30)?, parts.of(3).and_then(bits)?))
 }
 
 /// Whether the key of `by` has signed a text: it, the algorithm as DER has it, the signature.
-fn is_signed(by: &[u8], (text, algorithm, signature): (&[u8], &[u8], &[u8])) -> bool {
+pub(crate) fn is_signed(by: &[u8], (text, algorithm, signature): (&[u8], &[u8], &[u8])) -> bool {
     let Ok((_, cert)) = parse(by) else { return false };
     let mut key = Der(cert.public_key().raw);
     let mut key = Der(key.of(0x30).unwrap_or_default());

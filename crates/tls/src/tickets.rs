@@ -93,15 +93,18 @@ impl TicketKeys {
 
     /// The key that encrypts; a new one where it has become old.
     fn newest(&self, now: SystemTime) -> Option<Arc<Key>> {
-        let keys = self.keys.load();
-        let is_fresh = |key: &&Arc<Key>| now.duration_since(key.made).is_ok_and(|age| age < CHANGE);
-        let newest = keys.first();
-        if !self.changes || newest.is_some_and(|key| is_fresh(&key)) {
-            return newest.cloned();
+        let is_fresh = |key: &Arc<Key>| now.duration_since(key.made).is_ok_and(|age| age < CHANGE);
+        let newest = self.keys.load().first().cloned();
+        if !self.changes || newest.as_ref().is_some_and(is_fresh) {
+            return newest;
         }
         // One of those who notice makes it; the others take the old one once more.
         if !self.is_changing.swap(true, Ordering::Acquire) {
-            if let Some(key) = Key::random() {
+            // Looked at once more: somebody may have been done just now.
+            let keys = self.keys.load();
+            if !keys.first().is_some_and(is_fresh)
+                && let Some(key) = Key::random()
+            {
                 let older = keys.iter().take(KEYS_MAX - 1).cloned();
                 self.keys.store(Arc::new(std::iter::once(Arc::new(key)).chain(older).collect()));
             }

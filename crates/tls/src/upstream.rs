@@ -169,7 +169,12 @@ impl UpstreamTls {
                     found.anchors.push(cert);
                 }
             }
-            None => found.roots = system_roots()?,
+            None => {
+                let (roots, anchors) = system_roots()?;
+                found.roots = roots;
+                // Who counts certificates must know where they end.
+                found.anchors = if self.depth > 0 { anchors } else { Vec::new() };
+            }
         }
         for path in self.crl.iter() {
             found.crls.extend(files::crls(&read(path)?).map_err(|err| Wrong::at(path, err))?);
@@ -216,11 +221,11 @@ impl Default for Authorities {
     }
 }
 
-fn system_roots() -> Result<RootCertStore, Wrong> {
+fn system_roots() -> Result<(RootCertStore, Vec<CertificateDer<'static>>), Wrong> {
     let loaded = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     // What the library can't read is an authority less.
-    roots.add_parsable_certificates(loaded.certs);
+    roots.add_parsable_certificates(loaded.certs.iter().cloned());
     if roots.is_empty() {
         let why = loaded.errors.first().map(|err| format!(" ({err})")).unwrap_or_default();
         let help = "install ca-certificates, or name a file with `tls.ca`";
@@ -228,7 +233,7 @@ fn system_roots() -> Result<RootCertStore, Wrong> {
             "the system has no certificates of authorities{why}{HELP_MARK}{help}"
         )));
     }
-    Ok(roots)
+    Ok((roots, loaded.certs))
 }
 
 struct Verifier {

@@ -1,6 +1,7 @@
 //! What checking a chain of certificates means beyond what webpki checks: depth, certificates that are trusted
 //! as they are, and what nginx calls a failure.
 
+use crate::ocsp;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{CertificateError, Error};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -43,27 +44,35 @@ pub(crate) fn is_trusted_itself(
     Ok(())
 }
 
-/// Whether no more certificates stand between the peer's and an authority's than are allowed; 0: any number.
+/// 100 signatures are looked at for one chain, as in webpki: a peer that sends hundreds of certificates of one
+/// name costs no more.
+const SIGNATURES_MAX: u32 = 100;
+
+/// Whether no more certificates stand between the peer's and an authority's than are allowed; 0: any number. A
+/// name proves nothing: each must have signed the one before.
 pub(crate) fn check_depth(chain: &Chain<'_>, depth: u32) -> Result<(), Error> {
-    if depth == 0 {
+    if depth == 0 || chain.anchors.iter().any(|anchor| anchor == chain.own) {
         return Ok(());
     }
-    let mut issuer = parse(chain.own)?.1.issuer().as_raw().to_vec();
+    let mut left = SIGNATURES_MAX;
+    let mut vouches = |by: &CertificateDer<'_>, reached: &[&CertificateDer<'_>]| {
+        reached.iter().any(|cert| {
+            if !ocsp::may_have_issued(by, cert) || left == 0 {
+                return false;
+            }
+            left -= 1;
+            ocsp::signed_parts(cert).is_some_and(|signed| ocsp::is_signed(by, signed))
+        })
+    };
     // What OpenSSL counts: certificates from the peer's, which is 0, to the authority's.
-    for level in 1..=depth {
-        let is_anchor = |anchor: &CertificateDer<'static>| {
-            parse(anchor).is_ok_and(|(_, cert)| cert.subject().as_raw() == issuer)
-        };
-        if chain.anchors.iter().any(is_anchor) || chain.anchors.iter().any(|anchor| anchor == chain.own) {
+    let mut reached = vec![chain.own];
+    for _ in 0..depth {
+        if chain.anchors.iter().any(|anchor| vouches(anchor, &reached)) {
             return Ok(());
         }
-        let next = chain.others.iter().find_map(|other| {
-            let (_, cert) = parse(other).ok()?;
-            (cert.subject().as_raw() == issuer).then(|| cert.issuer().as_raw().to_vec())
-        });
-        match next {
-            Some(next) if level < depth => issuer = next,
-            _ => break,
+        reached = chain.others.iter().filter(|other| vouches(other, &reached)).collect();
+        if reached.is_empty() {
+            break;
         }
     }
     Err(Error::General("certificate chain too long".into()))
@@ -96,3 +105,6 @@ pub(crate) fn openssl_reason(err: &Error) -> String {
         other => other.to_string().trim_start_matches("unexpected error: ").to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

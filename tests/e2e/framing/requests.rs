@@ -72,6 +72,22 @@ fn lengths_and_codings() {
         ("two codings", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
         ("coding and identity", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n"),
         ("coding in HTTP/1.0", b"POST / HTTP/1.0\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ("chunked behind a comma", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n"),
+        ("chunked before a comma", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked,\r\n\r\n0\r\n\r\n"),
+        ("chunked, identity", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
+        ("in single quotes", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: 'chunked'\r\n\r\n0\r\n\r\n"),
+        ("form feed", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: \x0cchunked\r\n\r\n0\r\n\r\n"),
+        ("NUL behind it", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\0\r\n\r\n0\r\n\r\n"),
+        ("a letter that looks like k", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chun\xe2\x84\xaaed\r\n\r\n0\r\n\r\n"),
+        ("space before the colon of a coding", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
+        ("vertical tab before its colon", b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding\x0b: chunked\r\n\r\n0\r\n\r\n"),
+        ("a coding behind a space", b"POST / HTTP/1.1\r\nHost: test\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ("2^64", b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 18446744073709551616\r\n\r\nhello"),
+        ("2^63", b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9223372036854775808\r\n\r\nhello"),
+        ("a length with a comma behind", b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5,\r\n\r\nhello"),
+        ("a length with an underscore", b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5_0\r\n\r\nhello"),
+        ("a length with an exponent", b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5e0\r\n\r\nhello"),
+        ("more zeros than digits", b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 00000000000000000000005\r\n\r\nhello"),
         ("bad length of a GET", b"GET / HTTP/1.1\r\nHost: test\r\nContent-Length: x\r\n\r\n"),
     ]);
 }
@@ -125,6 +141,10 @@ fn request_lines() {
             ("NUL in the target", b"GET /a\0b HTTP/1.1\r\nHost: test\r\n\r\n"),
             ("not ASCII in the target", b"GET /\xc3\xa4 HTTP/1.1\r\nHost: test\r\n\r\n"),
             ("fragment in the target", b"GET /a#b HTTP/1.1\r\nHost: test\r\n\r\n"),
+            ("an authority without a scheme", b"GET @test HTTP/1.1\r\nHost: test\r\n\r\n"),
+            ("one slash behind the scheme", b"GET http:/test HTTP/1.1\r\nHost: test\r\n\r\n"),
+            ("only a query", b"GET ?a HTTP/1.1\r\nHost: test\r\n\r\n"),
+            ("a preface of HTTP/2", b"PRI * HTTP/1.1\r\nHost: test\r\n\r\n"),
             ("target without a slash", b"GET a HTTP/1.1\r\nHost: test\r\n\r\n"),
             ("* of a GET", b"GET * HTTP/1.1\r\nHost: test\r\n\r\n"),
             ("target of another scheme", b"GET ftp://test/ HTTP/1.1\r\nHost: test\r\n\r\n"),
@@ -170,6 +190,11 @@ fn hosts() {
             ("port of letters", b"GET / HTTP/1.1\r\nHost: test:http\r\n\r\n"),
             ("port too large", b"GET / HTTP/1.1\r\nHost: test:65536\r\n\r\n"),
             ("two ports", b"GET / HTTP/1.1\r\nHost: test:80:80\r\n\r\n"),
+            ("a second one with a space", b"GET / HTTP/1.1\r\nHost: test\r\nHost : other\r\n\r\n"),
+            ("backslash", b"GET / HTTP/1.1\r\nHost: test\\other\r\n\r\n"),
+            ("query", b"GET / HTTP/1.1\r\nHost: test?other\r\n\r\n"),
+            ("angle brackets", b"GET / HTTP/1.1\r\nHost: <test>\r\n\r\n"),
+            ("none beside an absolute target", b"GET http://test/ HTTP/1.1\r\n\r\n"),
             ("open bracket", b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n"),
             ("behind the bracket", b"GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n"),
             ("not ASCII", b"GET / HTTP/1.1\r\nHost: t\xe4st\r\n\r\n"),
@@ -198,6 +223,15 @@ fn chunked_framing() {
         ("letter", b"g\r\nhello\r\n0\r\n\r\n"),
         ("digit that is none", b"5_0\r\nhello\r\n0\r\n\r\n"),
         ("17 digits", b"00000000000000005\r\nhello\r\n0\r\n\r\n"),
+        ("2^64", b"10000000000000000\r\nhello\r\n0\r\n\r\n"),
+        ("2^64 and 5", b"10000000000000005\r\nhello\r\n0\r\n\r\n"),
+        ("space before an extension", b"5 ;a=b\r\nhello\r\n0\r\n\r\n"),
+        ("control character in an extension", b"5;a=\x01\r\nhello\r\n0\r\n\r\n"),
+        ("a quote that is not closed", b"5;a=\"\r\nhello\r\n0\r\n\r\n"),
+        ("CR CR LF behind the size", b"5\r\r\nhello\r\n0\r\n\r\n"),
+        ("a fold before the first trailer", b"5\r\nhello\r\n0\r\n X: a\r\n\r\n"),
+        ("a request in place of trailers", b"5\r\nhello\r\n0\r\nGET / HTTP/1.1\r\nHost: test\r\n\r\n"),
+        ("nothing behind the data", b"5\r\nhello0\r\n\r\n"),
         ("overflow", b"ffffffffffffffff\r\nhello\r\n0\r\n\r\n"),
         ("63 bits", b"8000000000000000\r\nhello\r\n0\r\n\r\n"),
         ("lone LF behind the size", b"5\nhello\r\n0\r\n\r\n"),
@@ -271,6 +305,48 @@ fn chunked_framing_takes_no_lone_lf_whatever_the_listener_says() {
         let request = format!("POST / HTTP/1.1\nHost: test\nTransfer-Encoding: chunked\n\n{body}");
         assert_eq!(only_status(&proxy, request.as_bytes()), Ok(400), "{body:?}");
     }
+}
+
+/// What one parser reads as decimal is octal for another; with `_` for `-` CGI and its kin can't tell a coding from
+/// the real one.
+#[test]
+fn lengths_go_on_in_one_form_and_nothing_passes_for_one() {
+    let origin = Origin::echo();
+    let proxy = front_with(&origin, "", "");
+    let seen = crate::support::echoed(
+        &proxy,
+        "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 010\r\n\r\n0123456789",
+    );
+    assert_eq!((seen.field("Content-Length"), seen.text()), (Some("10"), "0123456789"));
+    for trust in ["", ", client: { trusted: [127.0.0.0/8] }"] {
+        let proxy = front_with(&origin, trust, "");
+        let request = "POST / HTTP/1.1\r\nHost: test\r\nTransfer_Encoding: chunked\r\nContent_Length: 99\r\n\
+                       transfer_encoding: x\r\nX_Other: 1\r\nContent-Length: 2\r\n\r\nhi";
+        let seen = crate::support::echoed(&proxy, request);
+        let names: Vec<_> = seen.fields.iter().filter(|(name, _)| name.contains('_')).collect();
+        assert_eq!(names, [&("X_Other".to_owned(), "1".to_owned())], "{trust}");
+        assert_eq!(seen.text(), "hi");
+    }
+}
+
+/// Trailers that frame, route, authenticate or claim are left out (RFC 9110 6.5.1).
+#[test]
+fn trailers_say_nothing_of_the_message() {
+    let origin = Origin::script(|wire| {
+        wire.read_request();
+        wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        wire.read_to_end();
+    });
+    let proxy = front_with(&origin, "", "");
+    let trailers = "Content-Length: 9\r\nTransfer-Encoding: chunked\r\nHost: evil\r\nAuthorization: evil\r\n\
+                    X-Forwarded-For: 6.6.6.6\r\nX_Real_IP: 6.6.6.6\r\nContent_Length: 9\r\nX-Sum: 1\r\n";
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n{trailers}\r\n"
+    );
+    assert_eq!(proxy.client().ask(&request).status(), 200);
+    let seen = origin.received(0);
+    let end = find(&seen, b"hello\r\n").unwrap();
+    assert_eq!(&seen[end..], b"hello\r\n0\r\nX-Sum: 1\r\n\r\n", "{}", seen.escape_ascii());
 }
 
 #[test]

@@ -41,6 +41,18 @@ fn heads_that_become_502() {
             "101 nobody asked for",
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
         ),
+        ("chunked before a comma", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked,\r\n\r\n0\r\n\r\n"),
+        ("identity", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nhello"),
+        ("vertical tab", b"HTTP/1.1 200 OK\r\nContent-Length: \x0b5\r\n\r\nhello"),
+        ("2^64", b"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551616\r\n\r\nhello"),
+        ("101 of HTTP/1.0", b"HTTP/1.0 101 Switching Protocols\r\n\r\n"),
+        ("two spaces", b"HTTP/1.1  200 OK\r\nContent-Length: 0\r\n\r\n"),
+        ("NUL in the reason", b"HTTP/1.1 200 O\0K\r\nContent-Length: 0\r\n\r\n"),
+        ("control character in the reason", b"HTTP/1.1 200 O\x01K\r\nContent-Length: 0\r\n\r\n"),
+        ("version in small letters", b"http/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        ("an empty line before", b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        ("bare CR before the end", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\rhello"),
+        ("bare CR in Location", b"HTTP/1.1 302 Found\r\nLocation: /\rX: a\r\nContent-Length: 0\r\n\r\n"),
         ("bare CR", b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 0\r\n\r\n"),
         ("lone LF", b"HTTP/1.1 200 OK\nContent-Length: 0\n\n"),
         ("obs-fold", b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n"),
@@ -99,6 +111,36 @@ fn endless_heads_become_502() {
     }
 }
 
+/// What an answer says that goes on: a length in one form, none with a 1xx (RFC 9110 8.6), no trailers that say
+/// something of the message.
+#[test]
+fn answers_go_on_in_one_form() {
+    let rows: &[(&str, (&[u8], &str))] = &[
+        ("zeros", (b"HTTP/1.1 200 OK\r\nContent-Length: 010\r\n\r\n0123456789", "Content-Length: 10\r\n\r\n0123456789")),
+        (
+            "a length of a 103",
+            (b"HTTP/1.1 103 E\r\nContent-Length: 5\r\nLink: <a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 103 E\r\nLink: <a>\r\n\r\nHTTP/1.1 200 OK"),
+        ),
+        (
+            "a coding of a 204",
+            (b"HTTP/1.1 204 N\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "HTTP/1.1 204 N\r\nDate: "),
+        ),
+        (
+            "trailers",
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nContent-Length: 9\r\nSet-Cookie: a\r\nX-Sum: 1\r\n\r\n", "\r\n2\r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n"),
+        ),
+    ];
+    each(rows.iter().copied(), |(bytes, want)| {
+        let origin = hostile(bytes);
+        let proxy = front(&origin);
+        let mut client = proxy.client();
+        client.send("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        let (got, _) = client.read_to_end();
+        let got = String::from_utf8_lossy(&got).into_owned();
+        if got.contains(want) { Ok(()) } else { Err(format!("{got:?} has no {want:?}")) }
+    });
+}
+
 #[test]
 fn bodies_that_break_off_never_look_whole() {
     let rows: &[(&str, &[u8])] = &[
@@ -115,6 +157,18 @@ fn bodies_that_break_off_never_look_whole() {
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nxyz\r\n0\r\n\r\n",
         ),
         ("lone LF in chunks", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\n0\n\n"),
+        (
+            "2^64 in chunks",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000005\r\nhello\r\n0\r\n\r\n",
+        ),
+        (
+            "CR in an extension",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a\rb\r\nhello\r\n0\r\n\r\n",
+        ),
+        (
+            "a folded trailer",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: a\r\n b\r\n\r\n",
+        ),
         (
             "chunk longer than said",
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhello\r\n0\r\n\r\n",

@@ -179,3 +179,27 @@ fn half_a_tunnel_ends_in_its_time_too() {
     let record = &proxy.wait_records(1)[0];
     assert!(record.contains("tunnel_idle"), "{record}");
 }
+
+/// RFC 9110 7.8: nobody switches to what was not asked for, and 8.6: a 101 has no length.
+#[test]
+fn only_what_was_asked_for_is_switched_to() {
+    let switched = |fields: &str| {
+        format!("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n{fields}\r\nhello")
+    };
+    for fields in
+        ["Upgrade: h2c\r\n", "", "Upgrade: websocket, other\r\n", "Upgrade: websocket\r\nUpgrade: other\r\n"]
+    {
+        let origin = Origin::answering(&switched(fields));
+        let answer = front(&origin).client().ask(UPGRADE);
+        assert_eq!((answer.status(), answer.text().contains("hello")), (502, false), "{fields:?}");
+    }
+    for fields in ["Upgrade: WebSocket\r\n", "Upgrade: websocket\r\nContent-Length: 5\r\n"] {
+        let origin = Origin::answering(&switched(fields));
+        let proxy = front(&origin);
+        let mut client = proxy.client();
+        client.send(UPGRADE);
+        let head = client.read_head();
+        assert_eq!((head.status(), head.has("Content-Length")), (101, false), "{fields:?}");
+        assert_eq!(client.read_exact(5), b"hello");
+    }
+}

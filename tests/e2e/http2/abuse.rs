@@ -163,6 +163,61 @@ fn frames_that_carry_nothing() {
     is_sent_away(10_000, move |_| unknown.repeat(100));
 }
 
+/// More frames that cost their sender nothing.
+#[test]
+fn frames_about_streams_that_are_over() {
+    let reset = reset(1);
+    is_sent_away(10_000, move |round| match round {
+        0 => headers(1, flag::END_STREAM, "/slow"),
+        _ => reset.repeat(100),
+    });
+    let update = Frame::bytes(kind::WINDOW_UPDATE, 0, 1, &1u32.to_be_bytes());
+    is_sent_away(10_000, move |round| match round {
+        0 => headers(1, 0, "/slow"),
+        _ => update.repeat(100),
+    });
+}
+
+#[test]
+fn settings_that_change_something_each_time() {
+    is_sent_away(10_000, |round| {
+        // SETTINGS_HEADER_TABLE_SIZE and SETTINGS_INITIAL_WINDOW_SIZE.
+        let payload =
+            [&[0, 1][..], &(round % 4096).to_be_bytes(), &[0, 4], &(round % 65_536).to_be_bytes()].concat();
+        Frame::bytes(kind::SETTINGS, 0, 0, &payload).repeat(100)
+    });
+}
+
+#[test]
+fn data_of_padding_only() {
+    let padding = Frame::bytes(kind::DATA, flag::PADDED, 1, &[0]);
+    is_sent_away(10_000, move |round| match round {
+        0 => headers(1, 0, "/slow"),
+        _ => padding.repeat(100),
+    });
+}
+
+/// Heads that cannot be read: each resets its stream.
+#[test]
+fn made_you_reset_by_malformed_heads() {
+    is_sent_away(10_000, |round| {
+        let mut fields = request("GET", "/slow");
+        fields.push(("connection", "close"));
+        let flags = flag::END_HEADERS | flag::END_STREAM;
+        Frame::bytes(kind::HEADERS, flags, round * 2 + 1, &block(&fields))
+    });
+}
+
+/// A body behind the end of its stream (RFC 9113 5.1, half-closed): the first of these is the last.
+#[test]
+fn made_you_reset_by_data_behind_the_end() {
+    let code = flood(&[], 10_000, |round| {
+        let stream = round * 2 + 1;
+        [headers(stream, flag::END_STREAM, "/slow"), Frame::bytes(kind::DATA, 0, stream, b"x")].concat()
+    });
+    assert_eq!(code, Some(code::PROTOCOL_ERROR));
+}
+
 #[test]
 fn empty_data() {
     is_sent_away(10_000, |round| match round {
@@ -182,6 +237,17 @@ fn hpack_bomb() {
             block.extend_from_slice(&first);
         }
         block.extend([0xbe; 8000]);
+        Frame::bytes(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, round * 2 + 1, &block)
+    });
+}
+
+/// Thousands of fields that are one byte each in the block: `cookie`, which takes them one by one (RFC 9113 8.2.3).
+#[test]
+fn cookie_crumbs() {
+    is_sent_away(1_000, |round| {
+        let mut block = block(&request("GET", "/"));
+        // `cookie` with an empty value, by its place in HPACK's table (RFC 7541 A).
+        block.extend([0x80 | 32; 15_000]);
         Frame::bytes(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, round * 2 + 1, &block)
     });
 }

@@ -264,6 +264,148 @@ fn heads_that_break_the_rules() {
     ]);
 }
 
+/// A request on stream 1 whose block ends with these bytes.
+fn asks_with(end: &[u8]) -> Vec<u8> {
+    let bytes = [&block(&request("GET", "/")), end].concat();
+    frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, 1, &bytes)
+}
+
+/// RFC 7541: an error in a block ends the connection (RFC 9113 4.3), since both tables are no longer the same.
+#[test]
+fn blocks_that_cannot_be_read() {
+    const BROKEN: Fate = Fate::Goaway(code::COMPRESSION_ERROR);
+    check([
+        ("2.3.3 a place behind the table", (asks_with(&[0x80 | 70]), BROKEN)),
+        ("2.3.3 a name's place behind the table", (asks_with(&[0x40 | 63, 1, b'x']), BROKEN)),
+        ("6.1 place 0", (asks_with(&[0x80]), BROKEN)),
+        ("4.2 a new size of the table behind a field", (asks_with(&[0x20]), BROKEN)),
+        ("6.3 a table larger than allowed", {
+            let bytes = [&[0x3f, 0xe2, 0x1f][..], &block(&request("GET", "/"))].concat();
+            (frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, 1, &bytes), BROKEN)
+        }),
+        ("6.3 a smaller table", {
+            let bytes = [&[0x20][..], &block(&request("GET", "/"))].concat();
+            (frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, 1, &bytes), Fate::Status(200))
+        }),
+        ("5.2 padding of Huffman's code that is no ones", (asks_with(&[0, 1, b'a', 0x81, 0x18]), BROKEN)),
+        (
+            "5.2 the end of a string in Huffman's code",
+            (asks_with(&[0, 1, b'a', 0x84, 255, 255, 255, 255]), BROKEN),
+        ),
+        (
+            "5.1 a number without end",
+            (asks_with(&[0, 1, b'a', 0x7f, 255, 255, 255, 255, 255, 255, 255, 255, 1]), BROKEN),
+        ),
+        ("5.2 a string longer than the block", (asks_with(&[0, 1, b'a', 100, b'x']), BROKEN)),
+    ]);
+}
+
+/// What h2spec looks at besides.
+#[test]
+fn frames_around_blocks_and_states() {
+    let head = block(&request("GET", "/"));
+    let split = |second: Vec<u8>| [frame(kind::HEADERS, flag::END_STREAM, 1, &head[..10]), second].concat();
+    let slow = block(&request("GET", "/slow"));
+    let over = |bytes: Vec<u8>| {
+        [opens(&[]), frame(kind::RST_STREAM, 0, 1, &code::CANCEL.to_be_bytes()), bytes].concat()
+    };
+    check([
+        ("4.1 flags that mean nothing", (frame(kind::PING, 0xfe, 0, &[0; 8]), Fate::Nothing)),
+        ("4.1 the reserved bit", (frame(kind::PING, 0, 1 << 31, &[0; 8]), Fate::Nothing)),
+        ("4.2 HEADERS too large", (frame(kind::HEADERS, 5, 1, &vec![0; 16_385]), SIZE)),
+        (
+            "5.1 DATA on a closed stream",
+            (over(frame(kind::DATA, 0, 1, b"x")), Fate::Reset(code::STREAM_CLOSED)),
+        ),
+        (
+            "5.1 WINDOW_UPDATE on a closed stream",
+            (over(frame(kind::WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1])), Fate::Nothing),
+        ),
+        ("5.1 RST_STREAM on a closed stream", (over(frame(kind::RST_STREAM, 0, 1, &[0; 4])), Fate::Nothing)),
+        (
+            "5.1 PRIORITY on a closed stream",
+            (over(frame(kind::PRIORITY, 0, 1, &[0, 0, 0, 3, 1])), Fate::Nothing),
+        ),
+        ("5.5 an unknown frame within a block", (split(frame(0xee, 0, 0, b"x")), PROTOCOL)),
+        (
+            "6.2 HEADERS of another stream within a block",
+            (split(frame(kind::HEADERS, 5, 3, &head)), PROTOCOL),
+        ),
+        ("6.2 PRIORITY within a block", (split(frame(kind::PRIORITY, 0, 1, &[0; 5])), PROTOCOL)),
+        ("6.2 DATA within a block", (split(frame(kind::DATA, 0, 1, b"x")), PROTOCOL)),
+        ("6.2 padded HEADERS", {
+            let bytes = [&[3][..], &head, &[0; 3]].concat();
+            (frame(kind::HEADERS, 5 | flag::PADDED, 1, &bytes), Fate::Status(200))
+        }),
+        (
+            "6.3 PRIORITY of four bytes",
+            (
+                [opens(&[]), frame(kind::PRIORITY, 0, 1, &[0; 4])].concat(),
+                Fate::Reset(code::FRAME_SIZE_ERROR),
+            ),
+        ),
+        (
+            "6.10 a block in two parts",
+            (split(frame(kind::CONTINUATION, flag::END_HEADERS, 1, &head[10..])), Fate::Status(200)),
+        ),
+        ("6.10 a block in three parts, one empty", {
+            let rest = [
+                frame(kind::CONTINUATION, 0, 1, b""),
+                frame(kind::CONTINUATION, flag::END_HEADERS, 1, &head[10..]),
+            ];
+            (split(rest.concat()), Fate::Status(200))
+        }),
+        ("6.10 CONTINUATION on stream 0", (split(frame(kind::CONTINUATION, 4, 0, &head[10..])), PROTOCOL)),
+        (
+            "6.10 CONTINUATION of another stream",
+            (split(frame(kind::CONTINUATION, 4, 3, &head[10..])), PROTOCOL),
+        ),
+        ("6.10 CONTINUATION behind a whole block", {
+            ([frame(kind::HEADERS, 5, 1, &slow), frame(kind::CONTINUATION, 4, 1, b"")].concat(), PROTOCOL)
+        }),
+        (
+            "6.10 CONTINUATION behind DATA",
+            (
+                [opens(&[]), frame(kind::DATA, 0, 1, b"x"), frame(kind::CONTINUATION, 4, 1, b"")].concat(),
+                PROTOCOL,
+            ),
+        ),
+        (
+            "7 a code that nobody knows",
+            ([opens(&[]), frame(kind::RST_STREAM, 0, 1, &[0, 0, 0, 0xff])].concat(), Fate::Nothing),
+        ),
+        // 8.1 calls it malformed; the library passes over it, and nothing of it goes on.
+        ("8.1 a pseudo-field in trailers", {
+            let head = frame(kind::HEADERS, flag::END_HEADERS, 1, &block(&request("POST", "/")));
+            ([head, frame(kind::HEADERS, 5, 1, &block(&[(":method", "GET")]))].concat(), Fate::Status(200))
+        }),
+        ("8.1.1 a length in two DATA frames that differs", {
+            let body = [frame(kind::DATA, 0, 1, b"x"), frame(kind::DATA, 1, 1, b"yz")].concat();
+            ([opens(&[("content-length", "2")]), body].concat(), MALFORMED)
+        }),
+    ]);
+}
+
+/// RFC 9113 6.9.2: a smaller first window makes the windows of streams negative, and a larger one opens them.
+#[test]
+fn windows_follow_the_settings() {
+    let origin = Origin::serve(|_| bifrons_testkit::origin::ok("0123456789"));
+    let proxy = front(&origin);
+    let window = |size: u32| [&[0, 4][..], &size.to_be_bytes()].concat();
+    let mut client = Frames::with_settings(proxy.addr("web"), &[(4, 3)]);
+    client.get(1, "/");
+    assert_eq!(client.find_on(1, kind::DATA).payload, b"012");
+    client.send(kind::SETTINGS, 0, 0, &window(1));
+    client.find_where(|frame| frame.kind == kind::SETTINGS && frame.flags == flag::ACK);
+    // Two below zero: this makes it zero, and nothing comes.
+    client.open_window(1, 2).assert_alive();
+    client.open_window(1, 1);
+    assert_eq!(client.find_on(1, kind::DATA).payload, b"3");
+    client.send(kind::SETTINGS, 0, 0, &window(100));
+    let rest = client.find_on(1, kind::DATA);
+    assert_eq!(rest.payload, b"456789");
+}
+
 #[test]
 fn a_preface_that_is_none() {
     let origin = Origin::saying("ok");

@@ -140,6 +140,65 @@ fn a_silent_client_is_given_up() {
     half.read_end();
 }
 
+/// One that is under way keeps the others out, and is counted no more when it has ended.
+#[test]
+fn handshakes_at_once_are_bounded() {
+    let admin = "workers: 2\nadmin: { bind: \"@admin@\" }";
+    let config = SITES
+        .replace("workers: 2", admin)
+        .replace("    tls:\n      cert", "    connections: { handshakes: 1 }\n    tls:\n      cert");
+    let proxy = sites(&config);
+    let ask = || curl(&proxy, proxy.addr("web"), "site.test", &["https://site.test/"]).ok;
+    assert!(ask());
+    let mut slow = proxy.client();
+    slow.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
+    wait_until("it counts", || !ask());
+    assert_eq!(proxy.client_to("admin").get("/healthz").status(), 200, "other listeners go on");
+    let metrics = proxy.client_to("admin").get("/metrics").text().to_owned();
+    assert!(
+        metrics
+            .lines()
+            .any(|line| line.starts_with("bifrons_connections_refused_total") && line.contains("handshakes")),
+        "{metrics}"
+    );
+    drop(slow);
+    wait_until("it counts no more", ask);
+}
+
+#[test]
+fn handshakes_in_a_second_are_bounded() {
+    let config =
+        SITES.replace("    tls:\n      cert", "    connections: { handshake_rate: 1 }\n    tls:\n      cert");
+    let proxy = sites(&config);
+    let ask = || {
+        s_client(proxy.addr("web"), &["-servername", "site.test"], &request("site.test", "/"))
+            .out
+            .contains("HTTP/1.1 200")
+    };
+    assert!(ask());
+    // Thirty take less than thirty seconds, and others later are let in again.
+    let kept_out = (0..30).filter(|_| !ask()).count();
+    assert!(kept_out > 0);
+    wait_until("one is let in", ask);
+}
+
+#[test]
+fn groups_are_those_that_are_named() {
+    let proxy =
+        sites(&SITES.replace("    tls:\n      cert", "    tls:\n      groups: [P-384, X25519]\n      cert"));
+    let with = |groups: &str| {
+        s_client(
+            proxy.addr("web"),
+            &["-servername", "site.test", "-groups", groups],
+            &request("site.test", "/"),
+        )
+        .out
+    };
+    let said = with("P-256:P-384");
+    assert!(said.contains("HTTP/1.1 200") && said.contains("secp384r1"), "{said}");
+    assert!(!with("P-256").contains("HTTP/1.1 200"));
+}
+
 #[test]
 fn sessions_are_taken_up_again_by_any_worker_and_after_a_reload() {
     let mut proxy = sites(SITES);
@@ -216,6 +275,13 @@ fn mistakes_are_told_with_their_place() {
     let setup = with_pair(Proxy::yaml(config), "a", &ca.issue(&["site.test"], KeyKind::Ecdsa));
     let (_, said) = setup.file("b.key", encrypted).fail();
     assert!(said.contains("the key is encrypted") && said.contains("openssl pkey"), "{said}");
+    let encrypted = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+    let setup = with_pair(Proxy::yaml(config), "a", &ca.issue(&["site.test"], KeyKind::Ecdsa));
+    let (_, said) = setup.file("b.key", encrypted).fail();
+    assert!(said.contains("the key is encrypted") && said.contains("bifrons.yaml:6:"), "{said}");
+    let none = "listeners: { web: { bind: \"@web@\", tls: {} } }\nhosts: [{ routes: [{ path: /, respond: { status: 200 } }] }]\n";
+    let (_, said) = Proxy::yaml(none).fail();
+    assert!(said.contains("TLS without a certificate") && said.contains("bifrons.yaml:1:"), "{said}");
     let (_, said) = Proxy::yaml(config).fail();
     assert!(said.contains("a.crt\": No such file"), "{said}");
 }

@@ -176,6 +176,27 @@ fn slow_responders_hold_nobody_up() {
     drop(asked);
 }
 
+/// An answer that lies in a file, by OpenSSL.
+#[test]
+fn an_answer_from_a_file_is_sent_along() {
+    let ca = Authority::new("Test CA");
+    let good = ca.issue(&["good.test"], bifrons_testkit::KeyKind::Ecdsa);
+    let dir = TempDir::new();
+    dir.write("index.txt", format!("V\t400101000000Z\t\t{:X}\tunknown\t/CN=x\n", good.serial));
+    dir.write("ca.crt", &ca.pem);
+    dir.write("ca.key", &ca.key);
+    dir.write("good.crt", &good.cert);
+    let args = "ocsp -index index.txt -CA ca.crt -rsigner ca.crt -rkey ca.key -issuer ca.crt -cert good.crt -ndays 1 -respout answer.der";
+    let made = Command::new("openssl").current_dir(dir.path()).args(args.split(' ')).output().unwrap();
+    let answer = std::fs::read(dir.path().join("answer.der"));
+    let answer = answer.unwrap_or_else(|err| panic!("{err}: {}", String::from_utf8_lossy(&made.stderr)));
+    let setup =
+        with_ca(Proxy::yaml(&config(&["{ cert: good.crt, key: good.key, ocsp: good.der }".to_owned()])), &ca);
+    let proxy = with_pair(setup, "good", &good).file("good.der", answer).start();
+    let said = status(&proxy, "good.test");
+    assert!(said.contains("Cert Status: good"), "{said}");
+}
+
 #[test]
 fn mistakes_are_told_at_the_start() {
     let ca = Authority::new("Test CA");

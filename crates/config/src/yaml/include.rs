@@ -128,7 +128,12 @@ impl Gatherer<'_> {
         let cannot = |error| Problem::nowhere(format!("cannot read \"{}\": {error}", path.display()));
         let canonical = path.canonicalize().map_err(cannot)?;
         if self.open.contains(&canonical) {
-            return Err(Problem::nowhere(format!("\"{}\" includes itself", path.display())));
+            let through = match self.open.len() {
+                1 => "",
+                _ => ", through the files that it includes",
+            };
+            let message = format!("\"{}\" includes itself{through}", path.display());
+            return Err(Problem::nowhere(message).help("remove this include; each file is read once"));
         }
         if self.open.len() > INCLUDE_DEPTH_MAX {
             return Err(Problem::nowhere(format!(

@@ -45,6 +45,11 @@ impl Said {
         !self.upgrade.is_empty() && self.lists(b"upgrade")
     }
 
+    /// The protocols that are asked for.
+    pub(super) fn upgrade(&self) -> &[u8] {
+        &self.upgrade
+    }
+
     /// Whether the endpoint is left free to keep the connection.
     pub(super) fn keeps(&self) -> bool {
         !self.lists(b"close")

@@ -52,7 +52,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, cluster: &Cluster) -> ClusterPlan {
         match tls.build(cx.tls()) {
             Ok(plan) => Some(Arc::new(plan)),
             Err(wrong) => {
-                cx.wrong(&wrong);
+                cx.wrong(&wrong, &cluster.endpoints.first().and_then(|first| first.place.clone()));
                 None
             }
         }

@@ -97,7 +97,8 @@ fn plan(cx: &mut Cx<'_>, listener_name: &str, listener: &Listener, host: &Host) 
         match own.over(listeners).build(cx.tls_of(listener)) {
             Ok(plan) => Some(Arc::new(plan)),
             Err(wrong) => {
-                wrong.iter().for_each(|wrong| cx.wrong(wrong));
+                let near = host.names.first().and_then(|name| name.place.clone());
+                wrong.iter().for_each(|wrong| cx.wrong(wrong, &near));
                 None
             }
         }

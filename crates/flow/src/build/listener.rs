@@ -78,7 +78,23 @@ fn read_bind(text: &str) -> Result<Addr, String> {
         };
     }
     text.parse().map_err(|_| {
-        format!("invalid address \"{text}\"{HELP_MARK}write \"0.0.0.0:80\", \":80\", \"[::]:80\" or \"unix:/path\"")
+        let help = "write \"0.0.0.0:80\", \":80\", \"[::]:80\" or \"unix:/path\"";
+        let port = text.rsplit_once(':').map(|(_, port)| port);
+        let why = match port {
+            Some(port) if port.parse::<u16>().is_err() && port.bytes().all(|b| b.is_ascii_digit()) => {
+                format!(": port {port} is larger than 65535")
+            }
+            _ if text.starts_with("${") => {
+                return format!(
+                    "invalid address \"{text}\"{HELP_MARK}the environment's variable is \"${{env:NAME}}\""
+                );
+            }
+            Some(_) if text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.starts_with("unix:") => {
+                ": a listener has an address of this machine, not a name".to_owned()
+            }
+            _ => String::new(),
+        };
+        format!("invalid address \"{text}\"{why}{HELP_MARK}{help}")
     })
 }
 
@@ -102,7 +118,8 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
     let tls = listener.tls.as_ref().and_then(|tls| match tls.build(cx.tls_of(listener)) {
         Ok(plan) => Some(Arc::new(plan)),
         Err(wrong) => {
-            wrong.iter().for_each(|wrong| cx.wrong(wrong));
+            let near = listener.bind.first().and_then(|bind| bind.place.clone());
+            wrong.iter().for_each(|wrong| cx.wrong(wrong, &near));
             None
         }
     });

@@ -109,8 +109,10 @@ impl<'a> Cx<'a> {
     }
 
     /// Notes what is wrong with TLS.
-    fn wrong(&mut self, wrong: &bifrons_tls::Wrong) {
-        self.problem_text(&wrong.place, &wrong.message);
+    /// `near`: where the reader looks when it has no place of its own.
+    fn wrong(&mut self, wrong: &bifrons_tls::Wrong, near: &Option<Place>) {
+        let place = if wrong.place.is_some() { &wrong.place } else { near };
+        self.problem_text(place, &wrong.message);
     }
 
     fn problem(&mut self, place: &Option<Place>, message: impl Into<String>, help: Option<String>) {

@@ -35,7 +35,8 @@ pub(super) async fn run(task: &mut Task<'_>, _req: &RequestHead, res: &mut Respo
     let mut out = Vec::new();
     if !matches!(&task.route.action, Action::Proxy(plan) if plan.is_raw) {
         let server = super::server_of(&task.route, task.listener);
-        let to = ToDownstream { delimit: Delimit::AsIs, persist: Persist::Upgrade, server };
+        // RFC 9110 8.6: no Content-Length in a 101.
+        let to = ToDownstream { delimit: Delimit::Nothing, persist: Persist::Upgrade, server };
         write::response(&mut out, &res.head, &to);
     }
     let http = task.conn.http.clone();

@@ -6,7 +6,7 @@
 
 use super::parse::{self, Parsed};
 use crate::headers::Headers;
-use crate::name::{Name, is_client_cert, is_disguised_claim};
+use crate::name::{Name, is_client_cert, is_disguised_claim, is_disguised_framing};
 use bifrons_core::{Error, Kind, Limits, Result, Side};
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -258,7 +258,7 @@ pub(crate) fn is_forbidden_trailer(name: Name) -> bool {
 /// servers, and comes behind what was checked.
 fn is_claim(id: Name, name: &[u8]) -> bool {
     match id {
-        Name::Other => is_disguised_claim(name) || is_client_cert(name),
+        Name::Other => is_disguised_claim(name) || is_client_cert(name) || is_disguised_framing(name),
         id => matches!(id, Name::XRequestId | Name::Traceparent),
     }
 }

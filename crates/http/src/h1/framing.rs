@@ -2,6 +2,7 @@
 //! (9.3). Pure. Whatever two parsers could read differently is refused.
 
 use crate::head::{Method, RequestHead, ResponseHead, Version, is_target_byte};
+use crate::headers::list_members;
 use crate::name::Name;
 use crate::status::is_bodiless;
 use bifrons_core::{Error, Kind, Limits, Result, Side};
@@ -69,6 +70,20 @@ pub fn response(head: &ResponseHead, method: Method, upgrade: bool) -> Result<Fr
         (false, Some(length)) => Framing::Length(length),
         (false, None) => Framing::UntilClose,
     })
+}
+
+/// Looks whether a 101 switches to what was asked for (the value of `Upgrade`) and to nothing else (RFC 9110 7.8):
+/// what the client does not expect would be read by rules that nobody here has checked.
+///
+/// # Errors
+/// `Malformed` where it names another protocol, or none.
+pub fn check_switch(head: &ResponseHead, asked: &[u8]) -> Result<()> {
+    let mut protocols = head.headers.get_all(Name::Upgrade).flat_map(list_members).peekable();
+    let is_asked = |protocol: &[u8]| list_members(asked).any(|asked| asked.eq_ignore_ascii_case(protocol));
+    if head.status != 101 || protocols.peek().is_some() && protocols.all(is_asked) {
+        return Ok(());
+    }
+    Err(bad(Side::Upstream, "101 to a protocol that was not asked for"))
 }
 
 /// Whether the message is chunked; any other coding is refused (RFC 9112 6.1, 7).

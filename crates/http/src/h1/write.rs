@@ -71,7 +71,8 @@ pub fn request(out: &mut Vec<u8>, head: &RequestHead, to: &ToUpstream<'_>) {
     if !to.host.is_empty() || to.version == Version::Http11 {
         field(out, "Host", to.host);
     }
-    let keep_length = to.delimit == Delimit::AsIs;
+    let delimited = exact(to.delimit, &head.headers);
+    let keep_length = delimited == Delimit::AsIs;
     head.headers.write(out, |name, _| match name {
         Name::Other => true,
         Name::ContentLength => keep_length,
@@ -99,7 +100,7 @@ pub fn request(out: &mut Vec<u8>, head: &RequestHead, to: &ToUpstream<'_>) {
         }
         persist => connection(out, persist),
     }
-    delimit(out, to.delimit);
+    delimit(out, delimited);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -128,7 +129,8 @@ pub enum Server<'a> {
 /// Writes a response's head for a client. The version is always ours (RFC 9112 2.3).
 pub fn response(out: &mut Vec<u8>, head: &ResponseHead, to: &ToDownstream<'_>) {
     status_line(out, head);
-    let keep_length = to.delimit == Delimit::AsIs;
+    let delimited = exact(to.delimit, &head.headers);
+    let keep_length = delimited == Delimit::AsIs;
     let mut dated = false;
     head.headers.write(out, |name, _| match name {
         Name::Other => true,
@@ -154,7 +156,7 @@ pub fn response(out: &mut Vec<u8>, head: &ResponseHead, to: &ToDownstream<'_>) {
     } else {
         connection(out, to.persist);
     }
-    delimit(out, to.delimit);
+    delimit(out, delimited);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -190,6 +192,16 @@ fn connection(out: &mut Vec<u8>, persist: Persist<'_>) {
         }
         Persist::Close => out.extend_from_slice(b"Connection: close\r\n"),
         Persist::Implied | Persist::Upgrade | Persist::Said { .. } => {}
+    }
+}
+
+/// A length with zeros before it is written anew: what is decimal for one parser is octal for another.
+fn exact(delimit: Delimit, headers: &Headers) -> Delimit {
+    match (delimit, headers.get(Name::ContentLength)) {
+        (Delimit::AsIs, Some(value @ [b'0', _, ..])) => {
+            super::framing::parse_length(value).map_or(Delimit::AsIs, Delimit::Length)
+        }
+        _ => delimit,
     }
 }
 
