@@ -9,13 +9,14 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # Debian keeps nginx and ip where a user's PATH does not look.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help run test bench check fmt clippy tools docs fuzz install
+.PHONY: help run demo-chain test bench check fmt clippy tools docs fuzz install
 
 help:
 	@echo "make run      build and see it work: three origins, the proxy before them, five commands to try"
+	@echo "make demo-chain   the same with four proxies in a row: CDN, load balancer, gateway, sidecar"
 	@echo "make test     everything that CI runs: format, lints, docs, fuzzing for a moment, all tests"
 	@echo "make check    the quick part of it: format, lints, layout, generated docs, licences"
-	@echo "make bench    measure beside nginx, HAProxy and Envoy; one row: make bench ROW=h1-64"
+	@echo "make bench    measure beside nginx, HAProxy, Varnish and Envoy; one row: make bench ROW=h1-64"
 	@echo "make docs     write docs/reference from the code"
 	@echo "make install  the released binary to PREFIX/bin (PREFIX=$(PREFIX))"
 
@@ -24,15 +25,18 @@ help:
 run:
 	$(CARGO) run --profile quick --package bifrons -- demo
 
+demo-chain:
+	$(CARGO) run --profile quick --package bifrons -- demo-chain
+
 # The totals of the tests stand at the end. All parts share one profile and one set of flags, so that nothing
 # is built twice.
 test: tools check fuzz
 	$(CARGO) build --workspace --all-targets
 ifneq ($(shell command -v cargo-nextest),)
 	$(CARGO) test --workspace --doc
-	BIFRONS_BIN=$(TARGET)/debug/bifrons $(CARGO) nextest run --workspace
+	BIFRONS_BIN=$(TARGET)/debug/bifrons $(CARGO) nextest run --workspace --no-fail-fast
 else
-	BIFRONS_BIN=$(TARGET)/debug/bifrons $(CARGO) test --workspace
+	BIFRONS_BIN=$(TARGET)/debug/bifrons $(CARGO) test --workspace --no-fail-fast
 endif
 
 bench:

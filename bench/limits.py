@@ -25,13 +25,20 @@ class Limit:
     other: str = ""
 
 
-_OWN_RATIO = {"h1-64": 0.85, "h1-512": 0.75, "h1-64-log": 0.95, "h1-64k": 0.75, "h1-1m": 0.6}
+_OWN_RATIO = {
+    "h1-64": 0.85, "h1-512": 0.75, "h1-64-log": 0.95, "h1-64k": 0.75, "h1-1m": 0.6,
+    "tls-handshake": 0.75, "tls-h1": 0.95, "h2c": 0.95, "h2-tls": 0.95, "l4-small": 0.9, "l4-1m": 0.5,
+    "cache-hit": 0.6, "cache-hit-64k": 0.6,
+}
 
 LIMITS = (
-    *(Limit(row.name, "cpu_us", _OWN_RATIO.get(row.name, RATIO_MAX)) for row in ROWS if row.kind == "wrk"),
+    *(Limit(row.name, "cpu_us", _OWN_RATIO.get(row.name, RATIO_MAX)) for row in ROWS if row.is_flat_out),
     Limit("routes-100", "cpu_us", GROWTH_MAX, kind="growth", other="routes-1"),
     Limit("routes-10000", "cpu_us", GROWTH_MAX, kind="growth", other="routes-1"),
     Limit("h1-idle", "rss_conn_bytes", 4096, kind="value"),
+    Limit("idle-tls", "rss_conn_bytes", 24 << 10, kind="value"),
+    Limit("cache-stampede", "upstream", 1, kind="value"),
+    Limit("cache-zipf", "behind_best", 0.02, kind="value"),
     Limit("h1-latency", "added_p50_us", 150, kind="value"),
     Limit("h1-latency", "added_p99_us", 500, kind="value"),
 )

@@ -57,7 +57,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     names = " ".join(row.name for row in ROWS)
     parser = argparse.ArgumentParser(
-        prog="bench/run.sh", description="Measures Bifrons beside nginx, HAProxy and Envoy.", epilog=f"Rows: {names}",
+        prog="bench/run.sh", description="Measures Bifrons beside nginx, HAProxy, Varnish and Envoy.", epilog=f"Rows: {names}",
     )
     parser.add_argument("rows", nargs="*", help="rows to measure (all without any)")
     parser.add_argument("--row", action="append", default=[], help="the same, as an option")
@@ -104,6 +104,8 @@ def _run(args: argparse.Namespace) -> int:
     peers = _present(args.peers)
     if os.getloadavg()[0] > LOAD_AVERAGE_WARN:
         print(f"! load average {os.getloadavg()[0]:.1f}: the machine is busy, numbers are noise", file=sys.stderr)
+    # Before anything starts: the origin has as many connections as the proxies when they pass them on.
+    idle_max = raise_file_limit(FILES_WANTED) - FILES_SPARE
     procs = Procs()
     try:
         cores = Cores.choose()
@@ -113,23 +115,25 @@ def _run(args: argparse.Namespace) -> int:
             for peer in peers:
                 print(profiling.run(args.profile, runner, row, peer, SCRATCH / "profiles"))
             return 0
-        measured = _measure(args.picked, peers, runner, out)
+        measured = _measure(args.picked, peers, runner, (out, idle_max))
     finally:
         procs.close()
     _publish(out, results.load_all(out))
     return _verdict(measured) if args.check else 0
 
 
-def _measure(rows: list[Row], peers: list[Peer], runner: Runner, out: Path) -> list[dict]:
+def _measure(rows: list[Row], peers: list[Peer], runner: Runner, where_to: tuple[Path, int]) -> list[dict]:
     """Runs the rows one after the other, printing and saving each as soon as it is there."""
-    idle_max = raise_file_limit(FILES_WANTED) - FILES_SPARE
+    out, idle_max = where_to
     where, what = results.machine(runner.cores), results.source()
     measured = []
     for row in rows:
-        if row.kind == "idle" and row.conns > idle_max:
-            print(f"! only {idle_max} idle connections: the limit of open files is too low", file=sys.stderr)
-            row = replace(row, conns=idle_max, title=row.title.replace("10,000", f"{idle_max:,}"))
-        if row.kind == "latency":
+        # What is passed on is two sockets of the proxy.
+        most = idle_max // 2 if row.layer4 else idle_max
+        if row.kind == "idle" and row.conns > most:
+            print(f"! only {most} idle connections: the limit of open files is too low", file=sys.stderr)
+            row = replace(row, conns=most, title=row.title.replace(f"{row.conns:,}", f"{most:,}"))
+        if row.kind in ("latency", "udp"):
             drivers.build_load()
         outcome = runner.run(row, peers)
         one = results.result(outcome, peers, where, what, runner.settings)

@@ -38,22 +38,52 @@ def kibi(value: float) -> str:
     return f"{value / 1024:.2f}"
 
 
+def seconds(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def share(part: float) -> str:
+    return f"{part * 100:.1f}%"
+
+
 def percent(part: float) -> str:
     return f"{part * 100:.0f}%"
 
 
 CPU = Metric("cpu_us", "CPU µs/req", micros, ratio=True)
 
+FLAT_OUT = (
+    CPU,
+    Metric("user_us", "user", micros),
+    Metric("sys_us", "sys", micros),
+    Metric("rps", "req/s", count, ratio=True, high_is_better=True),
+    Metric("p50_us", "p50 ms", latency, ratio=True),
+    Metric("p99_us", "p99 ms", latency, ratio=True),
+    Metric("rss_kib", "RSS MiB", mebi, ratio=True),
+    Metric("core_used", "core", percent),
+)
+
 METRICS: dict[str, tuple[Metric, ...]] = {
-    "wrk": (
-        CPU,
+    "wrk": FLAT_OUT,
+    "h2load": FLAT_OUT,
+    "udp": (
+        Metric("cpu_us", "CPU µs/question", micros, ratio=True),
         Metric("user_us", "user", micros),
         Metric("sys_us", "sys", micros),
-        Metric("rps", "req/s", count, ratio=True, high_is_better=True),
+        Metric("rps", "questions/s", count, ratio=True, high_is_better=True),
         Metric("p50_us", "p50 ms", latency, ratio=True),
         Metric("p99_us", "p99 ms", latency, ratio=True),
         Metric("rss_kib", "RSS MiB", mebi, ratio=True),
         Metric("core_used", "core", percent),
+    ),
+    "cache": (*FLAT_OUT, Metric("hit_ratio", "hits", share)),
+    "stampede": (
+        Metric("upstream", "requests to the origin", count),
+        CPU,
+        Metric("p50_us", "p50 ms", latency),
+        Metric("p99_us", "p99 ms", latency),
+        Metric("seconds", "all done after s", seconds),
+        Metric("rss_kib", "RSS MiB", mebi),
     ),
     "latency": (
         Metric("added_p50_us", "added p50 ms", latency, ratio=True),

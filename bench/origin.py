@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import subprocess
 from dataclasses import dataclass
@@ -9,11 +10,11 @@ from pathlib import Path
 
 from peers.base import CONNS_MAX, IDLE_SECONDS, REQUESTS_PER_CONN
 from peers.nginx import user_line
-from procs import Cores, Procs
+from procs import BenchError, Cores, LOAD_BIN, Procs
 from rows import SMALL_BYTES
 
 SMALL_BODY = "Bifrons bench: a small answer of sixty-six bytes, no more no less."
-FILES = {"1k.bin": 1 << 10, "64k.bin": 64 << 10, "1m.bin": 1 << 20}
+FILES = {"1k.bin": 1 << 10, "4k.bin": 4 << 10, "64k.bin": 64 << 10, "1m.bin": 1 << 20}
 
 CONFIG = """\
 {user}
@@ -40,9 +41,23 @@ http {{
         root {files};
         location / {{ default_type text/plain; return 200 "{body}"; }}
 {locations}
+        # What caches keep: the same, whatever stands behind the name; and the same slowly: half of 64 KiB at once, half a second later.
+        location /cached/ {{
+            default_type text/plain; add_header Cache-Control max-age=3600; return 200 "{body}";
+        }}
+{cached}
+        location = /requests {{ stub_status; }}
     }}
 }}
 """
+
+
+# Below `/cached/64k.bin`, any name is a file of that size.
+CACHED = """\
+        location /cached/{at}{name} {{
+            add_header Cache-Control max-age=3600;{pace} try_files /{name} =404;
+        }}"""
+PACES = (("", ""), ("slow/", " limit_rate 32k;"))
 
 
 def write_files(work: Path) -> Path:
@@ -76,8 +91,30 @@ def start(procs: Procs, cores: Cores) -> Origin:
         user=user_line(), dir=home, conns=CONNS_MAX, idle=IDLE_SECONDS, requests=REQUESTS_PER_CONN,
         port=port, files=files, body=SMALL_BODY,
         locations="\n".join(f"        location = /{name} {{ }}" for name in FILES),
+        cached="\n".join(CACHED.format(name=name, pace=pace, at=at) for name in FILES for at, pace in PACES),
     ))
     argv = ["nginx", "-e", f"{home}/error.log", "-p", str(home), "-c", str(conf), "-g", "daemon off;"]
     child = procs.spawn(argv, cores.origin, home / "output.log")
     procs.wait_listening(child, port, home / "error.log")
     return Origin(child, port, files)
+
+
+def requests(port: int) -> int:
+    """How many requests it has had, this one included."""
+    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        conn.request("GET", "/requests")
+        text = conn.getresponse().read().decode()
+    except (OSError, http.client.HTTPException) as err:
+        raise BenchError(f"the origin does not say how many requests it had: {err!r}") from err
+    finally:
+        conn.close()
+    return int(text.splitlines()[2].split()[2])
+
+
+def start_echo(procs: Procs, cores: Cores) -> Origin:
+    """An origin of datagrams, each of which it sends back."""
+    port = procs.free_port()
+    log = procs.work / "echo.log"
+    child = procs.spawn([str(LOAD_BIN), "echo", f"127.0.0.1:{port}"], cores.origin, log)
+    return Origin(child, port, procs.work)

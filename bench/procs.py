@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
+# Our own load generator, and origin of datagrams.
+LOAD_DIR = Path(__file__).resolve().parent / "load"
+LOAD_BIN = LOAD_DIR / "target" / "release" / "bifrons-load"
 # A proxy that has not opened its port after this long (10,000 routes included) never will.
 START_SECONDS_MAX = 20.0
 # Time between SIGTERM and SIGKILL: our own configurations drain nothing worth waiting for.
@@ -50,11 +53,13 @@ class Procs:
 
     def __init__(self) -> None:
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
-        _remove_stale(Path(base))
+        for place in {base, tempfile.gettempdir()}:
+            _remove_stale(Path(place))
         self.work = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-", dir=base))
         self.work.chmod(0o755)  # nginx workers may run as another user
         self._children: list[subprocess.Popen] = []
         self._ports: set[int] = set()
+        self._outside: Path | None = None
 
     def spawn(self, argv: list[str], core: int, log: Path, stdout: Path | int | None = None) -> subprocess.Popen:
         """Starts `argv` pinned to `core`, output to `log` (stdout elsewhere if given)."""
@@ -113,9 +118,20 @@ class Procs:
                 time.sleep(0.02)
         raise BenchError(f"port {port} not open after {START_SECONDS_MAX:.0f} s:\n{tail(log)}")
 
+    def outside(self, name: str) -> Path:
+        """A directory on a real disk, from which code may be loaded."""
+        if not self._outside:
+            self._outside = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-"))
+            self._outside.chmod(0o755)
+        path = self._outside / name
+        path.mkdir()
+        return path
+
     def close(self) -> None:
         for child in list(self._children):
             self.stop(child)
+        if self._outside:
+            shutil.rmtree(self._outside, ignore_errors=True)
         shutil.rmtree(self.work, ignore_errors=True)
 
 

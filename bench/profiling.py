@@ -27,8 +27,8 @@ TOP_LINES = 40
 
 def run(tool: str, runner: Runner, row: Row, peer: Peer, folder: Path) -> str:
     """Profiles `peer` under `row`'s load and returns what to print. Files go to `folder`."""
-    if row.kind != "wrk":
-        raise BenchError(f"--profile needs a row driven by wrk, {row.name} is not")
+    if not row.is_flat_out:
+        raise BenchError(f"--profile needs a row that goes as fast as it can, {row.name} does not")
     command = "valgrind" if tool == "callgrind" else tool
     if not shutil.which(command):
         install.debian({command: install.PROFILERS[tool]})
@@ -40,13 +40,13 @@ def _strace(runner: Runner, row: Row, peer: Peer, folder: Path) -> str:
     """System calls per request. strace slows the proxy down, so only the counts mean something."""
     one = runner.start(row, peer)
     out = folder / f"{row.name}-{peer.name}.strace"
-    drivers.wrk(runner.procs, runner.cores, one.port, row, 1)  # pools are full before we count
+    drivers.flat_out(runner.procs, runner.cores, one.port, row, 1)  # pools are full before we count
     pids = [word for pid in measure.tree(one.child.pid) for word in ("-p", str(pid))]
     log = runner.procs.work / "strace.log"
     tracer = runner.procs.spawn(["strace", "-f", "-c", "-o", str(out), *pids], runner.cores.load, log)
     time.sleep(ATTACH_SECONDS)
     _still_runs(tracer, log)
-    load = drivers.wrk(runner.procs, runner.cores, one.port, row, max(STRACE_SECONDS_MIN, runner.settings.seconds))
+    load = drivers.flat_out(runner.procs, runner.cores, one.port, row, max(STRACE_SECONDS_MIN, runner.settings.seconds))
     runner.procs.stop(tracer, signal.SIGINT)
     runner.procs.stop(one.child)
     lines = [f"{peer.name}, {row.name}: system calls per request ({load.requests:,} requests under strace)"]
@@ -81,7 +81,7 @@ def _perf(runner: Runner, row: Row, peer: Peer, folder: Path) -> str:
     tracer = runner.procs.spawn(argv, runner.cores.load, log)
     time.sleep(ATTACH_SECONDS)
     _still_runs(tracer, log)
-    load = drivers.wrk(runner.procs, runner.cores, one.port, row, runner.settings.seconds)
+    load = drivers.flat_out(runner.procs, runner.cores, one.port, row, runner.settings.seconds)
     runner.procs.stop(tracer, signal.SIGINT)
     runner.procs.stop(one.child)
     report = subprocess.run(
@@ -106,10 +106,10 @@ def _callgrind(runner: Runner, row: Row, peer: Peer, folder: Path) -> str:
     wrapper = ["valgrind", "--tool=callgrind", "--trace-children=yes", "--instr-atstart=no",
                f"--callgrind-out-file={out}.%p"]
     one = runner.start(row, peer, wrapper)
-    drivers.wrk(runner.procs, runner.cores, one.port, row, 1)
+    drivers.flat_out(runner.procs, runner.cores, one.port, row, 1)
     pids = [str(pid) for pid in measure.tree(one.child.pid)]
     _control(["-i", "on", *pids])
-    load = drivers.wrk(runner.procs, runner.cores, one.port, row, runner.settings.seconds)
+    load = drivers.flat_out(runner.procs, runner.cores, one.port, row, runner.settings.seconds)
     _control(["-i", "off", *pids])
     runner.procs.stop(one.child)
     files = [path for path in folder.glob(out.name + ".*") if "totals:" in path.read_text(errors="replace")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from metrics import METRICS, main_metric
+from peers import REFERENCE
 from rows import GROUPS
 
 TABLE_BEGIN = "<!-- bench:begin (written by bench/run.sh) -->"
@@ -95,7 +96,12 @@ def _values(kind: str, proxy: dict) -> list[str]:
 def _terms(result: dict) -> str:
     best = result["best_peer"] or "none"
     rounds = max((len(proxy["rounds"]) for proxy in result["proxies"].values()), default=0)
-    return f"median of {rounds} rounds; × is the ratio to the best of nginx and HAProxy, here {best}"
+    return f"median of {rounds} rounds; × is the ratio to the better of {_reference(result)}, here {best}"
+
+
+def _reference(result: dict) -> str:
+    names = {"nginx": "nginx", "haproxy": "HAProxy", "varnish": "Varnish"}
+    return " and ".join(names.get(name, name) for name in result.get("reference", REFERENCE))
 
 
 def _capital(text: str) -> str:
@@ -118,8 +124,9 @@ def _warnings(result: dict) -> list[str]:
         if proxy["spread"] > SPREAD_WARN:
             warnings.append(f"{name}: rounds differ by {proxy['spread'] * 100:.0f}% in {title}")
         # In the latency row the origin shares the core on purpose.
-        waited = proxy["median"]["core_waited"] if result["kind"] == "wrk" else 0.0
-        if waited > WAITED_WARN:
+        waited = proxy["median"]["core_waited"] if result["kind"] in ("wrk", "h2load", "udp", "cache") else 0.0
+        # Threads of its own that wait for each other come to more than the whole time.
+        if WAITED_WARN < waited <= 1:
             warnings.append(f"{name}: waited {waited * 100:.0f}% of the time for its core, which others used too")
     return warnings
 

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 from metrics import METRICS, Metric, main_metric
-from peers import Peer, REFERENCE
+from peers import Peer, REFERENCE, REFERENCE_CACHE
 from procs import Cores
 from rows import ROWS
 from runner import Outcome, Settings, medians, spread
@@ -41,25 +41,28 @@ def result(outcome: Outcome, peers: list[Peer], where: dict, what: dict, setting
     row = outcome.row
     middle = {name: medians(rounds) for name, rounds in outcome.rounds.items()}
     versions = {peer.name: peer.version() for peer in peers if peer.name in middle}
-    main = main_metric(row.kind)
+    kind = "cache" if row.cache and row.is_flat_out else row.kind
+    main = main_metric(kind)
+    reference = REFERENCE_CACHE if row.cache else REFERENCE
     return {
         "row": row.name,
         "title": row.title,
         "group": row.group,
-        "kind": row.kind,
+        "kind": kind,
+        "reference": reference,
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": where,
         "source": what,
         "rounds": settings.rounds,
         "seconds_per_round": settings.seconds,
         "conns": row.conns,
-        "best_peer": best_peer(middle, main),
+        "best_peer": best_peer(middle, main, reference),
         "skipped": outcome.skipped,
         "proxies": {
             name: {
                 "version": versions[name],
                 "median": values,
-                "ratio": ratios(values, middle, METRICS[row.kind]),
+                "ratio": ratios(values, middle, METRICS[kind], reference),
                 "spread": spread(outcome.rounds[name], main.key),
                 "rounds": outcome.rounds[name],
             }
@@ -68,19 +71,21 @@ def result(outcome: Outcome, peers: list[Peer], where: dict, what: dict, setting
     }
 
 
-def ratios(values: dict, middle: dict[str, dict], metrics: tuple[Metric, ...]) -> dict[str, float]:
+def ratios(
+    values: dict, middle: dict[str, dict], metrics: tuple[Metric, ...], reference: tuple[str, ...],
+) -> dict[str, float]:
     """Each metric divided by that of the peer which is best in it."""
     found = {}
     for metric in metrics:
-        best = best_peer(middle, metric) if metric.ratio else None
+        best = best_peer(middle, metric, reference) if metric.ratio else None
         if best and middle[best][metric.key] > 0:
             found[metric.key] = values[metric.key] / middle[best][metric.key]
     return found
 
 
-def best_peer(middle: dict[str, dict], metric: Metric) -> str | None:
-    """The better of nginx and HAProxy in `metric`."""
-    names = [name for name in REFERENCE if name in middle]
+def best_peer(middle: dict[str, dict], metric: Metric, reference: tuple[str, ...]) -> str | None:
+    """The better one of `reference` in `metric`."""
+    names = [name for name in reference if name in middle]
     pick = max if metric.high_is_better else min
     return pick(names, key=lambda name: middle[name][metric.key]) if names else None
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SMALL_BYTES = 66
+# Of the objects of a row with many, this part fits into memory.
+MEMORY_PART = 0.05
+# Beside its body, a stored answer's head and what is known about it.
+OBJECT_BYTES = 512
+# The exponent of Zipf's law in bench/lua/zipf.lua.
+ZIPF = 0.9
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row. `kind` chooses the driver: `wrk` (as fast as it goes), `latency` (constant rate), `idle`."""
+    """One row. `kind` chooses the driver: `wrk`, `h2load` and `udp` (as fast as it goes), `latency` (constant rate),
+    `idle`, `stampede` (all at once)."""
 
     name: str
     title: str
@@ -23,6 +30,29 @@ class Row:
     static: bool = False
     tls: bool = False
     routes: int = 0
+    streams: int = 0
+    """Requests of a connection at once, which means HTTP/2; 0: HTTP/1."""
+    resume: bool = True
+    """Whether a client may come back to a TLS session."""
+    layer4: bool = False
+    """Whether bytes are passed on as they are."""
+    cache: str = ""
+    """Where answers are kept: `memory` or `disk`; empty: nowhere."""
+    script: str = ""
+    """The script in bench/lua that chooses paths."""
+    objects: int = 0
+    """So many paths does it choose among; a cache in memory has room for MEMORY_PART of them."""
+
+    @property
+    def is_flat_out(self) -> bool:
+        return self.kind in ("wrk", "h2load", "udp")
+
+    @property
+    def cache_bytes(self) -> int:
+        """Memory of the cache: room for everything, but where there are more objects than that."""
+        if self.cache == "disk":
+            return 1 << 20
+        return int(self.objects * MEMORY_PART * (self.body_bytes + OBJECT_BYTES)) if self.objects else 256 << 20
 
 
 @dataclass(frozen=True)
@@ -37,6 +67,11 @@ GROUPS = (
     Group("small", "Small answers (66 bytes): CPU per request"),
     Group("bodies", "Large answers: CPU per request"),
     Group("tls", "TLS 1.3 in front, 66-byte answers: CPU per request"),
+    Group("http2", "HTTP/2, 8 connections × 16 streams, 66-byte answers: CPU per request"),
+    Group("layer4", "Layer 4: CPU per request"),
+    Group("udp", "Datagrams: CPU per question with its answer"),
+    Group("cache", "Answers from a cache: CPU per request"),
+    Group("stampede", "1,000 clients, one cold key: requests to the origin"),
     Group("idle", "Idle keep-alive connections: memory of one"),
     Group("latency", "Half load at a constant rate: latency added by one hop"),
     Group("static", "Static files: CPU per request"),
@@ -62,15 +97,61 @@ ROWS = (
     Row("h1-64-log", "64 connections, 66-byte answers, access log on", "small", log=True),
     Row("h1-close", "A new connection for each request, 66-byte answers", "small", close=True),
     Row("tls-h1", "HTTP/1 over TLS, keep-alive, 64 connections, 66-byte answers", "tls", tls=True),
-    Row("tls-handshake", "A full handshake (ECDSA P-256) for each request, 64 at once", "tls", tls=True, close=True),
+    Row(
+        "tls-handshake", "A full handshake (ECDSA P-256) for each request, 64 at once", "tls",
+        tls=True, close=True, resume=False,
+    ),
+    Row("tls-resumed", "A session that is taken up again for each request, 64 at once", "tls", tls=True, close=True),
+    Row(
+        "h2c", "HTTP/2 without TLS, 8 connections × 16 streams, 66-byte answers", "http2",
+        kind="h2load", conns=8, streams=16,
+    ),
+    Row(
+        "h2-tls", "HTTP/2 over TLS, 8 connections × 16 streams, 66-byte answers", "http2",
+        kind="h2load", conns=8, streams=16, tls=True,
+    ),
     Row("h1-64k", "64 connections, 64 KiB answers", "bodies", path="/64k.bin", body_bytes=64 << 10),
     Row("h1-1m", "16 connections, 1 MiB answers", "bodies", path="/1m.bin", body_bytes=1 << 20, conns=16),
+    Row("l4-small", "TCP, 64 connections, 66-byte answers", "layer4", layer4=True),
+    Row("l4-1m", "TCP, 16 connections, 1 MiB answers", "layer4", path="/1m.bin", body_bytes=1 << 20, conns=16, layer4=True),
+    Row("udp-dns", "UDP, 64 clients, each asks when it has its answer", "udp", kind="udp", layer4=True, conns=64),
     Row("h1-idle", "10,000 idle keep-alive connections after one request each", "idle", kind="idle", conns=10_000),
+    Row("l4-idle", "10,000 idle TCP connections, passed on", "idle", kind="idle", conns=10_000, layer4=True),
+    Row("idle-tls", "5,000 idle TLS connections after one request each", "idle", kind="idle", conns=5_000, tls=True),
     Row("h1-latency", "64 connections, 66-byte answers at half load", "latency", kind="latency"),
     Row("static-1k", "Static file of 1 KiB, 64 connections", "static", path="/1k.bin", body_bytes=1 << 10, static=True),
     Row(
         "static-1m", "Static file of 1 MiB, 16 connections", "static",
         path="/1m.bin", body_bytes=1 << 20, conns=16, static=True,
+    ),
+    Row("cache-hit", "From memory, 64 connections, 66-byte answers", "cache", path="/cached/", cache="memory"),
+    Row(
+        "cache-hit-64k", "From memory, 64 connections, 64 KiB answers", "cache",
+        path="/cached/64k.bin", body_bytes=64 << 10, cache="memory",
+    ),
+    Row(
+        "cache-hit-1m", "From memory, 16 connections, 1 MiB answers", "cache",
+        path="/cached/1m.bin", body_bytes=1 << 20, conns=16, cache="memory",
+    ),
+    Row(
+        "cache-hit-tls-h2", "From memory, HTTP/2 over TLS, 8 connections × 16 streams, 66-byte answers", "cache",
+        kind="h2load", path="/cached/", conns=8, streams=16, tls=True, cache="memory",
+    ),
+    Row(
+        "cache-miss", "Each request for something new, which is stored; 64 connections, 66-byte answers", "cache",
+        path="/cached/", script="unique", cache="memory",
+    ),
+    Row(
+        "cache-disk-hit", "1,000 answers of 64 KiB, none of them in memory, 64 connections", "cache",
+        path="/cached/64k.bin", body_bytes=64 << 10, script="among", objects=1_000, cache="disk",
+    ),
+    Row(
+        "cache-zipf", "100,000 answers of 4 KiB asked for by Zipf's law (0.9), memory for 5 % of them", "cache",
+        kind="wrk", path="/cached/4k.bin", body_bytes=4 << 10, script="zipf", objects=100_000, cache="memory",
+    ),
+    Row(
+        "cache-stampede", "1,000 clients at once for one cold key, 64 KiB", "stampede",
+        kind="stampede", path="/cached/slow/64k.bin", body_bytes=64 << 10, conns=1_000, cache="memory",
     ),
     _routes(1),
     _routes(100),

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import statistics
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import drivers
 import measure
+import origin as origins
+import policies
 from origin import Origin
 from peers import Job, OURS, Peer, REFERENCE
 from procs import BenchError, Cores, Procs
 from rows import Row, route_path
+from stampede import stampede
 
 # Fills connection pools and caches before a round counts.
 WARMUP_SECONDS = 1.0
+# Many objects: so many requests for each of them until a cache has settled on some, as the simulation has them.
+WARMUP_REQUESTS = 3
+WARMUP_SECONDS_MAX = 60.0
 # Idle rows: memory varies little between rounds, and 10,000 connections take a while.
 IDLE_ROUNDS_MAX = 3
 IDLE_SETTLE_SECONDS = 1.0
@@ -65,10 +72,12 @@ class Runner:
     def __init__(self, procs: Procs, cores: Cores, origin: Origin, settings: Settings) -> None:
         self.procs, self.cores, self.settings, self.origin = procs, cores, settings, origin
         self._started = 0
+        self._echo: Origin | None = None
 
     def run(self, row: Row, peers: list[Peer]) -> Outcome:
         """Measures `row` on each of `peers` that can do it."""
         outcome = Outcome(row)
+        peers = [peer for peer in peers if row.cache or not peer.only_caches]
         if row.kind == "idle":
             self._idle(row, peers, outcome)
             return outcome
@@ -76,6 +85,8 @@ class Runner:
         try:
             if row.kind == "latency":
                 self._latency(row, running, outcome)
+            elif row.kind == "stampede":
+                self._stampede(row, running, outcome)
             else:
                 self._flat_out(row, running, outcome)
         finally:
@@ -89,10 +100,12 @@ class Runner:
         home = self.procs.work / f"{self._started:03d}-{peer.name}"
         home.mkdir()
         job = Job(
-            dir=home, port=self.procs.free_port(), origin_port=self.origin.port,
+            dir=home, port=self.procs.free_port(), origin_port=self._origin(row).port,
             access_log=home / "access.log" if row.log else None,
             static_root=self.origin.files if row.static else None,
-            pem=self._pem() if row.tls else None,
+            pem=self._pem() if row.tls else None, resume=row.resume, http2=row.streams > 0,
+            layer4="udp" if row.kind == "udp" else "tcp" if row.layer4 else "",
+            cache=row.cache, cache_bytes=row.cache_bytes, cache_dir=self._cache_dir(home) if row.cache else None,
             routes=tuple(route_path(index) for index in range(row.routes)),
         )
         reason = peer.declines(job)
@@ -102,12 +115,25 @@ class Runner:
         argv = (wrapper or []) + peer.configure(job)
         child = self.procs.spawn(argv, self.cores.proxy, log, stdout=peer.stdout(job))
         try:
-            self.procs.wait_listening(child, job.port, log)
+            if row.kind != "udp":
+                self.procs.wait_listening(child, job.port, log)
             drivers.probe(job.port, row)
         except BaseException:
             self.procs.stop(child)
             raise
         return Running(peer, child, job.port, job.access_log)
+
+    def _origin(self, row: Row) -> Origin:
+        if row.kind != "udp":
+            return self.origin
+        if not self._echo:
+            drivers.build_load()
+            self._echo = origins.start_echo(self.procs, self.cores)
+        return self._echo
+
+    def _cache_dir(self, home: Path) -> Path:
+        """Beside the others' files, in memory; but Varnish loads code from there, which /dev/shm may forbid."""
+        return self.procs.outside(home.name)
 
     def _pem(self) -> Path:
         """A certificate and its key, made once: ECDSA, as most of today's are."""
@@ -148,20 +174,57 @@ class Runner:
 
     def _flat_out(self, row: Row, running: list[Running], outcome: Outcome) -> None:
         for one in running:
-            one.answers += drivers.wrk(self.procs, self.cores, one.port, row, WARMUP_SECONDS).requests
+            self._warm_up(row, one)
         for one in self._turns(running, self.settings.rounds):
             if one.peer.name in outcome.skipped:
                 continue
             try:
-                seen, _ = self._measured(
-                    one, lambda one=one: drivers.wrk(self.procs, self.cores, one.port, row, self.settings.seconds),
+                before = origins.requests(self.origin.port) if row.cache else 0
+                seen, load = self._measured(
+                    one, lambda one=one: drivers.flat_out(self.procs, self.cores, one.port, row, self.settings.seconds),
                 )
+                if row.cache:
+                    self._count_hits(row, seen, load, before)
             except BenchError as err:
                 outcome.skip(one.peer, err)
                 continue
             outcome.rounds.setdefault(one.peer.name, []).append(seen)
         if row.log:
             self._count_lines(running, outcome)
+
+    def _warm_up(self, row: Row, one: Running) -> None:
+        """Pools are full after a second; a cache has settled after so many requests for each of its objects."""
+        began = time.monotonic()
+        one.answers += drivers.flat_out(self.procs, self.cores, one.port, row, WARMUP_SECONDS).requests
+        while one.answers < row.objects * WARMUP_REQUESTS and time.monotonic() - began < WARMUP_SECONDS_MAX:
+            one.answers += drivers.flat_out(self.procs, self.cores, one.port, row, 2 * WARMUP_SECONDS).requests
+
+    def _count_hits(self, row: Row, seen: dict[str, float], load: drivers.Load, before: int) -> None:
+        """What did not come to the origin was a hit; our own question for the count is none."""
+        asked = origins.requests(self.origin.port) - before - 1
+        # Requests under way at the end came to the origin and are not counted here.
+        seen["hit_ratio"] = max(0.0, 1 - asked / load.requests)
+        if row.script == "zipf":
+            seen["best_ratio"] = policies.best(row.objects)
+            seen["behind_best"] = seen["best_ratio"] - seen["hit_ratio"]
+
+    def _stampede(self, row: Row, running: list[Running], outcome: Outcome) -> None:
+        """A new key each round."""
+        for turn, one in enumerate(self._turns(running, self.settings.rounds)):
+            if one.peer.name in outcome.skipped:
+                continue
+            before = origins.requests(self.origin.port)
+            path = f"{row.path}{turn}"
+            try:
+                seen, _ = self._measured(
+                    one, lambda one=one, path=path:
+                    stampede(one.port, path, row.conns, row.body_bytes, self.cores.load),
+                )
+            except BenchError as err:
+                outcome.skip(one.peer, err)
+                continue
+            seen["upstream"] = origins.requests(self.origin.port) - before - 1
+            outcome.rounds.setdefault(one.peer.name, []).append(seen)
 
     def _count_lines(self, running: list[Running], outcome: Outcome) -> None:
         """A log that drops lines is cheap, so the lines are counted: what lacks is counted as errors."""

@@ -6,13 +6,30 @@ set -eu
 # Program and the Debian package that brings it.
 tools="nginx:nginx-full curl:curl wrk:wrk openssl:openssl ip:iproute2 unshare:util-linux setpriv:util-linux
     python3:python3-minimal cc:gcc dig:bind9-dnsutils dnsmasq:dnsmasq-base
-    psql:postgresql-client pg_ctlcluster:postgresql"
+    psql:postgresql-client pg_ctlcluster:postgresql
+    brotli:brotli zstd:zstd redis-server:redis-server testssl:testssl.sh"
+
+# grpcio from PyPI, in an environment of its own, where the tests look for it.
+grpcio() {
+    venv="${XDG_CACHE_HOME:-$HOME/.cache}/bifrons-tests"
+    if "$venv/bin/python" -c 'import grpc' 2>/dev/null; then
+        return
+    fi
+    echo "installing: grpcio" >&2
+    if ! { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check grpcio==1.85.3; } >/dev/null 2>&1; then
+        echo "! could not install grpcio from PyPI; tests that need it will say so" >&2
+    fi
+}
 
 missing=
 for tool in $tools; do
     command -v "${tool%%:*}" >/dev/null 2>&1 || missing="$missing ${tool##*:}"
 done
-[ -n "$missing" ] || exit 0
+python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+if [ -z "$missing" ]; then
+    grpcio
+    exit 0
+fi
 
 if [ "$(id -u)" = 0 ]; then
     as_root=
@@ -40,3 +57,4 @@ $as_root apt-get update -qq || true
 if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null; then
     echo "! could not install$missing; tests that need them will say so" >&2
 fi
+grpcio

@@ -13,6 +13,8 @@ REQUESTS_PER_CONN = 1_000_000_000
 CONNS_MAX = 12_000
 # Idle connections to the origin a proxy may keep: the most clients of any row, and some to spare.
 UPSTREAM_IDLE_MAX = 600
+# Room for all that a row with a cache on disk stores.
+CACHE_DISK_BYTES = 1 << 30
 # Seconds a connection may idle: longer than any row takes.
 IDLE_SECONDS = 600
 
@@ -29,6 +31,18 @@ class Job:
     static_root: Path | None = None
     pem: Path | None = None
     """Certificate and key in one file: listen with TLS."""
+    resume: bool = True
+    """With TLS: whether clients may come back to a session."""
+    http2: bool = False
+    """Whether clients speak HTTP/2: by ALPN with a certificate, by prior knowledge without."""
+    layer4: str = ""
+    """Pass on `tcp` or `udp` as it is; empty: HTTP."""
+    cache: str = ""
+    """Keep answers in `memory` or on `disk`; empty: keep none."""
+    cache_bytes: int = 0
+    """As many of them in memory."""
+    cache_dir: Path | None = None
+    """Where those on disk go."""
     routes: tuple[str, ...] = ()
     """Path prefixes that lead to the origin; empty: everything does."""
 
@@ -37,6 +51,8 @@ class Peer:
     """One proxy. `configure` writes its files and returns the command that runs it in the foreground."""
 
     name = ""
+    only_caches = False
+    """Whether it stands in no row but those about caches."""
 
     def missing(self) -> str | None:
         """Why it cannot be measured here, with what to do about it; None when it can."""

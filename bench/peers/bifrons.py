@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .base import IDLE_SECONDS, REQUESTS_PER_CONN, Job, Peer, ask_version
+from .base import CACHE_DISK_BYTES, IDLE_SECONDS, REQUESTS_PER_CONN, Job, Peer, ask_version
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -25,6 +25,25 @@ hosts:
     routes:
 {routes}
 """
+# Layer 4 alone: a listener without requests.
+LAYER4 = """\
+workers: 1
+access_log: []
+listeners:
+  web:
+    bind: "127.0.0.1:{port}"
+{tls}    {layer4}
+clusters:
+  origin:
+    endpoints: ["127.0.0.1:{origin_port}"]
+"""
+TCP = "tcp: origin"
+UDP = "udp: {{ routes: [{{ proxy: origin, responses: 1, idle: {idle}s }}] }}"
+CACHES = """\
+caches:
+  main: {{ memory: {memory}, memory_object: {object}, keys: 256m{disk} }}
+"""
+DISK = ", path: \"{dir}\", max_size: {size}, inactive: {idle}s"
 # Only where there is a cluster to use: in the static rows it would be a key without effect, an error.
 CLUSTERS = """\
 clusters:
@@ -33,8 +52,10 @@ clusters:
     keep_alive: {{ requests: {requests}, timeout: {idle}s }}
 """
 ROUTE_PROXY = '      - {{ path: "{prefix}*", proxy: {{ cluster: origin, forwarded: [] }} }}'
+ROUTE_CACHE = '      - {{ path: "/*", proxy: {{ cluster: origin, forwarded: [] }}, cache: {{ zone: main }} }}'
 ROUTE_STATIC = '      - {{ path: "/*", static: "{root}" }}'
-TLS = '    tls: {{ certificates: [{{ cert: "{pem}", key: "{pem}" }}] }}\n'
+TLS = '    tls: {{ certificates: [{{ cert: "{pem}", key: "{pem}" }}]{sessions} }}\n'
+NO_SESSIONS = ", sessions: { tickets: false, cache: 0 }"
 LOG_OFF = "[]"
 LOG_FILE = '{{ to: {{ file: "{path}" }}, format: combined }}'
 
@@ -60,13 +81,25 @@ class Bifrons(Peer):
     def configure(self, job: Job) -> list[str]:
         if job.static_root:
             text, routes = CONFIG, ROUTE_STATIC.format(root=job.static_root)
+        elif job.layer4:
+            text, routes = LAYER4, ""
+        elif job.cache:
+            text, routes = CONFIG + CLUSTERS + self._caches(job), ROUTE_CACHE.format()
         else:
             prefixes = job.routes or ("/",)
             text, routes = CONFIG + CLUSTERS, "\n".join(ROUTE_PROXY.format(prefix=prefix) for prefix in prefixes)
         conf = job.dir / "bifrons.yaml"
         conf.write_text(text.format(
-            tls=TLS.format(pem=job.pem) if job.pem else "",
+            tls=TLS.format(pem=job.pem, sessions="" if job.resume else NO_SESSIONS) if job.pem else "",
+            layer4=UDP.format(idle=IDLE_SECONDS) if job.layer4 == "udp" else TCP,
             log=LOG_FILE.format(path=job.access_log) if job.access_log else LOG_OFF,
             port=job.port, origin_port=job.origin_port, requests=REQUESTS_PER_CONN, idle=IDLE_SECONDS, routes=routes,
         ))
         return [str(binary()), "run", str(conf)]
+
+    def _caches(self, job: Job) -> str:
+        on_disk = job.cache == "disk"
+        disk = DISK.format(dir=job.cache_dir, size=CACHE_DISK_BYTES, idle=IDLE_SECONDS) if on_disk else ""
+        # In the row about the disk nothing may come from memory.
+        largest = 1024 if on_disk else min(2 << 20, job.cache_bytes // 8)
+        return CACHES.format(memory=job.cache_bytes, object=largest, disk=disk).replace("{", "{{").replace("}", "}}")

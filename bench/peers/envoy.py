@@ -36,6 +36,10 @@ class Envoy(Peer):
     def declines(self, job: Job) -> str | None:
         if job.pem:
             return "is not set up for TLS here"
+        if job.layer4 == "udp":
+            return "is not set up for datagrams here"
+        if job.cache:
+            return "has a cache for trials only"
         return "serves no files" if job.static_root else None
 
     def configure(self, job: Job) -> list[str]:
@@ -53,9 +57,16 @@ def _listener(job: Job) -> dict:
         "name": "web",
         "address": _address(job.port),
         "filter_chains": [{"filters": [{
-            "name": "envoy.filters.network.http_connection_manager",
-            "typed_config": _connection_manager(job),
+            "name": "envoy.filters.network.tcp_proxy" if job.layer4 else "envoy.filters.network.http_connection_manager",
+            "typed_config": _tcp_proxy() if job.layer4 else _connection_manager(job),
         }]}],
+    }
+
+
+def _tcp_proxy() -> dict:
+    return {
+        "@type": f"{TYPE}.filters.network.tcp_proxy.v3.TcpProxy",
+        "stat_prefix": "web", "cluster": "origin", "idle_timeout": f"{IDLE_SECONDS}s",
     }
 
 

@@ -15,24 +15,38 @@ global
     no strict-limits
     maxconn {conns}
     {log_target}
+    {sessions}
 
-defaults
-    mode http
+{cache}defaults
+    mode {mode}
     {log_use}
     timeout connect 5s
     timeout client {idle}s
     timeout server {idle}s
     timeout http-keep-alive {idle}s
-    option http-keep-alive
-    http-reuse always
+    {keep}
 
 frontend web
     bind 127.0.0.1:{port} backlog 4096{tls}
     {route}
 
 backend origin
+    {cache_use}
     server one 127.0.0.1:{origin_port}
 """
+
+
+KEEP = "option http-keep-alive\n    http-reuse always"
+# In MiB; an object may have half of it.
+CACHE = """\
+cache main
+    total-max-size {mib}
+    max-object-size {largest}
+    max-age 3600
+    process-vary on
+
+"""
+CACHE_USE = "http-request cache-use main\n    http-response cache-store main"
 
 
 class Haproxy(Peer):
@@ -45,13 +59,19 @@ class Haproxy(Peer):
         return ask_version(["haproxy", "-v"], r"version ([\d.]+)")
 
     def declines(self, job: Job) -> str | None:
+        if job.layer4 == "udp":
+            return "passes no datagrams on"
+        if job.cache == "disk":
+            return "keeps nothing on disk"
         return "serves no files" if job.static_root else None
 
     def configure(self, job: Job) -> list[str]:
         conf = job.dir / "haproxy.cfg"
         conf.write_text(CONFIG.format(
             conns=CONNS_MAX, idle=IDLE_SECONDS, port=job.port, origin_port=job.origin_port,
-            tls=f" ssl crt {job.pem} alpn http/1.1" if job.pem else "",
+            tls=self._tls(job), mode="tcp" if job.layer4 else "http", keep="" if job.layer4 else KEEP,
+            sessions="" if job.resume else "tune.ssl.cachesize 0",
+            cache=self._cache(job), cache_use=CACHE_USE if job.cache else "",
             log_target="log stdout format raw local0" if job.access_log else "",
             log_use="log global\n    option httplog" if job.access_log else "no log",
             route=self._route(job),
@@ -61,6 +81,18 @@ class Haproxy(Peer):
     def stdout(self, job: Job) -> Path | None:
         # A file at the end of stdout is the cheapest log HAProxy has: one write a request, no syslog in between.
         return job.access_log
+
+    def _tls(self, job: Job) -> str:
+        if not job.pem:
+            return " proto h2" if job.http2 else ""
+        alpn = "h2,http/1.1" if job.http2 else "http/1.1"
+        return f" ssl crt {job.pem} alpn {alpn}" + ("" if job.resume else " no-tls-tickets")
+
+    def _cache(self, job: Job) -> str:
+        if not job.cache:
+            return ""
+        mib = max(1, job.cache_bytes >> 20)
+        return CACHE.format(mib=mib, largest=min(2 << 20, (mib << 20) // 2 - 1024))
 
     def _route(self, job: Job) -> str:
         if not job.routes:

@@ -41,6 +41,10 @@ mod http2 {
     mod upstream;
     mod websockets;
 }
+mod grpc {
+    mod calls;
+    mod peers;
+}
 mod buffering {
     mod answers;
     mod rates;
@@ -48,8 +52,18 @@ mod buffering {
     mod sent;
 }
 mod cache {
+    mod coded;
+    mod metrics;
     mod nginx;
+    mod nodes;
     mod requests;
+    mod rules;
+    mod script;
+    mod sharing;
+    mod storage;
+    mod support;
+    mod tiers;
+    mod zones;
 }
 mod framing {
     mod names;
@@ -71,6 +85,7 @@ mod routing {
 }
 mod headers {
     mod chain;
+    mod demo;
     mod edits;
     mod forwarded;
 }
@@ -96,6 +111,7 @@ mod operations {
     mod upgrade;
 }
 mod tls {
+    mod chromium;
     mod clients;
     mod early;
     mod fields;
@@ -103,6 +119,7 @@ mod tls {
     mod nginx;
     mod ocsp;
     pub(crate) mod support;
+    mod testssl;
     mod upstream;
     mod watch;
     mod whole;

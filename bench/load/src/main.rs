@@ -1,10 +1,11 @@
 //! A constant-rate HTTP/1 client: sends by the clock, not by the answers, so that a slow answer does not
 //! hide the wait of the requests behind it (coordinated omission). One thread with epoll, because it shares
-//! a core with the origin. Prints one line of JSON.
+//! a core with the origin. Prints one line of JSON. Beside it, load and origin for datagrams.
 
 #![forbid(unsafe_code)]
 
 mod conn;
+mod datagrams;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -50,25 +51,60 @@ struct Client {
     seen: Seen,
 }
 
+const USAGE: &str = "\
+usage: bifrons-load rate ADDR PATH RATE CONNS WARMUP_SECONDS SECONDS
+       bifrons-load udp ADDR CLIENTS SECONDS
+       bifrons-load echo ADDR";
+
 fn main() {
-    let options = match Options::parse(std::env::args().skip(1)) {
-        Ok(options) => options,
-        Err(message) => {
-            eprintln!("bifrons-load: {message}");
-            eprintln!("usage: bifrons-load ADDR PATH RATE CONNS WARMUP_SECONDS SECONDS");
-            std::process::exit(2);
-        }
-    };
     // Wake-ups to the nanosecond instead of 50 µs late. Without it the numbers are only coarser, on both
     // sides of the comparison.
     let _ = std::fs::write("/proc/self/timerslack_ns", "1");
-    match run(&options) {
-        Ok(seen) => print_result(&options, seen),
-        Err(err) => {
+    let mut args = std::env::args().skip(1);
+    let done = match args.next().as_deref() {
+        Some("rate") => Options::parse(args).map(|options| rate(&options)),
+        Some("udp") => udp(args),
+        Some("echo") => args.next().ok_or_else(|| "missing ADDR".to_owned()).and_then(|addr| {
+            let addr = parsed(&addr)?;
+            Ok(datagrams::echo(addr))
+        }),
+        _ => Err("rate, udp or echo?".into()),
+    };
+    match done {
+        Ok(Ok(())) => {}
+        Ok(Err(err)) => {
             eprintln!("bifrons-load: {err}");
             std::process::exit(1);
         }
+        Err(message) => {
+            eprintln!("bifrons-load: {message}\n{USAGE}");
+            std::process::exit(2);
+        }
     }
+}
+
+fn rate(options: &Options) -> std::io::Result<()> {
+    print_result(options, run(options)?);
+    Ok(())
+}
+
+/// The outer error is a wrong command line, the inner one what the system says.
+fn udp(mut args: impl Iterator<Item = String>) -> Result<std::io::Result<()>, String> {
+    let mut next = |name: &str| args.next().ok_or_else(|| format!("missing {name}"));
+    let (addr, clients) = (parsed(&next("ADDR")?)?, parsed(&next("CLIENTS")?)?);
+    let length = seconds(&next("SECONDS")?)?;
+    Ok(datagrams::ask(addr, clients, length).map(|mut seen| {
+        seen.took.sort_unstable();
+        println!(
+            "RESULT {{\"requests\":{},\"seconds\":{},\"errors\":{},\"p50_us\":{:.1},\"p90_us\":{:.1},\"p99_us\":{:.1}}}",
+            seen.took.len(),
+            seen.seconds,
+            seen.errors,
+            percentile(&seen.took, 0.50),
+            percentile(&seen.took, 0.90),
+            percentile(&seen.took, 0.99),
+        );
+    }))
 }
 
 impl Options {

@@ -50,6 +50,8 @@ pub enum Command {
     Origin(OriginArgs),
     /// See it work: three origins and a proxy in front of them, with five commands to try
     Demo(ProcessArgs),
+    /// See four proxies in a row: CDN, load balancer, gateway, sidecar, and what each adds to a request
+    DemoChain(ChainArgs),
 }
 
 const SIGNALS: &str = "\
@@ -217,6 +219,13 @@ pub struct FileServerArgs {
     pub browse: bool,
     #[command(flatten)]
     pub process: ProcessArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct ChainArgs {
+    /// Send one request, check what the app saw of it, tell it, and end; on addresses of its own
+    #[arg(long)]
+    pub once: bool,
 }
 
 #[derive(Args, Debug)]

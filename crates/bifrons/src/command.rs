@@ -1,6 +1,7 @@
 //! One function per command of the command line.
 
 mod cache;
+mod chain;
 mod check;
 mod demo;
 mod one_liners;
@@ -71,6 +72,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::FileServer(args) => one_liners::file_server(args),
         Command::Origin(args) => origin::run(&args),
         Command::Demo(args) => demo::demo(args),
+        Command::DemoChain(args) => chain::demo_chain(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

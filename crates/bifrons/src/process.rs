@@ -23,6 +23,7 @@ use crate::load::{self, Loaded, Origin};
 use bifrons_control::admin::Phase;
 use bifrons_control::caches;
 use bifrons_control::health::Checks;
+use bifrons_control::replication::Replication;
 use bifrons_control::resolve::{self, Names};
 use bifrons_flow::{Shared, build};
 use bifrons_model::{Config, Workers};
@@ -35,7 +36,7 @@ use pid::PidFile;
 pub use privileges::{is_root, judge_user};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sockets::Sockets;
-pub use sockets::{BindError, try_bind};
+pub use sockets::{BindError, explain, try_bind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -205,6 +206,8 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
     let checks = Checks::start(&snapshot, &shared);
     let hash = control::hash_text(&snapshot);
     shared.publish(snapshot);
+    // Behind that: what others have purged is to meet the zones.
+    let replication = Replication::start(&shared, config.replication.clone());
 
     let workers = workers::Workers::start(config.workers.count(), &shared, &Arc::new(seat))?;
     workers.listen(sockets.shares(workers.count())?);
@@ -222,6 +225,7 @@ async fn serve(launch: Launch, prepared: Prepared) -> Result<(), Failure> {
         workers,
         names,
         checks,
+        replication,
         log,
         pid,
         program,

@@ -14,7 +14,38 @@ pub fn unix_s(at: SystemTime) -> u64 {
 pub fn date_s(headers: &Headers, name: Name) -> Option<u64> {
     let mut values = headers.get_all(name);
     let only = values.next().filter(|_| values.next().is_none())?;
-    date::parse(only.trim_ascii()).map(unix_s)
+    let text = only.trim_ascii();
+    date::parse(text).or_else(|| leniently(text)).map(unix_s)
+}
+
+/// A date whose words have another case (RFC 9111 4.2), or whose day of the week is another one.
+fn leniently(text: &[u8]) -> Option<SystemTime> {
+    let text = in_usual_case(text);
+    let at = text.iter().position(|b| matches!(b, b',' | b' '))?;
+    let (day, rest) = text.split_at(at);
+    let is_short = day.len() == 3;
+    DAYS.iter().find_map(|name| {
+        let name = if is_short { name.get(..3)? } else { name };
+        date::parse(&[name.as_bytes(), rest].concat())
+    })
+}
+
+const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+/// A date with its words as they are usually written: caches read dates whatever their case (RFC 9111 4.2).
+fn in_usual_case(text: &[u8]) -> Vec<u8> {
+    let mut out = text.to_ascii_lowercase();
+    if let Some(zone) = out.last_chunk_mut::<3>().filter(|zone| *zone == b"gmt") {
+        *zone = *b"GMT";
+    }
+    let mut is_first = true;
+    for byte in &mut out {
+        if is_first {
+            byte.make_ascii_uppercase();
+        }
+        is_first = !byte.is_ascii_alphabetic();
+    }
+    out
 }
 
 /// `Age` as received. Of a list the first member counts, what is no number is ignored (RFC 9111 5.1).

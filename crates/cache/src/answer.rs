@@ -1,8 +1,8 @@
 //! From a stored answer to the one that a client gets.
 
 use crate::conditions::{self, Outcome};
+use crate::config::Standard;
 use crate::range::{self, Asked};
-use crate::storable::Standard;
 use crate::stored::Stored;
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::{Body, Method, Name, RequestHead, Response, Source};
@@ -76,23 +76,29 @@ pub fn answer(
 }
 
 /// A range of the body: a piece of memory, or what reads it.
-fn body(object: &Arc<Object>, part: Range<u64>) -> Result<Body> {
+///
+/// # Errors
+/// When it can no longer be read from its beginning.
+pub fn body(object: &Arc<Object>, part: Range<u64>) -> Result<Body> {
     if let Some(bytes) = object.body().whole() {
         let end = usize::try_from(part.end).unwrap_or(usize::MAX).min(bytes.len());
         let start = usize::try_from(part.start).unwrap_or(usize::MAX).min(end);
         return Ok(Body::Full(bytes.slice(start..end)));
     }
-    let left = object.body().len().map(|len| part.end.min(len).saturating_sub(part.start));
+    let len = object.body().len();
+    let left = len.map(|len| part.end.min(len).saturating_sub(part.start));
+    let is_whole = part.start == 0 && part.end >= len.unwrap_or(u64::MAX);
     let reader = object.body().reader(part).map_err(broken)?;
-    Ok(Body::Source(Box::new(StoredBody { reader, left, _object: object.clone() })))
+    Ok(Body::Source(Box::new(StoredBody { reader, left, is_whole, object: object.clone() })))
 }
 
 /// Reads a body that is not in memory as a whole.
 struct StoredBody {
     reader: Reader,
     left: Option<u64>,
+    is_whole: bool,
     /// Who fetches it sees by this that somebody reads it.
-    _object: Arc<Object>,
+    object: Arc<Object>,
 }
 
 impl Source for StoredBody {
@@ -112,6 +118,10 @@ impl Source for StoredBody {
 
     fn length(&self) -> Option<u64> {
         self.left
+    }
+
+    fn stored_id(&self) -> Option<u64> {
+        self.is_whole.then(|| self.object.id())
     }
 }
 

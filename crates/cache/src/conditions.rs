@@ -121,15 +121,16 @@ pub fn updated(stored: &ResponseHead, answer: &Headers) -> ResponseHead {
                 Name::Age
                     | Name::ContentLength
                     | Name::ContentEncoding
-                    | Name::ContentType
                     | Name::ContentRange
                     | Name::Etag
                     | Name::Vary
                     | Name::ProxyAuthenticate
                     | Name::ProxyAuthorization
-                    | Name::SetCookie
             )
+            // Where cookies are stored at all, the new one is.
+            && (id != Name::SetCookie || stored.headers.has(id))
             && !name.eq_ignore_ascii_case(b"content-md5")
+            && !name.eq_ignore_ascii_case(b"proxy-authentication-info")
             && !named.iter().any(|other| name.eq_ignore_ascii_case(other))
     };
     let mut head = ResponseHead::new(stored.status);

@@ -15,12 +15,13 @@ pub struct CacheConfig {
     pub zone: At<String>,
     /// What makes requests the same.
     pub key: KeyConfig,
-    /// How long answers are good for whose origin says nothing, by status: `200: 1h`, `any: 1m`.
+    /// How long answers are good for whose origin says nothing, by status: `200: 1h`, `any: 1m`. A status goes before
+    /// `any`; with `standard: nginx` the first that fits counts.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub ttl: IndexMap<String, Dur>,
     /// How what origins say is read: `rfc9111`, or `nginx`, which knows less (`X-Accel-Expires`, some of
     /// `Cache-Control`, `Expires`; no age, no guessing).
-    pub standard: Reading,
+    pub standard: Standard,
     /// Whether clients have a say: `no-cache`, `max-age`, `only-if-cached` and their like.
     pub heed_requests: bool,
     /// Fields of answers that are meant for caches like this one, the first goes before the others and before
@@ -81,7 +82,7 @@ impl Default for CacheConfig {
             zone: At { value: String::new(), place: None },
             key: KeyConfig::default(),
             ttl: IndexMap::new(),
-            standard: Reading::Rfc9111,
+            standard: Standard::Rfc9111,
             heed_requests: true,
             targets: vec!["CDN-Cache-Control".into(), "Surrogate-Control".into()],
             ignore: Vec::new(),
@@ -151,11 +152,11 @@ pub struct QueryKey {
 /// How what origins say is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Reading {
+pub enum Standard {
     /// RFC 9111, all of it.
     #[default]
     Rfc9111,
-    /// As nginx does.
+    /// As nginx reads it: `X-Accel-Expires`, some directives of `Cache-Control`, `Expires`; no age, no guessing.
     Nginx,
 }
 
@@ -166,7 +167,6 @@ pub enum Reading {
 pub enum IgnoredField {
     CacheControl,
     Expires,
-    SetCookie,
     Vary,
     XAccelExpires,
 }

@@ -18,6 +18,8 @@ pub mod stored;
 #[cfg(test)]
 mod testing;
 pub mod vary;
+pub mod zones;
 
 pub use config::CacheConfig;
 pub use plan::{CachePlan, CacheZone, Trouble};
+pub use zones::{CacheZones, PlannedZone};

@@ -1,26 +1,29 @@
 //! A route's cache, ready to serve.
 
 use crate::age::Heuristic;
-use crate::config::{CacheConfig, IgnoredField, Reading, UseStale};
+use crate::config::{CacheConfig, IgnoredField, Standard, UseStale};
 use crate::flight::Flights;
 use crate::key::KeyPlan;
-use crate::storable::{Ignored, Rules, Standard};
+use crate::storable::{Ignored, Rules};
 use crate::stored::{Stored, Verdict};
 use bifrons_config::Template;
 use bifrons_http::FieldName;
 use bifrons_http::vars::Scope;
 use bifrons_observe::metrics::CacheStats;
 use bifrons_store::{Object, Zone};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A zone with what is under way for it. Outlives snapshots.
 #[derive(Debug)]
 pub struct CacheZone {
+    /// Its name.
+    pub name: Box<str>,
     /// Its directory; another one is another zone.
-    pub path: Option<String>,
-    /// The store.
-    pub store: Zone,
+    pub path: Option<PathBuf>,
+    /// The store; the same under two names while a configuration with another one comes into force.
+    pub store: Arc<Zone>,
     /// Series of its metrics.
     pub stats: CacheStats,
     /// Requests under way.
@@ -94,21 +97,20 @@ impl CachePlan {
             };
             ttl.push((status, time.0.as_secs()));
         }
-        // A status goes before any.
-        ttl.sort_by_key(|(status, _)| *status == 0);
+        if config.standard == Standard::Rfc9111 {
+            // A status goes before any.
+            ttl.sort_by_key(|(status, _)| *status == 0);
+        }
         let field = |name: &String| {
             FieldName::new(name).ok_or_else(|| format!("\"{name}\" in `targets` is no field name"))
         };
         let has = |field| config.ignore.contains(&field);
         let rules = Rules {
-            standard: match config.standard {
-                Reading::Rfc9111 => Standard::Rfc9111,
-                Reading::Nginx => Standard::Nginx,
-            },
+            standard: config.standard,
             ignored: Ignored {
                 cache_control: has(IgnoredField::CacheControl),
                 expires: has(IgnoredField::Expires),
-                set_cookie: has(IgnoredField::SetCookie) || config.set_cookie,
+                set_cookie: config.set_cookie,
                 vary: has(IgnoredField::Vary),
                 x_accel_expires: has(IgnoredField::XAccelExpires),
             },

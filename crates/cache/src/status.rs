@@ -38,6 +38,18 @@ impl Status {
     }
 }
 
+/// Why the origin was asked, where it is not what the store has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// It is.
+    #[default]
+    Store,
+    /// What is stored is fresh, and the client wanted it otherwise.
+    Request,
+    /// Only answers to other variants of the request are stored.
+    Variant,
+}
+
 /// What `Cache-Status` tells.
 #[derive(Clone, Copy, Debug)]
 pub struct Told {
@@ -53,6 +65,8 @@ pub struct Told {
     pub is_collapsed: bool,
     /// Why it is not stored.
     pub why: Option<Why>,
+    /// Why the origin was asked.
+    pub cause: Cause,
 }
 
 /// Adds this cache to the list (RFC 9211 2); the caches before it stand before it.
@@ -60,10 +74,13 @@ pub fn tell(head: &mut ResponseHead, told: &Told) {
     let mut value = String::from("bifrons");
     let _ = match told.status {
         Status::Hit | Status::Stale | Status::Updating => write!(value, "; hit"),
-        Status::Miss => {
-            write!(value, "; fwd={}", if told.why == Some(Why::Method) { "method" } else { "uri-miss" })
-        }
+        Status::Miss if told.why == Some(Why::Method) => write!(value, "; fwd=method"),
+        Status::Miss if told.cause == Cause::Variant => write!(value, "; fwd=vary-miss"),
+        Status::Miss => write!(value, "; fwd=uri-miss"),
         Status::Bypass => write!(value, "; fwd=bypass"),
+        Status::Expired | Status::Revalidated if told.cause == Cause::Request => {
+            write!(value, "; fwd=request")
+        }
         Status::Expired | Status::Revalidated => write!(value, "; fwd=stale"),
     };
     if let Some(status) = told.forwarded {

@@ -1,24 +1,15 @@
 //! Whether an answer may be stored, and on what terms (RFC 9111 3).
 
 use crate::age::{Heuristic, Lifetime, initial_age_s, lifetime};
+use crate::config::Standard;
 use crate::control::{Directives, Scope, seconds};
 use crate::stored::{Stored, Terms, Times};
 use crate::vary::{self, NoVariant};
 use bifrons_http::name::FieldName;
-use bifrons_http::{Method, Name, RequestHead, ResponseHead};
+use bifrons_http::{Headers, Method, Name, RequestHead, ResponseHead};
 
 mod guard;
 mod nginx;
-
-/// What an origin says is read as this.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Standard {
-    /// RFC 9111, all of it.
-    #[default]
-    Rfc9111,
-    /// As nginx reads it: `X-Accel-Expires`, some directives of `Cache-Control`, `Expires`; no age, no guessing.
-    Nginx,
-}
 
 /// What of an answer counts for nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +35,7 @@ pub struct Rules {
     pub ignored: Ignored,
     /// Guessing.
     pub heuristic: Heuristic,
-    /// Lifetimes by status where the origin says nothing; 0: any status.
+    /// Lifetimes by status where the origin says nothing; 0: any status. The first that fits counts.
     pub ttl: Vec<(u16, u64)>,
     /// Fields that are meant for caches like this one; the first that is there and can be read counts (RFC 9213).
     pub targets: Vec<FieldName>,
@@ -131,6 +122,8 @@ pub struct Storable {
     pub stored: Stored,
     /// What of a request selects it.
     pub variant: Vec<u8>,
+    /// Fields that are not stored since `no-cache` or `private` names them: for who asked first.
+    pub own: Headers,
 }
 
 /// Whether the answer may be stored.
@@ -166,7 +159,13 @@ pub fn judge(rules: &Rules, exchange: &Exchange<'_>) -> Result<Storable, Why> {
         })?,
     };
     let head = head_to_store(res, &fields);
-    Ok(Storable { stored: Stored { head, times, terms }, variant })
+    let mut own = Headers::new();
+    for (_, name, value) in res.headers.iter().filter(|_| !fields.is_empty()) {
+        if is_named(&fields, name) {
+            own.append(name, value);
+        }
+    }
+    Ok(Storable { stored: Stored { head, times, terms }, variant, own })
 }
 
 /// The directives that count, and whether they are of a field meant for us (RFC 9213 2.2).
@@ -262,13 +261,18 @@ fn head_to_store(res: &ResponseHead, without: &[&str]) -> ResponseHead {
                 id,
                 Name::Age | Name::ContentLength | Name::ProxyAuthenticate | Name::ProxyAuthorization
             )
+            || name.eq_ignore_ascii_case(b"proxy-authentication-info")
             || named.iter().any(|other| name.eq_ignore_ascii_case(other))
-            || without.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()));
+            || is_named(without, name);
         if !is_left_out {
             head.headers.append(name, value);
         }
     }
     head
+}
+
+fn is_named(fields: &[&str], name: &[u8]) -> bool {
+    fields.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes()))
 }
 
 /// Whether the request is one that answers may be stored of.

@@ -15,8 +15,9 @@ struct Seen {
 type Count = (&'static str, &'static str, fn(&Stats) -> u64);
 
 #[rustfmt::skip]
-const COUNTERS: [Count; 14] = [
+const COUNTERS: [Count; 15] = [
     ("bifrons_cache_stored_total", "Answers stored.", |stats| stats.stored.value()),
+    ("bifrons_cache_coded_hits_total", "Bodies found in the coding that a client wanted (`compress`).", |stats| stats.coded_hits.value()),
     ("bifrons_cache_memory_hits_total", "Answers found in memory.", |stats| stats.memory_hits.value()),
     ("bifrons_cache_disk_hits_total", "Answers read from disk.", |stats| stats.disk_hits.value()),
     ("bifrons_cache_memory_evictions_total", "Answers that memory gave up for others.", |stats| stats.memory_evictions.value()),

@@ -5,6 +5,7 @@
 //! - [`lookup`]: names that requests bring.
 //! - [`health`]: active checks of endpoints.
 //! - [`caches`]: metrics of caches, purges.
+//! - [`replication`]: purges that nodes tell each other.
 //! - [`dump`]: a configuration as text.
 
 pub mod admin;
@@ -13,4 +14,5 @@ pub mod dump;
 pub mod health;
 pub mod lookup;
 pub mod ocsp;
+pub mod replication;
 pub mod resolve;

@@ -4,11 +4,14 @@
 
 use bifrons_flow::Shared;
 use bifrons_tls::certificate::Certificate;
+use bifrons_tls::ocsp::Address;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::MissedTickBehavior;
 
 /// A second: how soon a new certificate gets its answer. A look costs a comparison for each certificate.
 const LOOK: Duration = Duration::from_secs(1);
@@ -23,24 +26,29 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 pub fn start(shared: &Arc<Shared>) -> JoinHandle<()> {
     let shared = shared.clone();
     tokio::spawn(async move {
+        // Each certificate once, since who is taken here is due no more.
+        let mut waiting = VecDeque::new();
+        let mut asked = JoinSet::new();
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let due = shared.tls.due_staples(SystemTime::now());
-            for some in due.chunks(ASKED_MAX) {
-                let mut asked = JoinSet::new();
-                for certificate in some {
-                    let (shared, certificate) = (shared.clone(), certificate.clone());
-                    asked.spawn(async move { renew(&shared, &certificate).await });
-                }
-                asked.join_all().await;
+            // Biased: a place that is free again goes to who waits. Both may be dropped halfway.
+            tokio::select! {
+                biased;
+                Some(_) = asked.join_next() => {}
+                _ = look.tick() => waiting.extend(shared.tls.take_due_staples(SystemTime::now())),
             }
-            tokio::time::sleep(LOOK).await;
+            while asked.len() < ASKED_MAX {
+                let Some(certificate) = waiting.pop_front() else { break };
+                asked.spawn(async move { renew(&certificate).await });
+            }
         }
     })
 }
 
-async fn renew(shared: &Shared, certificate: &Certificate) {
+async fn renew(certificate: &Certificate) {
     let cert = certificate.paths.cert.display();
-    let outcome = match tokio::time::timeout(EXCHANGE, fetch(shared, certificate)).await {
+    let outcome = match tokio::time::timeout(EXCHANGE, fetch(certificate)).await {
         Ok(outcome) => outcome,
         Err(_) => Err("the responder took too long".to_owned()),
     };
@@ -53,9 +61,9 @@ async fn renew(shared: &Shared, certificate: &Certificate) {
     }
 }
 
-async fn fetch(shared: &Shared, certificate: &Certificate) -> Result<(), String> {
-    let question = certificate.question(&shared.tls.files)?;
-    let (host, addr, path) = parts(&question.url)?;
+async fn fetch(certificate: &Certificate) -> Result<(), String> {
+    let question = certificate.question()?;
+    let Address { host, addr, path } = Address::of(&question.url)?;
     let failed = |err: std::io::Error| format!("{}: {err}", question.url);
     let mut stream = TcpStream::connect(addr).await.map_err(failed)?;
     // HTTP/1.0, so that the answer ends where its length or the connection does.
@@ -73,21 +81,6 @@ async fn fetch(shared: &Shared, certificate: &Certificate) -> Result<(), String>
     let staple = question.judge(answer, now).map_err(|why| format!("{}: {why}", question.url))?;
     certificate.staple(&question, staple, now);
     Ok(())
-}
-
-/// Host with port as it is written, where to connect, and the path.
-fn parts(url: &str) -> Result<(&str, String, &str), String> {
-    let rest = url.strip_prefix("http://").ok_or_else(|| format!("\"{url}\" does not begin with http://"))?;
-    let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (host, path) = rest.split_at(at);
-    let path = path.split_once('#').map_or(path, |(path, _)| path);
-    let is_visible = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-    if host.is_empty() || host.contains('@') || !is_visible(host) || !is_visible(path) {
-        return Err(format!("\"{}\" is no URL of a responder", url.escape_debug()));
-    }
-    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let addr = if has_port { host.to_owned() } else { format!("{host}:80") };
-    Ok((host, addr, if path.starts_with('/') { path } else { "/" }))
 }
 
 /// The body of a whole answer.
@@ -118,20 +111,6 @@ fn body(bytes: &[u8]) -> Result<&[u8], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls() {
-        let of = |url| parts(url).map(|(host, addr, path)| (host.to_owned(), addr, path.to_owned())).ok();
-        let is = |host: &str, addr: &str, path: &str| Some((host.into(), addr.into(), path.into()));
-        assert_eq!(of("http://o.test"), is("o.test", "o.test:80", "/"));
-        assert_eq!(of("http://o.test:8080/a?b#c"), is("o.test:8080", "o.test:8080", "/a?b"));
-        assert_eq!(of("http://[::1]:80/"), is("[::1]:80", "[::1]:80", "/"));
-        assert_eq!(of("http://[::1]/"), is("[::1]", "[::1]:80", "/"));
-        for wrong in ["https://o.test/", "http:///x", "http://a@b/", "http://o.test/\r\nX: y", "http://o t/"]
-        {
-            assert_eq!(of(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn answers() {

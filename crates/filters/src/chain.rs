@@ -21,13 +21,15 @@ pub enum Passed {
 pub struct Chain {
     filters: Box<[Arc<dyn Filter>]>,
     takes_requests: bool,
+    codes: bool,
 }
 
 impl Chain {
     /// These filters, in this order.
     pub fn new(filters: Vec<Arc<dyn Filter>>) -> Self {
         let takes_requests = filters.iter().any(|filter| filter.takes_requests());
-        Self { filters: filters.into(), takes_requests }
+        let codes = filters.iter().any(|filter| filter.codes());
+        Self { filters: filters.into(), takes_requests, codes }
     }
 
     /// Whether there is none.
@@ -38,6 +40,11 @@ impl Chain {
     /// Whether any of them looks at requests.
     pub fn takes_requests(&self) -> bool {
         self.takes_requests
+    }
+
+    /// Whether any of them compresses bodies.
+    pub fn codes(&self) -> bool {
+        self.codes
     }
 
     /// Runs the request side in order.

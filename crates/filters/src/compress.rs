@@ -1,7 +1,7 @@
 //! `compress`: bodies go coded to clients that accept it: gzip, brotli, zstd (RFC 9110 8.4, 12.5.3).
 //!
 //! Filters of answers run in reverse, so that `compress` stands before those that change bodies. A route's cache
-//! stores what the endpoint sent: it is compressed for each client.
+//! stores what the endpoint sent, and beside it what that was compressed to.
 
 use crate::filter::Filter;
 use crate::spec::Spec;
@@ -221,6 +221,10 @@ impl Filter for Compress {
         false
     }
 
+    fn codes(&self) -> bool {
+        true
+    }
+
     fn whole(&self, cx: &mut ReqCx, req: &RequestHead, res: &mut Response) -> FlowResult<()> {
         if matches!(res.body, Body::Tunnel(_)) || !self.fits(req, res) {
             return Ok(());
@@ -236,13 +240,28 @@ impl Filter for Compress {
             res.body = Body::Empty;
             return Ok(());
         }
+        let mut sink = None;
+        if let Some(store) = &cx.coded_store {
+            let how = format!("{} {} {}", encoding.name(), self.levels.of(encoding), self.window_bits);
+            if let Some(body) = store.find(&res.body, &how) {
+                let counts = cx.coded.insert(encoding);
+                counts.plain.set(res.body.length().unwrap_or(0));
+                counts.coded.set(body.length().unwrap_or(0));
+                head::recoded(&mut res.head.headers);
+                res.head.headers.append_as("Content-Encoding", encoding.name().as_bytes());
+                res.body = body;
+                return Ok(());
+            }
+            sink = store.keep(&res.body, &how);
+        }
         let quality = Quality { encoding, level: self.levels.of(encoding), window_bits: self.window_bits };
         let encoder = Encoder::new(quality, res.body.length())
             .map_err(|failed| Error::local(Kind::Internal, format!("compressing: {failed}")))?;
         head::recoded(&mut res.head.headers);
         res.head.headers.append_as("Content-Encoding", encoding.name().as_bytes());
         let counts = cx.coded.insert(encoding);
-        res.body = std::mem::take(&mut res.body).changed_by(Box::new(encode::Encode::new(encoder, counts)));
+        res.body =
+            std::mem::take(&mut res.body).changed_by(Box::new(encode::Encode::new(encoder, counts, sink)));
         Ok(())
     }
 }

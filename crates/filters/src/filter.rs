@@ -89,6 +89,11 @@ pub trait Filter: Send + Sync {
         Ok(())
     }
 
+    /// Whether it compresses bodies, and would keep what comes of it.
+    fn codes(&self) -> bool {
+        false
+    }
+
     /// Runs when everything was sent or given up.
     fn finish(&self, _cx: &ReqCx) {}
 }

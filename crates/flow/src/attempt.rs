@@ -468,8 +468,12 @@ fn poll_pump(cx: &mut Context<'_>, pump: &mut Option<Pump>) -> Poll<Result<()>> 
 }
 
 /// Passes an interim answer on (RFC 9110 15.2), which clients of HTTP/1.0 know nothing of.
-async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) -> Result<()> {
-    if req.version == Version::Http10 || task.conn.is_alone() {
+pub(crate) async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &ResponseHead) -> Result<()> {
+    if task.conn.is_alone() {
+        task.conn.pass_on(head);
+        return Ok(());
+    }
+    if req.version == Version::Http10 {
         return Ok(());
     }
     let server = relay::server_of(&task.route, task.listener);

@@ -11,7 +11,7 @@ use crate::worker::{Local, Worker};
 use bifrons_core::Side;
 use bifrons_http::h1::Conn;
 use bifrons_http::h2::{Exchange, H2Body, websocket};
-use bifrons_http::{ConnFacts, Layer4};
+use bifrons_http::{ConnFacts, Layer4, ResponseHead};
 use bifrons_model::{PlainHttp2, ProxyHeaderIn, ProxyHeaderWord};
 use bifrons_net::{Addr, Stream, Timer};
 use bifrons_tls::TlsPlan;
@@ -19,6 +19,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// A connection that passed the listener's limits.
@@ -54,8 +55,8 @@ pub struct ConnCx {
     pub(crate) last_host: Rc<RefCell<Option<LastHost>>>,
     /// A connection to an endpoint that no other client may use.
     pub(crate) pinned: Pinned,
-    /// A timer of its own, where nobody is at the other end.
-    alone: Option<Box<RefCell<Timer>>>,
+    /// Where nobody is at the other end.
+    alone: Option<Box<Alone>>,
     /// What the connection was secured by; `None` where it is plain.
     pub(crate) secured: Option<Arc<TlsPlan>>,
     /// Whether plain text came where TLS was expected.
@@ -191,6 +192,20 @@ impl ConnCx {
         self.alone.is_some()
     }
 
+    /// Where nobody is at the other end: somebody who hears of interim answers all the same.
+    pub(crate) fn set_listener(&self, listener: mpsc::Sender<ResponseHead>) {
+        if let Some(alone) = &self.alone {
+            alone.listener.replace(Some(listener));
+        }
+    }
+
+    /// Tells them, as long as they hear: interim answers are hints, and nothing waits for them.
+    pub(crate) fn pass_on(&self, interim: &ResponseHead) {
+        if let Some(listener) = self.alone.as_ref().and_then(|alone| alone.listener.borrow().clone()) {
+            let _ = listener.try_send(interim.clone());
+        }
+    }
+
     /// Says whether the client waits for 100 before it sends the body.
     pub fn set_expecting(&self, expecting: bool) {
         match &self.exchange {
@@ -203,7 +218,7 @@ impl ConnCx {
     pub fn wait_timer(&self) -> &RefCell<Timer> {
         match (&self.exchange, &self.alone) {
             (Some(exchange), _) => exchange.timer(),
-            (None, Some(timer)) => timer,
+            (None, Some(alone)) => &alone.timer,
             (None, None) => self.http.write_timer(),
         }
     }
@@ -212,7 +227,7 @@ impl ConnCx {
     pub fn clear_wait_timer(&self) {
         match (&self.exchange, &self.alone) {
             (Some(exchange), _) => exchange.timer().borrow_mut().clear(),
-            (None, Some(timer)) => timer.borrow_mut().clear(),
+            (None, Some(alone)) => alone.timer.borrow_mut().clear(),
             (None, None) => self.http.clear_write_timer(),
         }
     }
@@ -233,6 +248,15 @@ impl ConnCx {
         let consumed = self.http.consumed();
         consumed - self.counted.replace(consumed)
     }
+}
+
+/// What a request has that goes to the origin on nobody's account.
+#[derive(Default)]
+struct Alone {
+    /// A timer of its own.
+    timer: RefCell<Timer>,
+    /// Who hears of interim answers.
+    listener: RefCell<Option<mpsc::Sender<ResponseHead>>>,
 }
 
 /// Whether the connection may carry another request after this one.

@@ -111,6 +111,7 @@ fn prepare(plan: &ProxyPlan, task: &mut Task<'_>, req: &mut Request) -> Option<O
     write::strip_connection_named(&mut req.head.headers);
     forwarded::write_fields(&plan.forwarded, task.listener, &task.cx, &mut req.head);
     forwarded::mark_via(task.listener, &mut req.head);
+    forwarded::mark_cdn_loop(task.listener, &mut req.head);
     if let Some(replace) = &plan.replace_path
         && !task.cx.is_final
     {

@@ -5,7 +5,7 @@ use crate::snapshot::Snapshot;
 use crate::sticky::Sessions;
 use arc_swap::ArcSwapOption;
 use bifrons_balance::SharedEndpoints;
-use bifrons_cache::CacheZone;
+use bifrons_cache::CacheZones;
 use bifrons_http::pool::Board;
 use bifrons_observe::access::AccessLogger;
 use bifrons_observe::metrics::Registry;
@@ -27,8 +27,8 @@ pub struct Shared {
     pub listeners: Mutex<HashMap<String, Arc<ListenerState>>>,
     /// Sessions that were learnt, by cluster name.
     pub sessions: Mutex<HashMap<String, Arc<Sessions>>>,
-    /// Zones of stored answers by name.
-    pub caches: Mutex<HashMap<String, Arc<CacheZone>>>,
+    /// Zones of stored answers.
+    pub caches: CacheZones,
     /// Where workers ask for names.
     pub lookups: Lookups,
     /// Metrics.
@@ -59,7 +59,7 @@ impl Shared {
             clusters: Mutex::default(),
             listeners: Mutex::default(),
             sessions: Mutex::default(),
-            caches: Mutex::default(),
+            caches: CacheZones::default(),
             lookups: Lookups::default(),
             metrics,
             tls,
@@ -75,6 +75,7 @@ impl Shared {
 
     /// Puts a snapshot in place; workers take it up with their next request.
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
+        self.caches.take(&snapshot.caches, &self.zones);
         self.snapshot.store(Some(snapshot));
         self.generation.fetch_add(1, Ordering::Release);
     }

@@ -11,7 +11,7 @@ use crate::shared::ListenerState;
 use crate::sticky::StickyPlan;
 use bifrons_balance::policies::least_time::Measure;
 use bifrons_balance::{Balance, SharedEndpoints};
-use bifrons_cache::CachePlan;
+use bifrons_cache::{CachePlan, PlannedZone};
 use bifrons_config::Template;
 use bifrons_core::Limits;
 use bifrons_files::Types;
@@ -26,7 +26,7 @@ use bifrons_model::{
     Builtin, ClientAbort, Config, ConnectionFields, ErrorPage, ForwardedField, OwnRedirects, PlainHttp2,
     Resolver,
 };
-use bifrons_model::{ProxyHeaderIn, ProxyHeaderOut, ProxyHeaderWord, StartTls};
+use bifrons_model::{CdnLoop, ProxyHeaderIn, ProxyHeaderOut, ProxyHeaderWord, StartTls};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::metrics::{ClusterStats, ListenerStats};
 use bifrons_route::{HostTable, PathRules, RouteTable};
@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub variables: Option<Arc<VariableSet>>,
     /// The places of clusters by their names in lower case.
     pub by_name: HashMap<Box<str>, usize>,
+    /// Zones of stored answers, taken into force when it is published.
+    pub caches: Vec<PlannedZone>,
     /// Files and certificates it was built with.
     pub tls: Arc<Store>,
 }
@@ -129,6 +131,8 @@ pub struct ListenerPlan {
     pub server: ServerPlan,
     /// Our name in `Via`; `None`: no `Via`.
     pub via: Option<Via>,
+    /// The CDN's mark.
+    pub cdn_loop: Option<Box<CdnLoop>>,
     /// Whether every request is redirected to `https://`.
     pub redirect_https: bool,
     /// Body bytes where host and route say nothing.

@@ -1,6 +1,7 @@
 //! What is known about a request besides its messages: filled in on the way, read by filters,
 //! templates, metrics and the access log.
 
+use crate::coded::CodedStore;
 use crate::document::DocumentRoot;
 use crate::encoding::Encoding;
 use crate::h1::Conn;
@@ -229,8 +230,12 @@ pub struct ReqCx {
     pub holds: Option<bool>,
     /// What the answer's body was compressed to; `None` where it was not.
     pub coded: Coded,
+    /// Where bodies are kept that it is compressed to; `None` where it is not from a cache.
+    pub coded_store: Option<Box<dyn CodedStore>>,
     /// Where among them those of another route begin, after a reroute.
     pub attempt_groups: SmallVec<[usize; 0]>,
+    /// The key that the cache has looked for, where it asks the origin.
+    pub cache_key: Option<Box<[u8]>>,
     /// What the cache did, in nginx's word; `None` where there is none.
     pub cache_status: Option<&'static str>,
     /// Whether its head had come before the answer to the request before it was over.
@@ -290,7 +295,9 @@ impl ReqCx {
             rate: None,
             holds: None,
             coded: Coded::default(),
+            coded_store: None,
             attempt_groups: SmallVec::new(),
+            cache_key: None,
             cache_status: None,
             is_pipelined: false,
             request_id: OnceCell::new(),

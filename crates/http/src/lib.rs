@@ -3,6 +3,7 @@
 
 pub mod base64;
 pub mod buffers;
+pub mod coded;
 pub mod cx;
 pub mod date;
 pub mod document;

@@ -148,6 +148,11 @@ pub trait Source {
     /// Bytes still to come, where that is known.
     fn length(&self) -> Option<u64>;
 
+    /// Number of the stored answer that it is the whole body of, if it is one.
+    fn stored_id(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether a request is still being sent beside it.
     fn is_pumping(&self) -> bool {
         false

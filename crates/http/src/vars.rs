@@ -16,6 +16,8 @@ use tokio::time::Instant;
 
 mod coded;
 mod computed;
+mod layer4;
+mod timing;
 mod tls;
 
 use coded::ratio;
@@ -96,7 +98,8 @@ impl Lookup for Scope<'_> {
             Var::Protocol
             | Var::SslPrereadServerName
             | Var::SslPrereadAlpnProtocols
-            | Var::SslPrereadProtocol => layer4(self.cx, var, out),
+            | Var::SslPrereadProtocol => layer4::value(self.cx, var, out),
+            Var::ElapsedMs | Var::UpstreamMs => timing::value(self.cx, var, out),
             Var::Status
             | Var::BodyBytesSent
             | Var::BytesSent
@@ -127,7 +130,7 @@ impl Scope<'_> {
             // Empty where there is no query, which is a value too.
             Var::IsArgs if req.query().is_none_or(<[u8]>::is_empty) => {}
             Var::IsArgs => out.push(b'?'),
-            Var::UpstreamCacheStatus => return some(cx.cache_status.map(str::as_bytes), out),
+            Var::CacheKey | Var::UpstreamCacheStatus => return some(coded::cache(cx, var), out),
             Var::Pipe => out.push(if cx.is_pipelined { b'p' } else { b'.' }),
             Var::Request => match &cx.refused {
                 Some(line) => out.extend_from_slice(line),
@@ -135,7 +138,7 @@ impl Scope<'_> {
                 None if cx.conn.layer4.is_some() => return false,
                 None => req.line(out),
             },
-            Var::ServerProtocol if cx.conn.layer4.is_some() => return layer4(cx, &Var::Protocol, out),
+            Var::ServerProtocol if cx.conn.layer4.is_some() => return layer4::value(cx, &Var::Protocol, out),
             Var::ServerProtocol => out.extend_from_slice(req.version.text().as_bytes()),
             Var::Http2 if req.version == Version::Http20 => {
                 out.extend_from_slice(if cx.conn.tls.is_some() { b"h2" } else { b"h2c" });
@@ -335,20 +338,6 @@ fn attempt_value(attempt: &Attempt, var: &Var, out: &mut Vec<u8>) -> bool {
         Var::UpstreamBytesReceived => number(Some(attempt.received), out),
         _ => false,
     }
-}
-
-/// Facts of what goes on byte for byte; a request comes by TCP.
-fn layer4(cx: &ReqCx, var: &Var, out: &mut Vec<u8>) -> bool {
-    let layer4 = cx.conn.layer4.as_deref();
-    let hello = layer4.and_then(|layer4| layer4.hello.as_ref());
-    let value: Option<&[u8]> = match var {
-        Var::Protocol => Some(layer4.map_or("TCP", |layer4| layer4.protocol()).as_bytes()),
-        Var::SslPrereadServerName => hello.and_then(|hello| hello.server_name.as_deref()).map(str::as_bytes),
-        Var::SslPrereadAlpnProtocols => hello.map(|hello| &*hello.alpn).filter(|alpn| !alpn.is_empty()),
-        Var::SslPrereadProtocol => hello.map(|hello| hello.version.as_bytes()),
-        _ => None,
-    };
-    some(value, out)
 }
 
 /// Facts of the process and its clocks.

@@ -9,6 +9,7 @@ pub mod health_check;
 pub mod host;
 pub mod internal;
 pub mod listener;
+pub mod replication;
 pub mod route;
 mod schema;
 mod shorthand;
@@ -31,9 +32,10 @@ pub use health_check::{Expect, ExpectField, HealthCheck, StatusRule};
 pub use host::Host;
 pub use internal::{ErrorPage, MediaTypes, OwnRedirects, PageStatus, TryFiles};
 pub use listener::{
-    Allowance, ClientAddress, ConnectionLimits, Http2, Listener, LoneLf, MessageLimits, NameRule, PlainHttp2,
-    ServerField, Timeouts,
+    Allowance, CdnLoop, ClientAddress, ConnectionLimits, Http2, Listener, LoneLf, MessageLimits, NameRule,
+    PlainHttp2, ServerField, Timeouts,
 };
+pub use replication::Replication;
 pub use route::{
     ClientAbort, ConnectionFields, ExpectContinue, ForwardedField, HostField, Proxy, Redirect, Respond, Route,
 };
@@ -78,6 +80,9 @@ pub struct Config {
     /// Zones of stored answers, by name.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub caches: IndexMap<String, At<ZoneConfig>>,
+    /// What nodes tell each other of their caches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication: Option<Replication>,
     /// Variables of one's own, by name (without `$`): every template may use them. Computed when something
     /// first asks for them.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]

@@ -60,6 +60,10 @@ pub struct Listener {
     pub server: ServerField,
     /// Whether requests are marked with `Via` (RFC 9110 7.6.3), by which loops are found and broken.
     pub via: bool,
+    /// The name of a CDN that this is a node of: requests are marked with it in `CDN-Loop` (RFC 8586), and those that
+    /// come back are refused with 508.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cdn_loop: Option<CdnLoop>,
     /// HTTP/2.
     pub http2: Http2,
     /// Bounds of one message.
@@ -91,12 +95,24 @@ impl Default for Listener {
             forward_client_cert: ForwardClientCert::default(),
             server: ServerField::default(),
             via: true,
+            cdn_loop: None,
             http2: Http2::default(),
             limits: MessageLimits::default(),
             connections: ConnectionLimits::default(),
             timeouts: Timeouts::default(),
         }
     }
+}
+
+/// A CDN's mark in requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CdnLoop {
+    /// Its name: a host name, or a word that no other CDN has.
+    pub id: String,
+    /// How often a request may bear it already: 0 where it meets one node only, 1 where nodes ask each other.
+    #[serde(default)]
+    pub visits: u8,
 }
 
 /// How HTTP/2 (RFC 9113) is spoken with clients.

@@ -6,8 +6,10 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Counters of a zone since its start. Written by threads of the store, and by workers on a miss.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// Answers stored, in memory or on disk.
+    /// Answers stored, in memory or on disk; bodies in another coding are one each.
     pub stored: Counter,
+    /// Bodies that were found in the coding that a client wanted.
+    pub coded_hits: Counter,
     /// Answers found in memory.
     pub memory_hits: Counter,
     /// Answers read from disk.
@@ -50,7 +52,8 @@ impl Counter {
         self.0.fetch_add(count, Relaxed);
     }
 
-    pub(crate) fn one(&self) {
+    /// One more.
+    pub fn one(&self) {
         self.add(1);
     }
 }

@@ -75,7 +75,7 @@ pub struct Listed {
 
 impl Zone {
     /// Opens a zone and starts its threads. The disk tier takes part once its index is read; a directory that
-    /// another process holds is tried again every second.
+    /// another process holds is tried again ten times a second.
     ///
     /// # Errors
     /// When the directory cannot be made or written to, or is no store's, or threads cannot be started.
@@ -94,8 +94,13 @@ impl Zone {
     }
 
     /// Its name.
-    pub fn name(&self) -> &str {
-        &self.inner.name
+    pub fn name(&self) -> Arc<str> {
+        self.inner.name()
+    }
+
+    /// Gives it another name, under which it is in the log from now on.
+    pub fn rename(&self, name: &str) {
+        self.inner.rename(name);
     }
 
     /// Takes over bounds from another configuration. The path is not one of them: another one is another zone.
@@ -199,7 +204,7 @@ impl Drop for Zone {
 
 impl std::fmt::Debug for Zone {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Zone").field("name", &self.inner.name).finish_non_exhaustive()
+        f.debug_struct("Zone").field("name", &self.inner.name()).finish_non_exhaustive()
     }
 }
 

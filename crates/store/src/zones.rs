@@ -6,7 +6,7 @@ use crate::stats::{Stats, Usage};
 use crate::zone::{Inner, Listed, Zone};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// Tells other nodes of a purge.
 type Publish = Box<dyn Fn(&Purge) + Send + Sync>;
@@ -14,8 +14,16 @@ type Publish = Box<dyn Fn(&Purge) + Send + Sync>;
 /// The zones of a process. A zone belongs to who opened it; here it is known as long as it lives.
 #[derive(Default)]
 pub struct Zones {
-    map: Mutex<BTreeMap<String, Weak<Inner>>>,
+    known: Mutex<Known>,
     publish: OnceLock<Publish>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// Those of the configuration in force, by name.
+    current: BTreeMap<String, Weak<Inner>>,
+    /// Those that an earlier one had and somebody still uses: purges must reach them too.
+    former: Vec<Weak<Inner>>,
 }
 
 /// Why a request about zones failed.
@@ -33,16 +41,26 @@ pub enum ZonesError {
 }
 
 impl Zones {
-    /// Opens a zone; see [`Zone::open`].
+    /// Opens a zone that is known by its name at once; see [`Zone::open`].
     ///
     /// # Errors
     /// As there.
     pub fn open(&self, name: &str, config: &ZoneConfig) -> io::Result<Zone> {
         let zone = Zone::open(name, config)?;
-        let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
-        map.retain(|_, zone| zone.strong_count() > 0);
-        map.insert(name.to_owned(), Arc::downgrade(&zone.inner));
+        self.known().current.insert(name.to_owned(), Arc::downgrade(&zone.inner));
         Ok(zone)
+    }
+
+    /// Makes these the zones of the configuration in force. Others are met by purges as long as they live.
+    pub fn set<'a>(&self, zones: impl Iterator<Item = (&'a str, &'a Zone)>) {
+        let mut known = self.known();
+        let new = zones.map(|(name, zone)| (name.to_owned(), Arc::downgrade(&zone.inner))).collect();
+        let before = std::mem::replace(&mut known.current, new);
+        let Known { current, former } = &mut *known;
+        former.extend(before.into_values());
+        former.retain(|zone| {
+            zone.strong_count() > 0 && !current.values().any(|other| Weak::ptr_eq(other, zone))
+        });
     }
 
     /// Who tells other nodes of purges made here; the first one stays.
@@ -68,7 +86,12 @@ impl Zones {
     /// As for [`Zones::purge`].
     pub fn apply(&self, purge: &Purge) -> Result<usize, ZonesError> {
         let zones = self.named(purge.zone.as_deref())?;
-        for zone in &zones {
+        for (_, zone) in &zones {
+            zone.purge(&purge.what, purge.mode)?;
+        }
+        let former: Vec<_> = self.known().former.iter().filter_map(Weak::upgrade).collect();
+        let is_meant = |zone: &Arc<Inner>| purge.zone.as_deref().is_none_or(|name| *zone.name() == *name);
+        for zone in former.iter().filter(|zone| is_meant(zone) && !zone.is_stopped()) {
             zone.purge(&purge.what, purge.mode)?;
         }
         Ok(zones.len())
@@ -76,7 +99,7 @@ impl Zones {
 
     /// Waits until purges so far would survive a fall of the machine.
     pub async fn flush(&self) {
-        for zone in self.all() {
+        for (_, zone) in self.all() {
             zone.flush().await;
         }
     }
@@ -87,46 +110,53 @@ impl Zones {
     /// When there is no such zone.
     pub fn list_url(&self, zone: Option<&str>, url: &str) -> Result<Vec<(String, Listed)>, ZonesError> {
         let mut out = Vec::new();
-        for zone in self.named(zone)? {
-            out.extend(zone.list_url(url).into_iter().map(|listed| (zone.name.to_string(), listed)));
+        for (name, zone) in self.named(zone)? {
+            out.extend(zone.list_url(url).into_iter().map(|listed| (name.clone(), listed)));
         }
         Ok(out)
     }
 
     /// Shows every zone's name, counters and contents.
     pub fn each(&self, mut see: impl FnMut(&str, &Stats, Usage)) {
-        for zone in self.all() {
-            see(&zone.name, &zone.stats, zone.usage());
+        for (name, zone) in self.all() {
+            see(&name, &zone.stats, zone.usage());
         }
     }
 
     /// Gives all directories up for another process, see [`Zone::release`].
     pub fn release(&self) {
-        self.all().iter().for_each(|zone| zone.release());
+        self.all().iter().for_each(|(_, zone)| zone.release());
     }
 
-    fn named(&self, name: Option<&str>) -> Result<Vec<Arc<Inner>>, ZonesError> {
-        let all = self.all();
+    fn named(&self, name: Option<&str>) -> Result<Vec<(String, Arc<Inner>)>, ZonesError> {
+        let mut all = self.all();
         if all.is_empty() {
             return Err(ZonesError::Nothing);
         }
         let Some(name) = name else { return Ok(all) };
-        let names: Vec<&str> = all.iter().map(|zone| &*zone.name).collect();
-        match all.iter().find(|zone| &*zone.name == name) {
-            Some(zone) => Ok(vec![Arc::clone(zone)]),
-            None => Err(ZonesError::Unknown(name.to_owned(), names.join(", "))),
+        match all.iter().position(|(other, _)| other == name) {
+            Some(at) => Ok(vec![all.swap_remove(at)]),
+            None => {
+                let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+                Err(ZonesError::Unknown(name.to_owned(), names.join(", ")))
+            }
         }
     }
 
-    fn all(&self) -> Vec<Arc<Inner>> {
-        let map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
-        map.values().filter_map(Weak::upgrade).filter(|zone| !zone.is_stopped()).collect()
+    fn all(&self) -> Vec<(String, Arc<Inner>)> {
+        let living = |(name, zone): (&String, &Weak<Inner>)| zone.upgrade().map(|zone| (name.clone(), zone));
+        let known = self.known();
+        known.current.iter().filter_map(living).filter(|(_, zone)| !zone.is_stopped()).collect()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl std::fmt::Debug for Zones {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.all().iter().map(|zone| &zone.name)).finish()
+        f.debug_list().entries(self.all().iter().map(|(name, _)| name)).finish()
     }
 }
 

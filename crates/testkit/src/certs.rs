@@ -1,9 +1,9 @@
 //! Certificates for tests, of an authority of the test's own.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType, IsCa,
-    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
-    SignatureAlgorithm,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType,
+    SerialNumber, SignatureAlgorithm,
 };
 use std::time::{Duration, SystemTime};
 
@@ -67,6 +67,17 @@ impl Authority {
             SystemTime::now() + Duration::from_secs(90 * 86_400),
             Some(url),
         )
+    }
+
+    /// A certificate by which others answer in the authority's place whether certificates are still good (RFC
+    /// 6960 4.2.2.2).
+    pub fn issue_responder(&self) -> Pair {
+        let key = key(KeyKind::Ecdsa);
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "Responder");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::OcspSigning];
+        let cert = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Pair { cert, key: key.serialize_pem(), serial: 0 }
     }
 
     fn issue_with(&self, names: &[&str], kind: KeyKind, end: SystemTime, responder: Option<&str>) -> Pair {

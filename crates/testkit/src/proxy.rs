@@ -3,6 +3,7 @@
 use crate::temp::TempDir;
 use crate::wait::{wait_for, wait_until};
 use crate::wire::Wire;
+use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, SocketAddr};
@@ -305,11 +306,26 @@ impl Drop for Proxy {
     }
 }
 
-/// Sends a signal to a process of ours.
+/// Sends a signal, by its name without `SIG`, to a process of ours. A machine as Debian installs it at the least
+/// has no program `kill`.
+#[track_caller]
 pub fn signal_to(pid: u32, signal: &str) {
+    let signal = match signal {
+        "HUP" => Signal::HUP,
+        "INT" => Signal::INT,
+        "QUIT" => Signal::QUIT,
+        "KILL" => Signal::KILL,
+        "USR1" => Signal::USR1,
+        "USR2" => Signal::USR2,
+        "TERM" => Signal::TERM,
+        "CONT" => Signal::CONT,
+        "STOP" => Signal::STOP,
+        "WINCH" => Signal::WINCH,
+        other => panic!("no test has sent {other} yet: name it here"),
+    };
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process's number");
     // Fails only if it has ended.
-    let _ =
-        Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).stderr(Stdio::null()).status();
+    let _ = kill_process(pid, signal);
 }
 
 /// Whether a socket of this machine (of this network namespace) listens there.

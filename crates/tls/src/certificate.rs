@@ -2,11 +2,12 @@
 
 use crate::config::CertificateFiles;
 use crate::files::{self, FileCache};
-use crate::ocsp::{Question, Staple};
+use crate::ocsp::{self, Question, Staple};
 use arc_swap::ArcSwap;
 use bifrons_config::problem::HELP_MARK;
 use rustls::SignatureAlgorithm;
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -56,7 +57,12 @@ impl Paths {
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Path> {
-        [Some(&self.cert), Some(&self.key), self.ocsp.as_ref()].into_iter().flatten().map(PathBuf::as_path)
+        let all = [Some(&self.cert), Some(&self.key), self.ocsp.as_ref(), self.issuer()];
+        all.into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    fn issuer(&self) -> Option<&PathBuf> {
+        self.fetch.as_ref().and_then(|fetch| fetch.issuer.as_ref())
     }
 }
 
@@ -69,6 +75,8 @@ pub enum Part {
     Key,
     /// The OCSP answer.
     Ocsp,
+    /// The certificate of who vouched for it.
+    Issuer,
 }
 
 /// What is wrong with a certificate.
@@ -90,6 +98,8 @@ pub struct Loaded {
     pub uris: Vec<Box<str>>,
     /// When it ends, in seconds of Unix time.
     pub not_after: i64,
+    /// Who may have vouched for it, from a file of their own; for questions about it.
+    issuers: Arc<[CertificateDer<'static>]>,
 }
 
 impl fmt::Debug for Loaded {
@@ -155,6 +165,8 @@ impl Default for Stapling {
 const UNTOLD: Duration = Duration::from_secs(3600);
 /// A minute between two tries after a failure, twice as long after each further one, an hour at most.
 const RETRY: Duration = Duration::from_secs(60);
+/// An hour until it is due again where nothing is heard of who took it upon himself; a fetch takes seconds.
+const TAKEN: Duration = Duration::from_secs(3600);
 /// Half an hour between two answers at the least, however soon they end.
 const RENEW_MIN: Duration = Duration::from_secs(1800);
 
@@ -179,15 +191,29 @@ impl Certificate {
         self.current.load()
     }
 
-    /// Loads it anew; what was there stays if that fails.
+    /// Loads it anew; what was there stays if that fails. The OCSP answer that was fetched stays if it is about
+    /// the same certificate, and is fetched again only where somebody else may have vouched for it.
     ///
     /// # Errors
     /// As [`Certificate::load`].
     pub fn renew(&self, cache: &FileCache) -> Result<(), LoadError> {
         let loaded = load(&self.paths, cache);
         self.is_outdated.store(loaded.is_err(), Ordering::Relaxed);
-        self.current.store(Arc::new(loaded?));
-        *self.stapling() = Stapling::default();
+        let mut loaded = loaded?;
+        // Held until all is in its place: an answer may come just now.
+        let mut stapling = self.stapling();
+        let before = self.current.load();
+        let is_fetched = self.paths.fetch.is_some();
+        if is_fetched && loaded.key.cert.first() == before.key.cert.first() {
+            let ocsp = before.key.ocsp.clone();
+            loaded.key = with_ocsp(&loaded.key, ocsp);
+            if loaded.key.cert != before.key.cert || loaded.issuers != before.issuers {
+                *stapling = Stapling { ends: stapling.ends, ..Stapling::default() };
+            }
+        } else {
+            *stapling = Stapling::default();
+        }
+        self.current.store(Arc::new(loaded));
         Ok(())
     }
 
@@ -195,8 +221,9 @@ impl Certificate {
         self.stapling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether an OCSP answer is to be fetched now. One that has ended is sent along no more.
-    pub(crate) fn is_due(&self, now: SystemTime) -> bool {
+    /// Whether an OCSP answer is to be fetched now, said once: who asks has to do it. One that has ended is sent
+    /// along no more.
+    pub(crate) fn take_due(&self, now: SystemTime) -> bool {
         if self.paths.fetch.is_none() {
             return false;
         }
@@ -205,33 +232,34 @@ impl Certificate {
             stapling.ends = None;
             self.set_ocsp(None);
         }
-        stapling.due <= now
+        let is_due = stapling.due <= now;
+        if is_due {
+            stapling.due = now + TAKEN;
+        }
+        is_due
     }
 
     /// What is to be asked.
     ///
     /// # Errors
     /// What is missing, for people.
-    pub fn question(&self, cache: &FileCache) -> Result<Question, String> {
+    pub fn question(&self) -> Result<Question, String> {
         let Some(fetch) = &self.paths.fetch else { return Err("no answer is wanted".to_owned()) };
         let now = self.now();
         let (own, rest) = now.key.cert.split_first().ok_or("there is no certificate")?;
-        let mut others = rest.to_vec();
-        if let Some(path) = &fetch.issuer {
-            others.extend(files::certificates(&cache.read(path)?)?);
-        }
+        let others = [rest, &now.issuers].concat();
         Question::about(own, &others, fetch.responder.as_deref())
     }
 
     /// Sends that answer along from now on, unless the certificate is another one since.
     pub fn staple(&self, question: &Question, staple: Staple, now: SystemTime) {
+        let mut stapling = self.stapling();
         if self.now().key.cert.first() != Some(&question.own) {
             return;
         }
         let ends = staple.ends.unwrap_or(now + UNTOLD);
         // Half of its time is left for those who answer seldom, or not today.
         let half = ends.duration_since(now).unwrap_or_default() / 2;
-        let mut stapling = self.stapling();
         // The end itself still counts where it is near.
         let due = now + half.max(RENEW_MIN.min(ends.duration_since(now).unwrap_or_default()));
         *stapling = Stapling { due, ends: Some(ends), failures: 0 };
@@ -247,12 +275,12 @@ impl Certificate {
 
     fn set_ocsp(&self, ocsp: Option<Vec<u8>>) {
         let now = self.now();
-        let key = CertifiedKey { cert: now.key.cert.clone(), key: now.key.key.clone(), ocsp };
         let loaded = Loaded {
-            key: Arc::new(key),
+            key: with_ocsp(&now.key, ocsp),
             names: now.names.clone(),
             uris: now.uris.clone(),
             not_after: now.not_after,
+            issuers: now.issuers.clone(),
         };
         self.current.store(Arc::new(loaded));
     }
@@ -261,6 +289,10 @@ impl Certificate {
     pub fn is_outdated(&self) -> bool {
         self.is_outdated.load(Ordering::Relaxed)
     }
+}
+
+fn with_ocsp(key: &CertifiedKey, ocsp: Option<Vec<u8>>) -> Arc<CertifiedKey> {
+    Arc::new(CertifiedKey { cert: key.cert.clone(), key: key.key.clone(), ocsp })
 }
 
 fn load(paths: &Paths, cache: &FileCache) -> Result<Loaded, LoadError> {
@@ -297,7 +329,14 @@ fn load(paths: &Paths, cache: &FileCache) -> Result<Loaded, LoadError> {
         }
         certified.ocsp = Some(answer.to_vec());
     }
-    Ok(Loaded { key: Arc::new(certified), names, uris, not_after })
+    let mut issuers = Vec::new();
+    if let Some(path) = paths.issuer() {
+        let others = cache.read(path).and_then(|pem| files::certificates(&pem));
+        issuers = others.map_err(wrong(Part::Issuer, path))?;
+        // The file may be a bundle of all authorities there are.
+        issuers.retain(|other| ocsp::may_have_issued(other, &first));
+    }
+    Ok(Loaded { key: Arc::new(certified), names, uris, not_after, issuers: issuers.into() })
 }
 
 /// What a certificate says of itself.

@@ -66,7 +66,8 @@ pub struct CertificateFiles {
     pub cert: At<String>,
     /// The private key, not encrypted.
     pub key: At<String>,
-    /// An OCSP answer in DER that is sent along with the certificate.
+    /// An OCSP answer in DER that is sent along with the certificate; not together with `fetch_ocsp`, and not
+    /// towards endpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ocsp: Option<At<String>>,
     /// The OCSP answer is fetched from who answers for the certificate, and again before it ends; `{}` is enough.
@@ -82,7 +83,8 @@ pub struct FetchOcsp {
     /// Who is asked, `http://ocsp.example/`; whom the certificate names where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub responder: Option<At<String>>,
-    /// A file that has the certificate of who vouched for it, where the certificate's own file has not.
+    /// A file that has the certificate of who vouched for it, where the certificate's own file has not. It is
+    /// watched like that one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<At<String>>,
 }

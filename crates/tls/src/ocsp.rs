@@ -5,6 +5,7 @@ use crate::verify::parse;
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use rustls::crypto::aws_lc_rs as provider;
 use rustls::pki_types::CertificateDer;
+use std::net::Ipv6Addr;
 use std::time::{Duration, SystemTime};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::X509Certificate;
@@ -56,16 +57,16 @@ impl Question {
         url: Option<&str>,
     ) -> Result<Self, String> {
         let (_, cert) = parse(own).map_err(|err| err.to_string())?;
-        let is_issuer = |other: &&CertificateDer<'static>| {
-            parse(other).is_ok_and(|(_, other)| other.subject().as_raw() == cert.issuer().as_raw())
-        };
+        let by_name = || others.iter().filter(|other| may_have_issued(other, own));
         let missing = || "the certificate of who vouched for it is not there; put it behind it in the file";
-        let issuer = others.iter().find(is_issuer).ok_or_else(missing)?;
-        let url = match url.map(str::to_owned).or_else(|| responder(&cert)) {
-            Some(url) if url.starts_with("http://") => url,
-            Some(url) => return Err(format!("responders are asked over http://, not at \"{url}\"")),
-            None => return Err("the certificate names no responder".to_owned()),
+        // An authority with a new key has an old name: who has signed goes first.
+        let has_signed = |other: &&CertificateDer<'static>| {
+            signed_parts(own).is_some_and(|signed| is_signed(other, signed))
         };
+        let issuer = by_name().find(has_signed).or_else(|| by_name().next()).ok_or_else(missing)?;
+        let url = url.map(str::to_owned).or_else(|| responder(&cert));
+        let url = url.ok_or_else(|| "the certificate names no responder".to_owned())?;
+        Address::of(&url)?;
         let (_, by) = parse(issuer).map_err(|err| err.to_string())?;
         let name_hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, by.subject().as_raw()).as_ref().to_vec();
         let key_hash =
@@ -141,16 +142,9 @@ impl Question {
                 cert.extended_key_usage().ok().flatten().is_some_and(|usage| usage.value.ocsp_signing);
             let is_in_time =
                 (validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&seconds);
-            let mut outer = Der(der);
-            let mut parts = Der(outer.of(0x30).unwrap_or_default());
-            let body = parts.any().map(|(_, _, whole)| whole);
-            let (algorithm, signature) = (parts.of(0x30), parts.of(3).and_then(bits));
-            let (Some(body), Some(algorithm), Some(signature)) = (body, algorithm, signature) else {
-                return false;
-            };
             is_for_it
                 && is_in_time
-                && is_signed(&self.issuer, (body, algorithm, signature))
+                && signed_parts(der).is_some_and(|parts| is_signed(&self.issuer, parts))
                 && is_signed(der, signed)
         };
         let mut certs = Der(basic.certs);
@@ -164,6 +158,72 @@ impl Question {
     }
 }
 
+/// A responder's URL in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address<'a> {
+    /// Host, with the port where it is written.
+    pub host: &'a str,
+    /// Where to connect, with a port.
+    pub addr: String,
+    /// The path with the query.
+    pub path: &'a str,
+}
+
+impl<'a> Address<'a> {
+    /// The parts of `http://host[:port][/path][?query]`.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn of(url: &'a str) -> Result<Self, String> {
+        let shown = url.escape_debug();
+        let rest = url.strip_prefix("http://").ok_or_else(|| {
+            format!(
+                "responders are asked over http://, not at \"{shown}\"; they sign what they say and need no TLS"
+            )
+        })?;
+        let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (host, path) = rest.split_at(at);
+        let path = path.split_once('#').map_or(path, |(path, _)| path);
+        let wrong = |why: &str| Err(format!("\"{shown}\" is no URL of a responder: {why}"));
+        if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return wrong("only visible ASCII may stand in it");
+        }
+        if host.contains('@') {
+            return wrong("nobody logs in there");
+        }
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+            _ => (host, None),
+        };
+        let is_bracketed =
+            name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).map(str::parse::<Ipv6Addr>);
+        match is_bracketed {
+            Some(Ok(_)) => {}
+            None if !name.is_empty() && !name.contains([':', '[', ']']) => {}
+            _ => return wrong("its host must be a name, an address, or an IPv6 address in brackets"),
+        }
+        // `parse` takes a sign.
+        let is_port = |port: &str| port.starts_with(|c: char| c.is_ascii_digit()) && port.parse() != Ok(0);
+        match port {
+            Some(port) if !is_port(port) || port.parse::<u16>().is_err() => {
+                wrong("its port must be from 1 to 65535")
+            }
+            Some(_) => Ok(Self { host, addr: host.to_owned(), path: or_root(path) }),
+            None => Ok(Self { host, addr: format!("{host}:80"), path: or_root(path) }),
+        }
+    }
+}
+
+fn or_root(path: &str) -> &str {
+    if path.starts_with('/') { path } else { "/" }
+}
+
+/// Whether one certificate has the name that the other says vouched for it.
+pub(crate) fn may_have_issued(by: &[u8], own: &[u8]) -> bool {
+    let (Ok((_, by)), Ok((_, own))) = (parse(by), parse(own)) else { return false };
+    by.subject().as_raw() == own.issuer().as_raw()
+}
+
 /// Who answers for a certificate, by what it says itself.
 fn responder(cert: &X509Certificate<'_>) -> Option<String> {
     cert.extensions().iter().find_map(|extension| {
@@ -175,6 +235,13 @@ fn responder(cert: &X509Certificate<'_>) -> Option<String> {
             _ => None,
         })
     })
+}
+
+/// What of a certificate is signed, the algorithm as DER has it, the signature.
+fn signed_parts(der: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let mut parts = Der(Der(der).of(0x30)?);
+    let (_, _, body) = parts.any()?;
+    Some((body, parts.of(0x30)?, parts.of(3).and_then(bits)?))
 }
 
 /// Whether the key of `by` has signed a text: it, the algorithm as DER has it, the signature.

@@ -5,6 +5,7 @@ use crate::client_auth::ClientAuth;
 use crate::config::{
     CertificateFiles, CipherOrder, OtherHosts, ServerTls, Sessions, TlsVersion, UnknownNames,
 };
+use crate::ocsp::Address;
 use crate::resolver::Resolver;
 use crate::store::{Context, Store};
 use crate::suites;
@@ -214,11 +215,25 @@ impl ServerTls {
 }
 
 pub(crate) fn certificate(files: &CertificateFiles, cx: Cx<'_>) -> Result<Arc<Certificate>, Wrong> {
+    let fetch = files.fetch_ocsp.as_ref();
+    if let (Some(ocsp), Some(_)) = (&files.ocsp, fetch) {
+        let message = "`ocsp` and `fetch_ocsp` both say where the OCSP answer comes from";
+        let help = "remove `ocsp` if it is to be fetched, else `fetch_ocsp`";
+        return Err(Wrong::at(ocsp, format!("{message}{HELP_MARK}{help}")));
+    }
+    if let Some(url) = fetch.and_then(|fetch| fetch.responder.as_ref()) {
+        Address::of(url).map_err(|message| {
+            let help =
+                "write it as `http://ocsp.example/`, or remove `responder` to ask whom the certificate names";
+            Wrong::at(url, format!("{message}{HELP_MARK}{help}"))
+        })?;
+    }
     cx.store.certificate(Paths::of(files, cx.base)).map_err(|LoadError { part, message }| {
         let at = match part {
             Part::Cert => &files.cert,
             Part::Key => &files.key,
             Part::Ocsp => files.ocsp.as_ref().unwrap_or(&files.cert),
+            Part::Issuer => fetch.and_then(|fetch| fetch.issuer.as_ref()).unwrap_or(&files.cert),
         };
         Wrong::at(at, message)
     })

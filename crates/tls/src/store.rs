@@ -154,9 +154,9 @@ impl Store {
         refresh
     }
 
-    /// Certificates for which an OCSP answer is to be fetched now.
-    pub fn due_staples(&self, now: SystemTime) -> Vec<Arc<Certificate>> {
-        lock(&self.certificates).values().filter(|certificate| certificate.is_due(now)).cloned().collect()
+    /// Certificates for which an OCSP answer is to be fetched now, each said once.
+    pub fn take_due_staples(&self, now: SystemTime) -> Vec<Arc<Certificate>> {
+        lock(&self.certificates).values().filter(|certificate| certificate.take_due(now)).cloned().collect()
     }
 
     /// Forgets certificates that no snapshot uses any more.

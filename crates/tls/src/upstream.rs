@@ -1,7 +1,7 @@
 //! TLS towards endpoints: what they must prove, and what we show them.
 
 use crate::certificate::Certificate;
-use crate::config::{UpstreamTls, Verify};
+use crate::config::{CertificateFiles, UpstreamTls, Verify};
 use crate::files;
 use crate::san::NameRule;
 use crate::server::{Cx, Wrong, certificate, suites_of, versions};
@@ -85,6 +85,16 @@ impl UpstreamPlan {
     }
 }
 
+/// The certificate that is shown to endpoints.
+fn own(files: &CertificateFiles, cx: Cx<'_>) -> Result<Arc<Certificate>, Wrong> {
+    if files.ocsp.is_some() || files.fetch_ocsp.is_some() {
+        let help = "remove `ocsp` and `fetch_ocsp` here; they belong to a listener's certificates";
+        let message = format!("endpoints are sent no OCSP answer{HELP_MARK}{help}");
+        return Err(Wrong::at(files.ocsp.as_ref().unwrap_or(&files.cert), message));
+    }
+    certificate(files, cx)
+}
+
 /// A host without its port and brackets.
 pub fn bare_host(name: &str) -> &str {
     if let Some(rest) = name.strip_prefix('[') {
@@ -105,7 +115,7 @@ impl UpstreamTls {
     pub fn build(&self, cx: Cx<'_>) -> Result<UpstreamPlan, Wrong> {
         let versions = versions(Some(self.min_version), Some(self.max_version))?;
         let cipher_suites = suites_of(self.ciphers.as_deref(), &versions)?;
-        let own = self.certificate.as_ref().map(|files| certificate(files, cx)).transpose()?;
+        let own = self.certificate.as_ref().map(|files| own(files, cx)).transpose()?;
         let mut hash = digest::Context::new(&digest::SHA256);
         hash.update(format!("{self:?}{}", cx.base.display()).as_bytes());
         let mut authorities = Authorities::default();

@@ -79,3 +79,25 @@ fn servers_that_a_variable_names_do_not_answer_for_each_other() {
     }
     assert_eq!((one.requests().len(), two.requests().len()), (1, 1));
 }
+
+#[test]
+fn of_lifetimes_by_status_the_first_that_fits_counts() {
+    let (origin, dir) = (Origin::saying("hello"), TempDir::new());
+    let conf = "http {
+        proxy_cache_path @dir@ keys_zone=z:1m;
+        add_header X-Cache-Status $upstream_cache_status;
+        server {
+            listen @web@;
+            proxy_cache z;
+            location /a { proxy_pass http://@app@; proxy_cache_valid any 0; proxy_cache_valid 200 1h; }
+            location /b { proxy_pass http://@app@; proxy_cache_valid 200 1h; proxy_cache_valid any 0; }
+        }
+    }";
+    let proxy =
+        Proxy::nginx(conf).with("app", origin.addr()).with("dir", dir.path().join("cache").display()).start();
+    let twice = |path: &str| [0, 1].map(|_| status(&proxy.client().get(path)).to_owned());
+    assert_eq!(
+        (twice("/a"), twice("/b")),
+        (["MISS", "MISS"].map(Into::into), ["MISS", "HIT"].map(Into::into))
+    );
+}

@@ -1,8 +1,8 @@
 //! A request's way through a route's cache, with an origin that counts.
 
-use bifrons_testkit::{Message, Origin, Proxy};
-use std::sync::Barrier;
-use std::time::Duration;
+use bifrons_testkit::{Message, Origin, Proxy, wait_until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A proxy with a cache before that origin; `cache` are further settings of the route's.
 #[track_caller]
@@ -144,21 +144,30 @@ fn rfc5861_4_a_stale_answer_stands_in_for_an_error() {
 
 #[test]
 fn requests_for_the_same_share_one() {
-    let origin = Origin::serve(|_| {
-        std::thread::sleep(Duration::from_millis(200));
-        b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\nok".to_vec()
+    const CLIENTS: usize = 8;
+    let begun = Arc::new(AtomicUsize::new(0));
+    let readers = begun.clone();
+    // The second half comes when all have the first: nobody can have been late.
+    let origin = Origin::script(move |wire| {
+        while wire.read_request().is_some() {
+            wire.send("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 4\r\n\r\nha");
+            wait_until("all read", || readers.load(Relaxed) >= CLIENTS);
+            wire.send("lf");
+        }
     });
     let proxy = cached(&origin, "");
-    let barrier = Barrier::new(8);
     std::thread::scope(|scope| {
-        for _ in 0..8 {
+        for _ in 0..CLIENTS {
             scope.spawn(|| {
-                barrier.wait();
-                assert_eq!(proxy.client().get("/").body, b"ok");
+                let mut client = proxy.client();
+                client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n").read_to(b"\r\n\r\nha");
+                begun.fetch_add(1, Relaxed);
+                assert_eq!(client.read_exact(2), b"lf");
             });
         }
     });
-    assert_eq!(origin.requests().len(), 1);
+    let asked = origin.received_all();
+    assert_eq!(asked.windows(6).filter(|six| six == b"GET / ").count(), 1);
 }
 
 #[test]

@@ -96,7 +96,9 @@ access_log:
     let proxy = logged(config, &origin);
     proxy.client().ask("GET /one HTTP/1.1\r\nHost: test\r\nX-Tenant: a\"b\r\n\r\n");
     proxy.client().get("/two");
-    wait_until("both are written", || proxy.dir().read("short.log").lines().count() == 2);
+    wait_until("all are written", || {
+        proxy.dir().read("short.log").lines().count() == 2 && proxy.dir().read("fields.log").ends_with('\n')
+    });
     assert_eq!(proxy.dir().read("short.log"), "GET /one 200 a\\x22b\nGET /two 200 -\n");
     let fields = proxy.dir().read("fields.log");
     let record: Value = serde_json::from_str(&fields).unwrap_or_else(|err| panic!("{err}: {fields}"));

@@ -1,7 +1,7 @@
 //! metrics.md: what `/metrics` of the admin listener tells.
 
 use super::markdown::{NOTICE, code, table};
-use bifrons_control::caches;
+use bifrons_control::{caches, replication};
 use bifrons_observe::access::AccessLogger;
 use bifrons_observe::config::{AccessLog, Destination};
 use bifrons_observe::metrics::{FAMILIES, Registry, Type};
@@ -45,6 +45,7 @@ fn others() -> Result<Vec<Vec<String>>, String> {
     let zones = Zones::default();
     let cache = zones.open("my_cache", &ZoneConfig::default()).map_err(|err| err.to_string())?;
     registry.on_render(move |out| caches::expose(&zones, out));
+    registry.on_render(|out| replication::expose(&replication::Counts::default(), 0, out));
     let text = registry.render();
     drop(cache);
     let helps = text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split_once(' '));

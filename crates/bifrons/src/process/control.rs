@@ -14,6 +14,7 @@ use super::{Launch, Style};
 use crate::command::Failure;
 use bifrons_control::admin::{Admin, Phase, ReloadRequest};
 use bifrons_control::health::Checks;
+use bifrons_control::replication::Replication;
 use bifrons_control::resolve::Names;
 use bifrons_flow::{Shared, Snapshot};
 use bifrons_model::Config;
@@ -37,6 +38,8 @@ pub struct Control {
     pub names: Names,
     /// The active checks of endpoints.
     pub checks: Checks,
+    /// Purges of other nodes.
+    pub replication: Replication,
     pub log: ErrorLog,
     pub pid: Option<PidFile>,
     pub program: PathBuf,

@@ -256,7 +256,7 @@ pub fn try_bind(addr: &Addr, options: &ListenOptions) -> io::Result<()> {
 }
 
 /// Why an address cannot be listened on, and what helps.
-fn explain(addr: &Addr, error: &io::Error) -> String {
+pub fn explain(addr: &Addr, error: &io::Error) -> String {
     let why = match (error.kind(), addr) {
         (io::ErrorKind::PermissionDenied, Addr::Inet(inet) | Addr::Udp(inet)) if inet.port() < 1024 => {
             "permission denied; ports below 1024 need root, or the capability: \

@@ -10,6 +10,7 @@ fn rfc9211_2_says_what_was_done() {
         is_stored: false,
         is_collapsed: false,
         why: None,
+        cause: Cause::Store,
     };
     for (told, expected) in [
         (Told { left_s: Some(30), ..base }, "bifrons; hit; ttl=30"),
@@ -26,6 +27,8 @@ fn rfc9211_2_says_what_was_done() {
             Told { status: Status::Revalidated, forwarded: Some(304), ..base },
             "bifrons; fwd=stale; fwd-status=304",
         ),
+        (Told { status: Status::Expired, cause: Cause::Request, ..base }, "bifrons; fwd=request"),
+        (Told { status: Status::Miss, cause: Cause::Variant, ..base }, "bifrons; fwd=vary-miss"),
         (Told { is_collapsed: true, ..base }, "bifrons; hit; collapsed"),
         (Told { status: Status::Miss, why: Some(Why::Method), ..base }, "bifrons; fwd=method; detail=method"),
     ] {

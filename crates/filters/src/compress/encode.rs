@@ -3,6 +3,7 @@
 use bifrons_codec::{Encoder, Failed};
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::Transform;
+use bifrons_http::coded::CodedSink;
 use bifrons_http::cx::CodedBytes;
 use bytes::Bytes;
 use std::rc::Rc;
@@ -17,16 +18,22 @@ pub(super) struct Encode {
     encoder: Option<Encoder>,
     out: Vec<u8>,
     counts: Rc<CodedBytes>,
+    /// Keeps it for the next client.
+    sink: Option<Box<dyn CodedSink>>,
 }
 
 impl Encode {
-    pub(super) fn new(encoder: Encoder, counts: Rc<CodedBytes>) -> Self {
-        Self { encoder: Some(encoder), out: Vec::new(), counts }
+    pub(super) fn new(encoder: Encoder, counts: Rc<CodedBytes>, sink: Option<Box<dyn CodedSink>>) -> Self {
+        Self { encoder: Some(encoder), out: Vec::new(), counts, sink }
     }
 
     fn take(&mut self) -> Bytes {
         self.counts.coded.set(self.counts.coded.get() + self.out.len() as u64);
-        std::mem::take(&mut self.out).into()
+        let piece: Bytes = std::mem::take(&mut self.out).into();
+        if let Some(sink) = &mut self.sink {
+            sink.push(&piece);
+        }
+        piece
     }
 }
 
@@ -43,7 +50,11 @@ impl Transform for Encode {
         if let Some(encoder) = self.encoder.take() {
             encoder.finish(&mut self.out).map_err(failed)?;
         }
-        Ok(self.take())
+        let last = self.take();
+        if let Some(sink) = self.sink.take() {
+            sink.finish();
+        }
+        Ok(last)
     }
 
     fn flush(&mut self) -> Result<Bytes> {

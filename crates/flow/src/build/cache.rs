@@ -1,54 +1,45 @@
 //! Zones of stored answers, and the routes that use them.
 
 use super::Cx;
-use bifrons_cache::{CachePlan, CacheZone};
+use bifrons_cache::zones::place_of;
+use bifrons_cache::{CachePlan, PlannedZone};
 use bifrons_config::suggest::nearest;
 use bifrons_model::Route;
-use bifrons_observe::metrics::CacheStats;
-use bifrons_store::ZoneConfig;
-use std::io;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::collections::HashMap;
 
-/// 1 s: what a start waits for a zone's index. One that takes longer, or that another process holds, takes part
-/// later.
-const READY_WAIT: Duration = Duration::from_secs(1);
-
-/// Opens the zones, or takes over those of an earlier snapshot.
-pub(super) fn zones(cx: &mut Cx<'_>) {
-    for (name, config) in &cx.config.caches {
-        let mut zone = None;
+/// Finds the zones among those that run, or opens them; what runs stays as it is. What became of them is taken into
+/// force with the snapshot.
+pub(super) fn zones(cx: &mut Cx<'_>) -> Vec<PlannedZone> {
+    let (mut planned, mut places) = (Vec::new(), HashMap::new());
+    for (name, zone) in &cx.config.caches {
+        let mut config = zone.value.clone();
+        if let Some(path) = &mut config.path {
+            let full = cx.options.base.join(&*path);
+            *path = full.to_string_lossy().into_owned();
+            if let Some(other) = places.insert(place_of(full), name) {
+                let help = Some("give each a directory of its own".to_owned());
+                let message = format!("cache \"{name}\": \"{path}\" is the directory of \"{other}\" already");
+                cx.problem(&zone.place, message, help);
+                cx.caches.insert(name, None);
+                continue;
+            }
+        }
+        let mut found = None;
         if !cx.options.dry_run {
-            match open(cx, name, &config.value) {
-                Ok(opened) => zone = Some(opened),
+            match cx.shared.caches.plan(&cx.shared.metrics, name, &config) {
+                Ok(zone) => {
+                    found = Some(zone.zone().clone());
+                    planned.push(zone);
+                }
                 Err(err) => {
-                    let path = config.value.path.as_deref().unwrap_or_default();
-                    cx.problem(&config.place, format!("cache \"{name}\": \"{path}\": {err}"), None);
+                    let path = zone.value.path.as_deref().unwrap_or_default();
+                    cx.problem(&zone.place, format!("cache \"{name}\": \"{path}\": {err}"), None);
                 }
             }
         }
-        cx.caches.insert(name, zone);
+        cx.caches.insert(name, found);
     }
-}
-
-fn open(cx: &Cx<'_>, name: &str, config: &ZoneConfig) -> io::Result<Arc<CacheZone>> {
-    let mut config = config.clone();
-    if let Some(path) = &mut config.path {
-        *path = cx.options.base.join(&*path).to_string_lossy().into_owned();
-    }
-    let mut caches = cx.shared.caches.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(zone) = caches.get(name)
-        && zone.path == config.path
-    {
-        zone.store.reconfigure(&config);
-        return Ok(zone.clone());
-    }
-    let stats = CacheStats::register(&cx.shared.metrics, name);
-    let store = cx.shared.zones.open(name, &config)?;
-    store.wait_ready(READY_WAIT);
-    let zone = Arc::new(CacheZone { path: config.path, stats, store, flights: Arc::default() });
-    caches.insert(name.to_owned(), zone.clone());
-    Ok(zone)
+    planned
 }
 
 /// A route's cache.

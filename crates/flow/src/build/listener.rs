@@ -10,7 +10,7 @@ use bifrons_core::{Limits, NameRule, NameRules};
 use bifrons_http::FieldName;
 use bifrons_http::h1::Pace;
 use bifrons_http::h1::conn::HeadPace;
-use bifrons_model::{Allowance, ClientAddress, Listener, LoneLf, ProxyHeaderIn, ServerField};
+use bifrons_model::{Allowance, CdnLoop, ClientAddress, Listener, LoneLf, ProxyHeaderIn, ServerField};
 use bifrons_net::{Addr, ListenOptions};
 use bifrons_observe::config::AccessLogs;
 use bifrons_observe::metrics::ListenerStats;
@@ -162,6 +162,7 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
             value_http20: format!("2.0 {instance}").into_bytes(),
             name: instance,
         }),
+        cdn_loop: cdn_loop(cx, name, listener),
         redirect_https: listener.redirect.is_some(),
         body_max: listener.limits.body.0,
         hosts: host::table(cx, name, listener),
@@ -169,6 +170,19 @@ fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, addrs: Vec<Addr>) -> L
         state: cx.shared.listener_state(name),
         stats: ListenerStats::register(&cx.shared.metrics, name),
     }
+}
+
+/// The mark, if its name is one that a list of them can hold (RFC 8586 2).
+fn cdn_loop(cx: &mut Cx<'_>, name: &str, listener: &Listener) -> Option<Box<CdnLoop>> {
+    let mark = listener.cdn_loop.as_ref()?;
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:[]".contains(&b);
+    if mark.id.is_empty() || !mark.id.bytes().all(fits) {
+        let help = Some("write a host name, such as edge.example.com, or a word".to_owned());
+        let message = format!("listener \"{name}\": \"{}\" is no name for `CDN-Loop`", mark.id);
+        cx.problem(&None, message, help);
+        return None;
+    }
+    Some(Box::new(mark.clone()))
 }
 
 /// What becomes of the `Server` field.

@@ -65,7 +65,7 @@ pub fn build(config: Arc<Config>, shared: &Shared, options: &Options) -> Result<
         dirs: HashSet::new(),
         caches: HashMap::new(),
     };
-    cache::zones(&mut cx);
+    let caches = cache::zones(&mut cx);
     cx.formats();
     cluster::build(&mut cx);
     let variables = cx.variables();
@@ -76,7 +76,7 @@ pub fn build(config: Arc<Config>, shared: &Shared, options: &Options) -> Result<
     let by_name = clusters.iter().enumerate().rev().map(|(at, plan)| (lower(plan), at)).collect();
     let hash = fingerprint(&config);
     let tls = shared.tls.clone();
-    problems.into_result(Snapshot { config, hash, listeners, clusters, by_name, variables, tls })
+    problems.into_result(Snapshot { config, hash, listeners, clusters, by_name, variables, caches, tls })
 }
 
 impl<'a> Cx<'a> {

@@ -9,21 +9,24 @@ use crate::snapshot::{Action, HostPlan, ListenerPlan, RoutePlan};
 use crate::worker::Local;
 use bifrons_balance::Active;
 use bifrons_cache::answer::stored;
+use bifrons_cache::config::Standard;
 use bifrons_cache::control::Directives;
 use bifrons_cache::flight::Flight;
-use bifrons_cache::storable::{self, Exchange, Standard, Storable, Why};
+use bifrons_cache::storable::{self, Exchange, Storable, Why};
 use bifrons_cache::stored::{Stored, Verdict};
 use bifrons_cache::{CachePlan, CacheZone, Trouble, conditions};
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::vars::{Scope, host_of};
-use bifrons_http::{Attempt, Body, Headers, Method, Name, ReqCx, Request, RequestHead, Response};
+use bifrons_http::{
+    Attempt, Body, Headers, Method, Name, ReqCx, Request, RequestHead, Response, ResponseHead,
+};
 use bifrons_net::clock;
 use bifrons_store::{Fill, Meta, Object, Reader, Ticket};
 use smallvec::SmallVec;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// 30 days: how long an answer is kept that has a validator, and so may be confirmed long after its time.
 const CONFIRMABLE_S: u64 = 30 * 24 * 60 * 60;
@@ -52,8 +55,9 @@ pub(super) struct Report {
 
 /// What came.
 pub(super) enum Led {
-    /// An answer that is being stored, and what keeps its beginning until somebody reads it.
-    Stored(Arc<Object>, Option<Reader>),
+    /// An answer that is being stored, what keeps its beginning until somebody reads it, and fields that are for who
+    /// asked only.
+    Stored(Arc<Object>, Option<Reader>, Headers),
     /// What was stored is right.
     Confirmed(Arc<Object>),
     /// An answer for this request only.
@@ -75,12 +79,14 @@ impl Job {
         (zone, flight, look): (&Arc<CacheZone>, Option<Flight<Object>>, &Look),
     ) -> Result<Self> {
         let out_of = |err: std::io::Error| Error::local(Kind::Internal, format!("asking the origin: {err}"));
+        let mut cx = task.cx.fork(clock::recent());
+        cx.cache_key.clone_from(&task.cx.cache_key);
         Ok(Self {
             conn: task.conn.alone().map_err(out_of)?,
             plans: (task.local.clone(), task.listener.clone()),
             host: task.host.clone(),
             route: task.route.clone(),
-            cx: task.cx.fork(clock::recent()),
+            cx,
             head: head.clone(),
             zone: zone.clone(),
             flight,
@@ -88,6 +94,13 @@ impl Job {
             target: look.target.clone(),
             known: look.known.as_ref().map(|known| (known.object.clone(), known.verdict)),
         })
+    }
+
+    /// Interim answers to it. 16 wait to be passed on; of more, the rest is not.
+    pub(super) fn interims(&self) -> mpsc::Receiver<ResponseHead> {
+        let (listener, interims) = mpsc::channel(16);
+        self.conn.set_listener(listener);
+        interims
     }
 
     /// The request as it is sent: for all that ask for the same.
@@ -137,6 +150,11 @@ pub(super) async fn run(mut job: Job, tell: Tell) {
         outcome = forward::forward(proxy, &mut task, &mut req).await;
     }
     let res = match outcome {
+        // RFC 9110 15.4.5: there is nothing that it could be about.
+        Ok(res) if res.head.status == 304 && plan.rules.standard == Standard::Rfc9111 => {
+            let err = Error::upstream(Kind::Malformed, "304 to a request without conditions");
+            return finish(tell, task, Led::Failed(err));
+        }
         Ok(res) => res,
         Err(err) => return finish(tell, task, Led::Failed(err)),
     };
@@ -188,10 +206,11 @@ async fn store(
     plan: &CachePlan,
     job: &Job,
     mut task: Task<'_>,
-    (mut res, storable): (Response, Storable),
+    (mut res, mut storable): (Response, Storable),
     (ticket, flight, tell): (Ticket, Option<Flight<Object>>, Tell),
 ) {
     let is_fresh = storable.stored.verdict(&Directives::default(), false, now_s()) == Verdict::Fresh;
+    let own = std::mem::take(&mut storable.own);
     let meta = meta(plan, job, &res, storable);
     let key = job.zone.store.key(&job.key);
     let mut fill = job.zone.store.begin(ticket, &key, meta, res.body.length());
@@ -207,13 +226,13 @@ async fn store(
         fill.push(bytes);
         let object = fill.finish();
         announce(flight, &object, is_fresh);
-        return finish(tell, task, Led::Stored(object, None));
+        return finish(tell, task, Led::Stored(object, None, own));
     }
     let flight = announce(flight, fill.object(), is_fresh);
     let object = fill.object().clone();
     // What is not stored after all would else have lost its beginning before anybody reads it.
     let hold = object.body().reader(0..u64::MAX).ok();
-    report(tell, &task, Led::Stored(object, hold));
+    report(tell, &task, Led::Stored(object, hold, own));
     pump(fill, &mut task, &mut res.body, flight).await;
     record::aside(&mut task);
 }
@@ -263,7 +282,7 @@ async fn pump(mut fill: Fill, task: &mut Task<'_>, body: &mut Body, mut flight: 
 
 /// What is written down about an answer.
 fn meta(plan: &CachePlan, job: &Job, res: &Response, storable: Storable) -> Meta {
-    let Storable { mut stored, variant } = storable;
+    let Storable { mut stored, variant, .. } = storable;
     let tags = tags(res);
     if plan.rules.standard == Standard::Rfc9111 {
         // They are for caches, and for this one.

@@ -1,6 +1,7 @@
 //! Beside step 4: a route's answers from its cache. What is in memory and fresh is answered at once; the rest
 //! may wait: for a disk, for another request's answer, for the origin. The rules are in `bifrons-cache`.
 
+mod coded;
 mod fetch;
 mod share;
 
@@ -10,10 +11,11 @@ use crate::outcome::Outcome;
 use crate::request::Task;
 use bifrons_cache::answer::{answer, stored};
 use bifrons_cache::conditions;
+use bifrons_cache::config::Standard;
 use bifrons_cache::control::Directives;
 use bifrons_cache::range;
-use bifrons_cache::status::{self, Status, Told};
-use bifrons_cache::storable::{Standard, Why, is_cacheable};
+use bifrons_cache::status::{self, Cause, Status, Told};
+use bifrons_cache::storable::{Why, is_cacheable};
 use bifrons_cache::stored::{Stored, Verdict};
 use bifrons_cache::{CachePlan, CacheZone, age, vary};
 use bifrons_core::{Error, Kind, Result};
@@ -49,6 +51,19 @@ pub struct Look {
     loading: Option<Loading>,
     /// Whether the store was not to be looked at.
     is_bypassed: bool,
+    /// Whether the store has answers to other variants of the request.
+    has_others: bool,
+}
+
+impl Look {
+    /// Why the origin is asked.
+    fn cause(&self) -> Cause {
+        match &self.known {
+            Some(known) => known.cause,
+            None if self.has_others => Cause::Variant,
+            None => Cause::Store,
+        }
+    }
 }
 
 /// An answer that is stored, and what it is for this request.
@@ -56,14 +71,21 @@ pub struct Look {
 struct Known {
     object: Arc<Object>,
     verdict: Verdict,
+    /// Why the origin is asked, if it is.
+    cause: Cause,
 }
 
 impl Known {
     fn of(plan: &CachePlan, asked: &Directives, object: Arc<Object>, now_s: u64) -> Option<Self> {
         let none = Directives::default();
         let asked = if plan.rules.heeds_requests { asked } else { &none };
-        let verdict = stored(&object)?.verdict(asked, object.is_marked_stale(), now_s);
-        Some(Self { object, verdict })
+        let (stored, is_marked) = (stored(&object)?, object.is_marked_stale());
+        let verdict = stored.verdict(asked, is_marked, now_s);
+        let mut cause = Cause::Store;
+        if verdict != Verdict::Fresh && stored.verdict(&none, is_marked, now_s) == Verdict::Fresh {
+            cause = Cause::Request;
+        }
+        Some(Self { object, verdict, cause })
     }
 
     fn stored(&self) -> Option<&Stored> {
@@ -95,11 +117,14 @@ pub fn look(plan: &CachePlan, task: &mut Task<'_>, req: &RequestHead, body: &Bod
     plan.key.write(&scope, req.target(), &mut key);
     let is_bypassed = plan.bypasses(&scope);
     let asked = asked(req);
-    let (mut known, mut loading) = (None, None);
+    let (mut known, mut loading, mut has_others) = (None, None, false);
     let now_s = now_s();
     if !is_bypassed {
-        let found =
-            zone.store.find(&zone.store.key(&key), now_s, |variant| vary::selects(variant, &req.headers));
+        let found = zone.store.find(&zone.store.key(&key), now_s, |variant| {
+            let is_ours = vary::selects(variant, &req.headers);
+            has_others |= !is_ours;
+            is_ours
+        });
         match found {
             Found::Nothing => {}
             Found::Memory(object) => known = Known::of(plan, &asked, object, now_s),
@@ -110,7 +135,7 @@ pub fn look(plan: &CachePlan, task: &mut Task<'_>, req: &RequestHead, body: &Bod
         return give(plan, task, req, known, (Status::Hit, false)).map(Looked::Answer);
     }
     let target = req.target().to_vec();
-    Ok(Looked::Ask(Box::new(Look { key, target, asked, known, loading, is_bypassed })))
+    Ok(Looked::Ask(Box::new(Look { key, target, asked, known, loading, is_bypassed, has_others })))
 }
 
 /// What the request says of caches; `Pragma: no-cache` only where it says nothing in `Cache-Control` (RFC 9111 5.4).
@@ -149,6 +174,7 @@ pub async fn fetch(
         (Looked::Pass(why), _) => return pass(plan, task, req, (Status::Miss, Some(why))).await,
         (Looked::Ask(_), None) => return pass(plan, task, req, (Status::Miss, None)).await,
     };
+    task.cx.cache_key = Some(look.key.as_slice().into());
     if let Some(loading) = look.loading.take()
         && let Some(object) = loading.wait().await
     {
@@ -188,8 +214,13 @@ fn give(
         is_stored: matches!(status, Status::Miss | Status::Expired | Status::Bypass),
         is_collapsed,
         why: None,
+        cause: known.cause,
     };
     note(plan, task, &mut res, &told);
+    if let Some(zone) = plan.zone.as_ref().filter(|_| task.route.chain.codes()) {
+        task.cx.coded_store =
+            Some(Box::new(coded::Coded::new(zone, &known.object, (plan.rules.standard, now_s))));
+    }
     Ok(res)
 }
 
@@ -242,6 +273,7 @@ async fn pass(
         is_stored: false,
         is_collapsed: false,
         why,
+        cause: Cause::Store,
     };
     if matches!(method, Method::Get | Method::Head) {
         note(plan, task, &mut res, &told);

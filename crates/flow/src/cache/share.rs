@@ -2,7 +2,7 @@
 
 use super::fetch::{self, Job, Led};
 use super::{Known, Look, give, note, now_s, pass};
-use crate::attempt::client_left;
+use crate::attempt::{client_left, relay_interim};
 use crate::destination::Destination;
 use crate::outcome::Outcome;
 use crate::request::Task;
@@ -15,7 +15,7 @@ use bifrons_cache::storable::Why;
 use bifrons_cache::stored::Verdict;
 use bifrons_cache::{CachePlan, CacheZone, Trouble, vary};
 use bifrons_core::{Error, Kind, Result};
-use bifrons_http::{Method, Request, Response};
+use bifrons_http::{Method, Request, RequestHead, Response, ResponseHead};
 use bifrons_model::ClientAbort;
 use bifrons_net::clock;
 use bifrons_store::{Found, Object};
@@ -23,7 +23,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// 3: others whose answers a request waits for in vain before it goes on its own.
 const TURNS_MAX: u32 = 3;
@@ -193,21 +193,22 @@ async fn lead(
     task.cx.conn.local.get_or_init(|| task.conn.http.stream().local_addr());
     let job = Job::new(task, &req.head, (zone, flight, &look))?;
     let (tell, told) = oneshot::channel();
+    let interims = job.interims();
     // Owned by the flight, or else by this request, whose end it may outlast by the rest of a body.
     tokio::task::spawn_local(fetch::run(job, Some(tell)));
-    let led = unless_left(task, told).await?;
-    let led =
-        led.map_err(|_| Error::local(Kind::Internal, "what asked the origin has ended without a word"))?;
+    let led = unless_left(task, hear(task, &req.head, (interims, told))).await??;
     task.cx.begin_attempts();
     task.cx.attempts.extend(led.attempts);
     let status = status_of(&look);
     match led.came {
-        Led::Stored(object, _held) => {
-            let known = Known { object, verdict: Verdict::Fresh };
-            give(plan, task, &req.head, &known, (status, false)).map(Outcome::Answer)
+        Led::Stored(object, _held, own) => {
+            let known = Known { object, verdict: Verdict::Fresh, cause: look.cause() };
+            let mut res = give(plan, task, &req.head, &known, (status, false))?;
+            own.iter().for_each(|(_, name, value)| res.head.headers.append(name, value));
+            Ok(Outcome::Answer(res))
         }
         Led::Confirmed(object) => {
-            let known = Known { object, verdict: Verdict::Fresh };
+            let known = Known { object, verdict: Verdict::Fresh, cause: look.cause() };
             give(plan, task, &req.head, &known, (Status::Revalidated, false)).map(Outcome::Answer)
         }
         Led::Passed(res, active, why) => {
@@ -222,7 +223,15 @@ async fn lead(
             }
             let mut res: Response = *res;
             let forwarded = Some(res.head.status);
-            let told = Told { status, left_s: None, forwarded, is_stored: false, is_collapsed: false, why };
+            let told = Told {
+                status,
+                left_s: None,
+                forwarded,
+                is_stored: false,
+                is_collapsed: false,
+                why,
+                cause: look.cause(),
+            };
             note(plan, task, &mut res, &told);
             Ok(Outcome::Answer(res))
         }
@@ -240,6 +249,25 @@ async fn lead(
                     task.cx.cache_status = Some(status.word());
                     Err(err)
                 }
+            }
+        }
+    }
+}
+
+/// Waits for what comes of it, and passes interim answers on.
+async fn hear(
+    task: &Task<'_>,
+    req: &RequestHead,
+    (mut interims, mut told): (mpsc::Receiver<ResponseHead>, oneshot::Receiver<fetch::Report>),
+) -> Result<fetch::Report> {
+    loop {
+        // Both can be dropped and polled again without loss.
+        tokio::select! {
+            biased;
+            Some(head) = interims.recv() => relay_interim(task, req, &head).await?,
+            led = &mut told => {
+                let ended = |_| Error::local(Kind::Internal, "what asked the origin has ended without a word");
+                return led.map_err(ended);
             }
         }
     }

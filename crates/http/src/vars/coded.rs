@@ -1,8 +1,17 @@
-//! How much smaller a body became by a coding.
+//! What a cache did, and how much smaller a body became by a coding.
 
 use crate::cx::ReqCx;
 use crate::encoding::Encoding;
+use bifrons_config::Var;
 use std::io::Write;
+
+/// The cache's key, or its word.
+pub(super) fn cache<'a>(cx: &'a ReqCx, var: &Var) -> Option<&'a [u8]> {
+    match var {
+        Var::CacheKey => cx.cache_key.as_deref(),
+        _ => cx.cache_status.map(str::as_bytes),
+    }
+}
 
 /// How many times smaller the body became, with two places.
 pub(super) fn ratio(cx: &ReqCx, of: Encoding, out: &mut Vec<u8>) -> bool {

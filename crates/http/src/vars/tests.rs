@@ -221,6 +221,25 @@ fn attempts_one_after_the_other() {
     assert_eq!(rendered("$upstream_status $upstream_header_time", &cx, &get(""), None), "502, 200 -, 0.012");
 }
 
+/// An attempt without an answer lasted until the next one.
+#[test]
+fn times_in_milliseconds() {
+    let mut cx = cx();
+    assert_eq!(rendered("$upstream_ms", &cx, &get(""), None), "", "none was asked");
+    let after = |ms| cx.started + Duration::from_millis(ms);
+    let (failed, answered) = (after(1), after(6));
+    cx.finished = Some(after(20));
+    assert_eq!(rendered("$elapsed_ms", &cx, &get(""), None), "20.000");
+    let mut first = attempt("10.0.0.1:80", 0, Some(Kind::Connect));
+    (first.began, first.header_us) = (failed, None);
+    let mut second = attempt("10.0.0.2:80", 200, None);
+    (second.began, second.header_us) = (answered, Some(2_005));
+    cx.attempts.extend([first, second]);
+    assert_eq!(rendered("$elapsed_ms $upstream_ms", &cx, &get(""), None), "20.000 7.005");
+    cx.attempts.pop();
+    assert_eq!(rendered("$elapsed_ms $upstream_ms", &cx, &get(""), None), "20.000 19.000", "it lasts still");
+}
+
 #[test]
 fn what_the_configuration_declares() {
     let mut cx = cx();

@@ -5,7 +5,7 @@ use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values::{self, Invalid};
-use bifrons_cache::config::{CacheConfig, IgnoredField, KeyConfig, Reading, UseStale};
+use bifrons_cache::config::{CacheConfig, IgnoredField, KeyConfig, Standard, UseStale};
 use bifrons_config::units::{Dur, Size};
 use bifrons_config::{At, Template};
 use bifrons_store::ZoneConfig;
@@ -260,14 +260,13 @@ impl CacheSettings {
             Some(match name.as_str() {
                 "Cache-Control" => IgnoredField::CacheControl,
                 "Expires" => IgnoredField::Expires,
-                "Set-Cookie" => IgnoredField::SetCookie,
                 "Vary" => IgnoredField::Vary,
                 "X-Accel-Expires" => IgnoredField::XAccelExpires,
                 _ => return None,
             })
         });
         let key = self.key.clone().or_else(|| Template::parse("$scheme$proxy_host$request_uri").ok());
-        // Of a status that is named twice the first counts.
+        // In the file's order, of which the first that fits counts.
         let mut ttl = indexmap::IndexMap::new();
         for (status, time) in self.valid.iter().flatten() {
             ttl.entry(status.clone()).or_insert(*time);
@@ -277,10 +276,11 @@ impl CacheSettings {
             zone,
             key: KeyConfig { text: key, ..KeyConfig::default() },
             ttl,
-            standard: Reading::Nginx,
+            standard: Standard::Nginx,
             heed_requests: false,
             targets: Vec::new(),
             ignore: ignore.collect(),
+            set_cookie: ignored.iter().any(|name| name == "Set-Cookie"),
             guard_types: false,
             min_uses: self.min_uses.unwrap_or(1),
             bypass: self.bypass.clone().unwrap_or_default(),

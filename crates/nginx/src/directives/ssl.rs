@@ -288,10 +288,9 @@ pub(crate) fn path(cx: &mut Ctx, directive: &Directive) -> Option<At<String>> {
 
 fn responder(cx: &mut Ctx, directive: &Directive) {
     let word = &directive.args[0];
-    if !word.text.starts_with("http://") {
-        let message =
-            format!("\"ssl_stapling_responder\" must begin with \"http://\", not \"{}\"", word.text);
-        return cx.problem_help(word, message, "responders sign what they say and need no TLS");
+    if let Err(why) = bifrons_tls::ocsp::Address::of(&word.text) {
+        let message = format!("\"ssl_stapling_responder\": {why}");
+        return cx.problem_help(word, message, "write it as http://ocsp.example/");
     }
     let url = At::new(word.text.clone(), word.place.clone());
     cx.put(directive, url, |cx| &mut cx.level.ssl.responder);

@@ -23,8 +23,9 @@ use std::time::{Duration, Instant};
 /// A snapshot is due when the journal has so many bytes: half a second of reading at a start.
 const JOURNAL_MAX: u64 = 64 * 1024 * 1024;
 
-/// How often a directory is tried that another process holds.
-const RETRY: Duration = Duration::from_secs(1);
+/// 100 ms: how often a directory is tried that another process holds. One call of the system, so that a start
+/// after it is late by no more.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// What is in front of an index or a journal.
 const FORM: &[u8; 8] = b"BFRIDX1\n";
@@ -39,7 +40,7 @@ pub(super) fn run(zone: &Inner, disk: &Disk) -> bool {
         Ok(count) => {
             disk.ready.store(true, Relaxed);
             let ms = began.elapsed().as_millis() as u64;
-            tracing::info!(zone = %zone.name, entries = count, bytes = disk.segments.size(), ms, "cache is ready");
+            tracing::info!(zone = %zone.name(), entries = count, bytes = disk.segments.size(), ms, "cache is ready");
             true
         }
         Err(error) => {
@@ -68,18 +69,19 @@ fn lock(zone: &Inner, disk: &Disk) -> bool {
             }
             Err(error) if !std::mem::replace(&mut told, true) => {
                 let wait = error.kind() == io::ErrorKind::WouldBlock;
-                let why = if wait { "another process has it" } else { "it cannot be locked" };
-                tracing::warn!(zone = %zone.name, path = %disk.dir.display(), %error, why, "the cache's disk is not used yet");
+                let why = if wait {
+                    "another process has it, or a zone that is about to end"
+                } else {
+                    "it cannot be locked"
+                };
+                tracing::warn!(zone = %zone.name(), path = %disk.dir.display(), %error, why, "the cache's disk is not used yet");
             }
             Err(_) => {}
         }
-        let until = Instant::now() + RETRY;
-        while Instant::now() < until {
-            if disk.queue.is_stopped() {
-                return false;
-            }
-            std::thread::sleep(RETRY / 10);
+        if disk.queue.is_stopped() {
+            return false;
         }
+        std::thread::sleep(RETRY);
     }
 }
 

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
@@ -32,7 +32,7 @@ const SAMPLE: usize = 16;
 const COMPLAIN_S: u64 = 1;
 
 pub(crate) struct Inner {
-    pub(crate) name: Box<str>,
+    name: RwLock<Arc<str>>,
     pub(crate) seed: u64,
     pub(crate) bounds: Bounds,
     pub(crate) numbers: Arc<Numbers>,
@@ -66,7 +66,7 @@ impl Inner {
         bounds.set(config);
         let memory = Memory::new(config.memory.0, bounds.whole_max());
         let inner = Arc::new(Self {
-            name: name.into(),
+            name: RwLock::new(name.into()),
             seed,
             bounds,
             numbers: Arc::default(),
@@ -89,6 +89,16 @@ impl Inner {
             disk.start(&inner)?;
         }
         Ok(inner)
+    }
+
+    pub(crate) fn name(&self) -> Arc<str> {
+        self.name.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn rename(&self, name: &str) {
+        if *self.name() != *name {
+            *self.name.write().unwrap_or_else(PoisonError::into_inner) = name.into();
+        }
     }
 
     pub(super) fn reconfigure(&self, config: &ZoneConfig) {
@@ -476,8 +486,8 @@ impl Inner {
         }
         let path = self.disk.as_ref().map(|disk| disk.dir.display().to_string()).unwrap_or_default();
         match error {
-            Some(error) => tracing::warn!(zone = %self.name, path, %error, "{message}"),
-            None => tracing::warn!(zone = %self.name, path, "{message}"),
+            Some(error) => tracing::warn!(zone = %self.name(), path, %error, "{message}"),
+            None => tracing::warn!(zone = %self.name(), path, "{message}"),
         }
     }
 }

@@ -34,3 +34,23 @@ fn purges_reach_the_zones_they_name_and_are_told_to_others() {
     drop(first);
     assert_eq!(zones.purge(&purge(None)), Ok(1));
 }
+
+#[test]
+fn zones_that_left_the_configuration_are_purged_as_long_as_somebody_uses_them() {
+    let zones = Zones::default();
+    let (first, second) =
+        (Zone::open("first", &ZoneConfig::default()), Zone::open("second", &ZoneConfig::default()));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    zones.set([("first", &first)].into_iter());
+    zones.set([("second", &second)].into_iter());
+    store(&first, "/a", b"x");
+    let all = Purge { zone: None, what: Scope::All, mode: Mode::Hard };
+    assert_eq!(zones.purge(&all), Ok(1), "it is not one of the configuration's");
+    assert!(find(&first, "/a").is_none());
+    // Under another name it is the same store.
+    zones.set([("third", &first)].into_iter());
+    store(&first, "/a", b"x");
+    assert_eq!(zones.list_url(None, "example.com/a").unwrap()[0].0, "third");
+    let named = Purge { zone: Some("second".to_owned()), ..all };
+    assert!(zones.purge(&named).is_err() && find(&first, "/a").is_some());
+}

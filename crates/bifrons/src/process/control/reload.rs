@@ -71,6 +71,7 @@ impl Control {
         self.workers.unlisten(&gone).await;
         let hash = hash_text(&snapshot);
         self.shared.publish(snapshot);
+        self.replication.configure(config.replication.clone());
         self.workers.listen(shares);
         self.serve_admin();
         self.log.reconfigure(&config.error_log);
