@@ -103,4 +103,10 @@ fn its_clients_ask_for_tls_in_their_own_words() {
     let mut client = proxy.client();
     client.send([0, 0, 0, 8, 4, 210, 22, 47, 0]);
     assert_eq!(client.read_to_end().0, b"");
+    // Behind a yes comes TLS, and not the question once more.
+    let mut client = proxy.client();
+    client.send([0, 0, 0, 8, 4, 210, 22, 47]);
+    assert_eq!(client.read_exact(1), b"S");
+    client.send([0, 0, 0, 8, 4, 210, 22, 47]);
+    assert_eq!(client.read_to_end().0, b"");
 }

@@ -285,6 +285,14 @@ fn mistakes_are_told() {
         (listener("udp: dms", plain), "did you mean \"dns\"?"),
         (listener("udp: { routes: [{ responses: 1 }] }", plain), "needs `proxy`"),
         (listener("udp: dns", "{ endpoints: [\"unix:/run/dns\"] }"), "which takes connections"),
+        (
+            listener("udp: dns", "{ endpoints: [\"127.0.0.1:53\"], queue: { requests: 1 } }"),
+            "none waits for an endpoint",
+        ),
+        (
+            listener("udp: dns", "{ endpoints: [\"127.0.0.1:53\"], starttls: postgres }"),
+            "datagrams ask for no TLS",
+        ),
         (listener("udp: dns", "{ endpoints: [\"127.0.0.1:53\"], tls: {} }"), "datagrams are not sent with"),
     ] {
         assert!(told.contains(wanted), "{told}");

@@ -121,11 +121,17 @@ impl Seen {
 /// Reads until it is clear what the bytes are, or for so long.
 async fn look(stream: &Stream, ahead: &mut BytesMut, tcp: &TcpPlan) -> Result<Seen, &'static str> {
     let deadline = Instant::now() + tcp.first_bytes;
+    let mut told = None;
     // Bounded: every turn reads bytes, and what is looked at has at most so many.
     loop {
         if tcp.starttls == Some(StartTls::Postgres)
             && let Some(answer) = starttls::answer(ahead)?
         {
+            // What follows a yes is TLS; a no may be followed by the other question.
+            if told == Some(*b"S") || told == Some(answer) {
+                return Err("a question for TLS that was answered already");
+            }
+            told = Some(answer);
             starttls::send(stream, &answer)?;
             ahead.clear();
         } else if let Some(seen) = classify(ahead) {

@@ -5,6 +5,7 @@ mod batch;
 mod message;
 
 pub use batch::{Batch, Received};
+pub use message::Sent;
 
 use crate::listen::Listening;
 use message::Outgoing;
@@ -15,7 +16,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// The kernel's option for bundles that come in (linux/udp.h).
+/// 32 datagrams with a call: beyond that a call costs little beside them; nginx takes one, Envoy 16, h2o's quicly
+/// 10.
+pub const AT_ONCE: usize = 32;
+
+/// The kernel's option for bundles that come in, and its notes of them (linux/udp.h).
 const UDP_GRO: libc::c_int = 104;
 
 /// What is waited for.
@@ -120,12 +125,9 @@ impl Udp {
         batch.fill(self.fd.get_ref().as_fd())
     }
 
-    /// Sends them, and tells how many pieces the kernel took: it takes no more when its buffer is full. `to` is
-    /// for sockets that are not connected.
-    ///
-    /// # Errors
-    /// Where the first of them could not be sent.
-    pub fn send(&self, to: Option<To>, pieces: &[Piece<'_>]) -> io::Result<usize> {
+    /// Sends them, and tells what went out: the kernel takes no more when its buffer is full, and one that it
+    /// refuses keeps the others from nothing. `to` is for sockets that are not connected.
+    pub fn send(&self, to: Option<To>, pieces: &[Piece<'_>]) -> Sent {
         Outgoing::new(self.fd.get_ref().as_fd(), to).send(pieces)
     }
 
@@ -140,6 +142,15 @@ impl AsFd for Udp {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.get_ref().as_fd()
     }
+}
+
+/// Whether an error says that nobody is there (ICMP), and not that of one datagram nothing came.
+pub fn is_away(err: &io::Error) -> bool {
+    use io::ErrorKind as Io;
+    matches!(
+        err.kind(),
+        Io::ConnectionRefused | Io::HostUnreachable | Io::NetworkUnreachable | Io::NetworkDown
+    )
 }
 
 /// Has the kernel say of each datagram which of our addresses it came to.

@@ -77,6 +77,12 @@ fn check(cx: &mut Cx<'_>, name: &str, place: &Option<Place>) {
             format!("cluster \"{name}\" has `tls` or `proxy_protocol`, which datagrams are not sent with");
         cx.problem(place, message, Some("use a cluster without".to_owned()));
     }
+    if cluster.starttls.is_some() || cluster.queue.is_some() {
+        let message = format!(
+            "cluster \"{name}\" has `starttls` or `queue`: datagrams ask for no TLS, and none waits for an endpoint"
+        );
+        cx.problem(place, message, Some("use a cluster without".to_owned()));
+    }
     if cluster.endpoints.iter().any(|endpoint| matches!(endpoint.value.address, Address::Unix(_))) {
         let message = format!("cluster \"{name}\" has a Unix socket, which takes connections");
         cx.problem(place, message, Some("datagrams go to addresses with a port".to_owned()));

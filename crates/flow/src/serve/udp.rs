@@ -9,7 +9,7 @@ mod session;
 use crate::shared::Refused;
 use crate::snapshot::{ListenerPlan, UdpPlan};
 use crate::worker::{Local, Worker};
-use bifrons_net::udp::{Piece, Received, To};
+use bifrons_net::udp::{AT_ONCE, Piece, Received, To};
 use bifrons_net::{Addr, Listening, Udp, clock};
 use bifrons_observe::metrics::Dropped;
 use session::Session;
@@ -134,7 +134,7 @@ fn take(worker: &Rc<Worker>, port: &Rc<Port>) {
 #[derive(Default)]
 struct Row<'a> {
     session: Option<(Pair, Rc<Session>)>,
-    pieces: SmallVec<[Piece<'a>; 32]>,
+    pieces: SmallVec<[Piece<'a>; AT_ONCE]>,
 }
 
 impl Row<'_> {

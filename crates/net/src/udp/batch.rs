@@ -1,22 +1,20 @@
 //! Room for the datagrams of one call.
 
 use super::message::{Notes, read_notes};
-use super::{Piece, Via};
+use super::{AT_ONCE, Piece, Via};
 use socket2::SockAddr;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// 32: beyond that a call costs little beside its datagrams; nginx takes one, Envoy 16, h2o's quicly 10.
-const COUNT: usize = 32;
 /// 64 KiB: no datagram is longer, nor is a bundle.
 const BYTES: usize = 64 * 1024;
 
 /// Datagrams that came with one call. One a worker: 2 MiB, of which the kernel gives only what was touched.
 pub struct Batch {
     buffer: Box<[u8]>,
-    notes: Box<[Notes; COUNT]>,
-    names: Box<[libc::sockaddr_storage; COUNT]>,
+    notes: Box<[Notes; AT_ONCE]>,
+    names: Box<[libc::sockaddr_storage; AT_ONCE]>,
     got: Vec<Got>,
 }
 
@@ -44,10 +42,10 @@ impl Default for Batch {
         // SAFETY: all zeros is an address of no family.
         let name: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
         Self {
-            buffer: vec![0; COUNT * BYTES].into_boxed_slice(),
-            notes: Box::new([Notes::EMPTY; COUNT]),
-            names: Box::new([name; COUNT]),
-            got: Vec::with_capacity(COUNT),
+            buffer: vec![0; AT_ONCE * BYTES].into_boxed_slice(),
+            notes: Box::new([Notes::EMPTY; AT_ONCE]),
+            names: Box::new([name; AT_ONCE]),
+            got: Vec::with_capacity(AT_ONCE),
         }
     }
 }
@@ -65,9 +63,9 @@ impl Batch {
     /// One call.
     pub(super) fn fill(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
         self.got.clear();
-        let mut parts = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; COUNT];
+        let mut parts = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; AT_ONCE];
         // SAFETY: all zeros is an empty header.
-        let mut headers: [libc::mmsghdr; COUNT] = unsafe { std::mem::zeroed() };
+        let mut headers: [libc::mmsghdr; AT_ONCE] = unsafe { std::mem::zeroed() };
         let rooms = self.buffer.chunks_mut(BYTES).zip(&mut *self.notes).zip(&mut *self.names);
         for (((room, notes), name), (part, header)) in rooms.zip(parts.iter_mut().zip(&mut headers)) {
             part.iov_base = room.as_mut_ptr().cast();
@@ -87,7 +85,7 @@ impl Batch {
                 libc::recvmmsg(
                     fd.as_raw_fd(),
                     headers.as_mut_ptr(),
-                    COUNT as libc::c_uint,
+                    AT_ONCE as libc::c_uint,
                     libc::MSG_DONTWAIT as _,
                     std::ptr::null_mut(),
                 )

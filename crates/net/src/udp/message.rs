@@ -1,16 +1,31 @@
 //! What stands beside a datagram: addresses, and the kernel's notes in front of `recvmsg` and `sendmsg` (cmsg(3)).
 
-use super::{Piece, To, Via};
+use super::{AT_ONCE, Piece, To, UDP_GRO, Via, is_away};
 use socket2::SockAddr;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// The kernel's notes for bundles (linux/udp.h).
+/// The kernel's notes for bundles that go out (linux/udp.h).
 const UDP_SEGMENT: libc::c_int = 103;
-const UDP_GRO: libc::c_int = 104;
-/// Datagrams that go with one call.
-const SENT_MAX: usize = 32;
+
+/// What went out.
+#[derive(Debug, Default)]
+pub struct Sent {
+    /// Datagrams.
+    pub datagrams: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Why the last one that was refused was.
+    pub failed: Option<io::Error>,
+}
+
+impl Sent {
+    fn count(&mut self, piece: &Piece<'_>) {
+        self.datagrams += piece.count();
+        self.bytes += piece.bytes.len() as u64;
+    }
+}
 
 /// Room for notes: an address of ours (28 bytes with its head at most, 40 in IPv6) and a length.
 #[derive(Clone, Copy)]
@@ -118,44 +133,52 @@ impl<'a> Outgoing<'a> {
     }
 
     /// As [`super::Udp::send`].
-    pub(super) fn send(&self, pieces: &[Piece<'_>]) -> io::Result<usize> {
-        let mut sent = 0;
-        // Bounded: every turn sends a piece, or ends.
-        while let Some(rest) = pieces.get(sent..).filter(|rest| !rest.is_empty()) {
+    pub(super) fn send(&self, pieces: &[Piece<'_>]) -> Sent {
+        let mut sent = Sent::default();
+        let mut rest = pieces;
+        // Bounded: every turn sends a piece or leaves one out, or ends.
+        while let Some((first, others)) = rest.split_first() {
             match self.send_some(rest) {
-                Ok(count) => sent += count,
+                Ok(count) => {
+                    rest.iter().take(count).for_each(|piece| sent.count(piece));
+                    rest = rest.get(count..).unwrap_or_default();
+                }
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => break,
-                Err(err) => match rest.first() {
-                    // A bundle that the way out cannot cut (EIO, EINVAL, EMSGSIZE) goes one by one.
-                    Some(Piece { bytes, segment: Some(len) }) if *len > 0 => {
-                        self.send_one_by_one(bytes, usize::from(*len))?;
-                        sent += 1;
+                Err(err) if is_away(&err) => {
+                    sent.failed = Some(err);
+                    break;
+                }
+                Err(err) => {
+                    match first.segment {
+                        // A bundle that the way out cannot cut (EIO, EINVAL, EMSGSIZE) goes one by one.
+                        Some(len) if len > 0 => self.send_one_by_one(first.bytes, len.into(), &mut sent),
+                        _ => sent.failed = Some(err),
                     }
-                    _ if sent > 0 => break,
-                    _ => return Err(err),
-                },
+                    rest = others;
+                }
             }
         }
-        Ok(sent)
+        sent
     }
 
-    fn send_one_by_one(&self, bytes: &[u8], len: usize) -> io::Result<()> {
+    fn send_one_by_one(&self, bytes: &[u8], len: usize, sent: &mut Sent) {
         for bytes in bytes.chunks(len) {
-            match self.send_some(&[Piece { bytes, segment: None }]) {
-                Err(err) if err.kind() != io::ErrorKind::WouldBlock => return Err(err),
-                _ => {}
+            let piece = Piece { bytes, segment: None };
+            match self.send_some(&[piece]) {
+                Ok(_) => sent.count(&piece),
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => {}
+                Err(err) => sent.failed = Some(err),
             }
         }
-        Ok(())
     }
 
     /// One call: as many pieces as it takes, at least one.
     fn send_some(&self, pieces: &[Piece<'_>]) -> io::Result<usize> {
-        let mut notes = [Notes::EMPTY; SENT_MAX];
-        let mut parts = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; SENT_MAX];
+        let mut notes = [Notes::EMPTY; AT_ONCE];
+        let mut parts = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; AT_ONCE];
         // SAFETY: all zeros is an empty header.
-        let mut headers: [libc::mmsghdr; SENT_MAX] = unsafe { std::mem::zeroed() };
-        let count = pieces.len().min(SENT_MAX);
+        let mut headers: [libc::mmsghdr; AT_ONCE] = unsafe { std::mem::zeroed() };
+        let count = pieces.len().min(AT_ONCE);
         for (((piece, notes), part), header) in
             pieces.iter().zip(&mut notes).zip(&mut parts).zip(&mut headers)
         {

@@ -40,7 +40,7 @@ fn many_go_with_a_call_and_come_with_one() {
         let client = Udp::connected(at, None).unwrap();
         let texts: Vec<Vec<u8>> = (0..70u8).map(|number| vec![number; usize::from(number)]).collect();
         let pieces: Vec<_> = texts.iter().map(|bytes| Piece { bytes, segment: None }).collect();
-        assert_eq!(client.send(None, &pieces).unwrap(), 70);
+        assert_eq!(client.send(None, &pieces).datagrams, 70);
         let got = collect(&socket, 70).await;
         assert!(got.iter().map(|(bytes, ..)| bytes).eq(&texts));
         assert!(got.iter().all(|(_, peer, via)| Some(*peer) == client.local_addr() && via.is_none()));
@@ -55,7 +55,7 @@ fn a_bundle_is_as_many_datagrams_as_it_has_segments() {
         let bytes: Vec<u8> = (0..5_050u16).map(|at| (at / 1000) as u8).collect();
         let piece = Piece { bytes: &bytes, segment: Some(1000) };
         assert_eq!(piece.count(), 6);
-        assert_eq!(client.send(None, &[piece]).unwrap(), 1);
+        assert_eq!(client.send(None, &[piece]).datagrams, 6);
         let got = collect(&socket, 6).await;
         assert_eq!(
             got.iter().map(|(bytes, ..)| bytes.len()).collect::<Vec<_>>(),
@@ -64,7 +64,7 @@ fn a_bundle_is_as_many_datagrams_as_it_has_segments() {
         assert!(got.iter().enumerate().all(|(at, (bytes, ..))| bytes.iter().all(|byte| *byte == at as u8)));
         // One that nothing on the way can carry whole goes one by one.
         let big = vec![7; 15_000];
-        assert_eq!(client.send(None, &[Piece { bytes: &big, segment: Some(100) }]).unwrap(), 1);
+        assert_eq!(client.send(None, &[Piece { bytes: &big, segment: Some(100) }]).datagrams, 150);
         assert_eq!(collect(&socket, 150).await.len(), 150);
     });
 }
@@ -75,8 +75,24 @@ fn the_longest_datagram_passes() {
         let (socket, at) = bound("[::1]:0");
         let client = Udp::connected(at, None).unwrap();
         let bytes = vec![9; 65_507];
-        client.send(None, &[Piece { bytes: &bytes, segment: None }]).unwrap();
+        assert!(client.send(None, &[Piece { bytes: &bytes, segment: None }]).failed.is_none());
         assert_eq!(collect(&socket, 1).await[0].0.len(), 65_507);
+    });
+}
+
+#[test]
+fn one_that_is_refused_keeps_no_other_back() {
+    runtime().block_on(async {
+        let (socket, at) = bound("127.0.0.1:0");
+        let client = Udp::connected(at, None).unwrap();
+        let long = vec![9; 65_508];
+        let pieces = [&b"first"[..], &long, b"second", &long, b"third"];
+        let pieces = pieces.map(|bytes| Piece { bytes, segment: None });
+        let sent = client.send(None, &pieces);
+        assert_eq!((sent.datagrams, sent.bytes), (3, 16));
+        assert_eq!(sent.failed.unwrap().raw_os_error(), Some(libc::EMSGSIZE));
+        let got = collect(&socket, 3).await;
+        assert!(got.iter().map(|(bytes, ..)| &bytes[..]).eq([&b"first"[..], b"second", b"third"]));
     });
 }
 
@@ -92,7 +108,7 @@ fn an_answer_comes_from_the_address_that_was_asked() {
             let (_, peer, via) = &got[0];
             assert_eq!(via.unwrap().ip.to_canonical(), asked.ip());
             let to = To { peer: *peer, via: *via };
-            assert_eq!(socket.send(Some(to), &[Piece { bytes: b"me", segment: None }]).unwrap(), 1);
+            assert_eq!(socket.send(Some(to), &[Piece { bytes: b"me", segment: None }]).bytes, 2);
             client.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
             assert_eq!(client.recv_from(&mut [0; 9]).unwrap(), (2, asked));
         }
@@ -104,7 +120,7 @@ fn a_connected_socket_learns_that_nobody_is_there() {
     runtime().block_on(async {
         let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let client = Udp::connected(nobody, None).unwrap();
-        client.send(None, &[Piece { bytes: b"hello", segment: None }]).unwrap();
+        client.send(None, &[Piece { bytes: b"hello", segment: None }]);
         let err = client.receive(&RefCell::default()).await.unwrap_err();
         assert_eq!(err.kind(), io::ErrorKind::ConnectionRefused);
     });

@@ -144,6 +144,16 @@ fn listener(cx: &mut Ctx, server: &StreamServer, listen: &StreamListen, target: 
         ipv6_only: listen.ipv6_only.unwrap_or(true),
         ..Listener::default()
     };
+    if stream.preread == Some(true) && (listen.udp || listen.ssl) {
+        let why = match listen.udp {
+            true => "\"ssl_preread\" has no effect on a \"listen ... udp\": datagrams have no ClientHello",
+            false => {
+                "\"ssl_preread\" has no effect on a \"listen ... ssl\": TLS ends here, nothing is read ahead"
+            }
+        };
+        let problem = Problem::at(listen.place.clone(), why);
+        cx.notes.warn(problem.help("$ssl_server_name is the name where TLS ends here"));
+    }
     let place = server.place.clone().unwrap_or_else(|| Place::new(&Source::new("", ""), 0..0));
     if listen.udp {
         if target.respond.is_some() {

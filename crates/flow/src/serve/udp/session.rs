@@ -12,7 +12,7 @@ use bifrons_core::{Error, Kind, Result, Side};
 use bifrons_filters::Passed;
 use bifrons_http::vars::Scope;
 use bifrons_http::{Attempt, Body, ConnFacts, Layer4, ReqCx, Request, RequestHead};
-use bifrons_net::udp::{Piece, To};
+use bifrons_net::udp::{self, AT_ONCE, Piece, To};
 use bifrons_net::{Udp, clock};
 use bifrons_observe::metrics::Dropped;
 use smallvec::SmallVec;
@@ -27,15 +27,36 @@ use tokio::time::Instant;
 
 /// 16: datagrams that wait until the endpoint is known; a client that sends more before an answer has to bear
 /// losses anyway.
-const WAITING_MAX: usize = 16;
+const WAITING_MAX: u64 = 16;
+/// 64 KiB of them: the longest one there is passes.
+const WAITING_BYTES_MAX: usize = 64 * 1024;
 /// 1,000: endpoints that are tried where the kernel knows no way to them.
-const ATTEMPTS_MAX: usize = 1000;
+const ATTEMPTS_MAX: u32 = 1000;
 /// 1 s: a session in which nothing has moved for so long has nothing to wait for when the process ends, unless
 /// answers are owed: Linux and most resolvers repeat a question only after several.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// A datagram that waits, or a bundle with the length of each in it.
-type Kept = (Box<[u8]>, Option<u16>);
+/// Datagrams that wait.
+#[derive(Default)]
+struct Waiting {
+    /// Each, or a bundle with the length of each in it.
+    pieces: Vec<(Box<[u8]>, Option<u16>)>,
+    datagrams: u64,
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Keeps it if there is room.
+    fn keep(&mut self, piece: &Piece<'_>) -> bool {
+        let (datagrams, bytes) = (self.datagrams + piece.count(), self.bytes + piece.bytes.len());
+        let has_room = datagrams <= WAITING_MAX && bytes <= WAITING_BYTES_MAX;
+        if has_room {
+            (self.datagrams, self.bytes) = (datagrams, bytes);
+            self.pieces.push((piece.bytes.into(), piece.segment));
+        }
+        has_room
+    }
+}
 
 /// What the listener's side and the endpoint's side of a session share.
 pub(super) struct Session {
@@ -44,7 +65,7 @@ pub(super) struct Session {
     /// Towards the endpoint, once it is known.
     socket: OnceCell<Udp>,
     /// What came before that.
-    waiting: RefCell<Vec<Kept>>,
+    waiting: RefCell<Waiting>,
     /// Datagrams of the client, and their bytes.
     requests: Cell<u64>,
     received: Cell<u64>,
@@ -89,28 +110,20 @@ impl Session {
     /// to what.
     pub(super) fn give(&self, pieces: &[Piece<'_>], now: Instant) -> (Dropped, u64) {
         self.moved.set(now);
-        let lost = |from: usize| pieces.iter().skip(from).map(Piece::count).sum();
         let Some(socket) = self.socket.get() else {
             let mut waiting = self.waiting.borrow_mut();
-            let room = WAITING_MAX.saturating_sub(waiting.len());
-            waiting.extend(pieces.iter().take(room).map(|piece| (piece.bytes.into(), piece.segment)));
-            return (Dropped::Waiting, lost(room));
+            let lost = pieces.iter().filter(|piece| !waiting.keep(piece)).map(Piece::count).sum();
+            return (Dropped::Waiting, lost);
         };
-        let sent = match socket.send(None, pieces) {
-            Ok(sent) => sent,
-            Err(err) => {
-                if let Some(err) = of_endpoint(&err) {
-                    self.set_over(Err(err));
-                }
-                0
-            }
-        };
-        let bytes: usize = pieces.iter().take(sent).map(|piece| piece.bytes.len()).sum();
-        self.passed.set(self.passed.get() + bytes as u64);
+        let sent = socket.send(None, pieces);
+        if let Some(err) = sent.failed.as_ref().and_then(of_endpoint) {
+            self.set_over(Err(err));
+        }
+        self.passed.set(self.passed.get() + sent.bytes);
         if self.is_answered() {
             self.set_over(Ok(()));
         }
-        (Dropped::Send, lost(sent))
+        (Dropped::Send, count(pieces).saturating_sub(sent.datagrams))
     }
 
     /// Ends it, as if it had been idle for too long.
@@ -140,6 +153,10 @@ impl Session {
         let is_full = self.plan.requests == 0 || self.requests.get() >= u64::from(self.plan.requests);
         self.plan.responses.is_some() && is_full && !self.owes()
     }
+}
+
+fn count(pieces: &[Piece<'_>]) -> u64 {
+    pieces.iter().map(Piece::count).sum()
 }
 
 /// A session's place among those of its port, for as long as its task lives; also where a panic ends it.
@@ -282,7 +299,8 @@ impl Run<'_> {
         record::endpoint_change(self.worker, target.plan, active.endpoint(), change);
     }
 
-    /// A socket to an endpoint; others are tried where the kernel knows no way to one.
+    /// A socket to an endpoint; others are tried where the kernel knows no way to one, as far as `retry` lets them:
+    /// of nothing else it is known whether a datagram has arrived.
     fn connect(&mut self, target: Target<'_>) -> Result<(Active, Udp)> {
         let key = target.plan.balance.key().map(|template| {
             let mut bytes = Vec::new();
@@ -291,7 +309,14 @@ impl Run<'_> {
         });
         let mut tried = TriedSet::default();
         let mut failed = None;
-        for _ in 0..ATTEMPTS_MAX {
+        let retry = &self.proxy.retry;
+        let began = clock::recent();
+        let is_in_time = || retry.within.is_zero() || clock::read() - began < retry.within;
+        for made in 0..ATTEMPTS_MAX {
+            let is_allowed = retry.error && (retry.attempts == 0 || made < retry.attempts) && is_in_time();
+            if made > 0 && !is_allowed {
+                break;
+            }
             let pick = PickCx {
                 key: key.as_deref(),
                 preferred: None,
@@ -334,8 +359,8 @@ impl Run<'_> {
         let session = &self.entry.session;
         let waiting = session.waiting.take();
         let socket = session.socket.get_or_init(|| socket);
-        let pieces: SmallVec<[Piece<'_>; WAITING_MAX]> =
-            waiting.iter().map(|(bytes, segment)| Piece { bytes, segment: *segment }).collect();
+        let pieces: SmallVec<[Piece<'_>; WAITING_MAX as usize]> =
+            waiting.pieces.iter().map(|(bytes, segment)| Piece { bytes, segment: *segment }).collect();
         let (_, lost) = session.give(&pieces, session.moved.get());
         self.lose(Dropped::Send, lost);
         drop(pieces);
@@ -375,19 +400,18 @@ impl Run<'_> {
         let session = &self.entry.session;
         session.moved.set(clock::read());
         let batch = self.worker.datagrams.borrow();
-        let pieces: SmallVec<[Piece<'_>; 32]> = batch.iter().map(|got| got.piece).collect();
-        let count = |from: usize| -> u64 { pieces.iter().skip(from).map(Piece::count).sum() };
-        let sent = self.entry.port.socket.send(Some(session.client), &pieces).unwrap_or_else(|err| {
+        let pieces: SmallVec<[Piece<'_>; AT_ONCE]> = batch.iter().map(|got| got.piece).collect();
+        let came = count(&pieces);
+        let sent = self.entry.port.socket.send(Some(session.client), &pieces);
+        if let Some(err) = &sent.failed {
             tracing::debug!(client = %session.client.peer, %err, "an answer was not sent");
-            0
-        });
-        let bytes: usize = pieces.iter().take(sent).map(|piece| piece.bytes.len()).sum();
-        session.responses.set(session.responses.get() + count(0));
-        session.sent.set(session.sent.get() + bytes as u64);
-        if let Some(udp) = &self.listener.udp {
-            self.worker.shard.add(udp.stats.from_endpoints, count(0));
         }
-        self.lose(Dropped::Send, count(sent));
+        session.responses.set(session.responses.get() + came);
+        session.sent.set(session.sent.get() + sent.bytes);
+        if let Some(udp) = &self.listener.udp {
+            self.worker.shard.add(udp.stats.from_endpoints, came);
+        }
+        self.lose(Dropped::Send, came.saturating_sub(sent.datagrams));
         if session.is_answered() {
             session.set_over(Ok(()));
         }
@@ -404,7 +428,7 @@ impl Run<'_> {
     /// Counts and logs the session.
     fn finish(mut self, outcome: Result<()>) {
         let session = &self.entry.session;
-        self.lose(Dropped::Waiting, session.waiting.take().len() as u64);
+        self.lose(Dropped::Waiting, session.waiting.take().datagrams);
         let cx = &mut self.cx;
         cx.received = session.received.get();
         (cx.sent, cx.body_sent) = (session.sent.get(), session.sent.get());
@@ -433,10 +457,6 @@ fn nobody(none: NoEndpoint) -> Error {
 
 /// An error that says that the endpoint cannot be reached (ICMP); others are of one datagram only.
 fn of_endpoint(err: &io::Error) -> Option<Error> {
-    use io::ErrorKind as Io;
-    let is_away = matches!(
-        err.kind(),
-        Io::ConnectionRefused | Io::HostUnreachable | Io::NetworkUnreachable | Io::NetworkDown
-    );
-    is_away.then(|| Error::upstream(Kind::Connect, format!("the endpoint cannot be reached: {err}")))
+    udp::is_away(err)
+        .then(|| Error::upstream(Kind::Connect, format!("the endpoint cannot be reached: {err}")))
 }
