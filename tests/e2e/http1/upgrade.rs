@@ -189,12 +189,12 @@ fn only_what_was_asked_for_is_switched_to() {
     for fields in
         ["Upgrade: h2c\r\n", "", "Upgrade: websocket, other\r\n", "Upgrade: websocket\r\nUpgrade: other\r\n"]
     {
-        let origin = Origin::answering(&switched(fields));
+        let origin = Origin::answering(switched(fields));
         let answer = front(&origin).client().ask(UPGRADE);
         assert_eq!((answer.status(), answer.text().contains("hello")), (502, false), "{fields:?}");
     }
     for fields in ["Upgrade: WebSocket\r\n", "Upgrade: websocket\r\nContent-Length: 5\r\n"] {
-        let origin = Origin::answering(&switched(fields));
+        let origin = Origin::answering(switched(fields));
         let proxy = front(&origin);
         let mut client = proxy.client();
         client.send(UPGRADE);
