@@ -22,7 +22,6 @@ pub const TARGETS: &[Target] = &[
     Target { name: "request_head", run: targets::request_head::run, words: targets::HTTP_WORDS },
     Target { name: "response_head", run: targets::response_head::run, words: targets::HTTP_WORDS },
     Target { name: "chunked", run: targets::chunked::run, words: targets::chunked::WORDS },
-    Target { name: "client_hello", run: targets::client_hello::run, words: targets::client_hello::WORDS },
     Target { name: "nginx_conf", run: targets::nginx_conf::run, words: targets::nginx_conf::WORDS },
     Target { name: "yaml_config", run: targets::yaml_config::run, words: targets::yaml_config::WORDS },
     Target {
