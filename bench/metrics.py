@@ -52,30 +52,27 @@ def percent(part: float) -> str:
 
 CPU = Metric("cpu_us", "CPU µs/req", micros, ratio=True)
 
-FLAT_OUT = (
-    CPU,
-    Metric("user_us", "user", micros),
-    Metric("sys_us", "sys", micros),
-    Metric("rps", "req/s", count, ratio=True, high_is_better=True),
-    Metric("p50_us", "p50 ms", latency, ratio=True),
-    Metric("p99_us", "p99 ms", latency, ratio=True),
-    Metric("rss_kib", "RSS MiB", mebi, ratio=True),
-    Metric("core_used", "core", percent),
-)
 
-METRICS: dict[str, tuple[Metric, ...]] = {
-    "wrk": FLAT_OUT,
-    "h2load": FLAT_OUT,
-    "udp": (
-        Metric("cpu_us", "CPU µs/question", micros, ratio=True),
+def flat_out(cpu: Metric, rate: str) -> tuple[Metric, ...]:
+    """What a row tells whose clients ask as fast as they can: `cpu` and `rate` name what is counted."""
+    return (
+        cpu,
         Metric("user_us", "user", micros),
         Metric("sys_us", "sys", micros),
-        Metric("rps", "questions/s", count, ratio=True, high_is_better=True),
+        Metric("rps", rate, count, ratio=True, high_is_better=True),
         Metric("p50_us", "p50 ms", latency, ratio=True),
         Metric("p99_us", "p99 ms", latency, ratio=True),
         Metric("rss_kib", "RSS MiB", mebi, ratio=True),
         Metric("core_used", "core", percent),
-    ),
+    )
+
+
+FLAT_OUT = flat_out(CPU, "req/s")
+
+METRICS: dict[str, tuple[Metric, ...]] = {
+    "wrk": FLAT_OUT,
+    "h2load": FLAT_OUT,
+    "udp": flat_out(Metric("cpu_us", "CPU µs/question", micros, ratio=True), "questions/s"),
     "cache": (*FLAT_OUT, Metric("hit_ratio", "hits", share)),
     "stampede": (
         Metric("upstream", "requests to the origin", count),

@@ -32,6 +32,12 @@ impl TempDir {
         path
     }
 
+    /// Writes a file below it in one step: who reads it meanwhile gets what was there, or this.
+    pub fn replace(&self, name: &str, content: impl AsRef<[u8]>) {
+        let written = self.write(&format!("{name}.new"), content);
+        std::fs::rename(written, self.0.join(name)).unwrap();
+    }
+
     /// What a file below it holds; nothing if there is none.
     pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.0.join(name)).unwrap_or_default()

@@ -1,6 +1,7 @@
 //! `proxy_cache` and its family.
 
-use bifrons_testkit::{Message, Origin, Proxy, TempDir};
+use super::support::status;
+use bifrons_testkit::{Origin, Proxy, TempDir};
 
 const CONF: &str = "http {
     proxy_cache_path @dir@ levels=1:2
@@ -25,10 +26,6 @@ const CONF: &str = "http {
 #[track_caller]
 fn start(origin: &Origin, dir: &TempDir) -> Proxy {
     Proxy::nginx(CONF).with("app", origin.addr()).with("dir", dir.path().join("cache").display()).start()
-}
-
-fn status(answer: &Message) -> &str {
-    answer.field("X-Cache-Status").unwrap_or("none")
 }
 
 #[test]

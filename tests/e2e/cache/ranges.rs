@@ -1,5 +1,6 @@
 //! Ranges of stored answers, of those that still arrive, and large files in slices.
 
+use super::support::{cached, status};
 use bifrons_testkit::{Message, Origin, Proxy, wait_until};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -9,25 +10,8 @@ fn whole() -> Vec<u8> {
     (0..10_000u32).map(|at| (at % 251) as u8).collect()
 }
 
-/// A proxy with a cache before that origin; `cache` are further settings of the route's.
-#[track_caller]
-fn cached(origin: &Origin, cache: &str) -> Proxy {
-    Proxy::yaml(&format!(
-        "listeners: {{ web: {{ bind: \"@web@\" }} }}\n\
-         hosts:\n  - routes:\n      - path: /*\n        proxy: app\n        cache: {{ zone: main, x_cache_status: true{cache} }}\n\
-         clusters: {{ app: {{ endpoints: [\"@app@\"] }} }}\n\
-         caches: {{ main: {{}} }}\n"
-    ))
-    .with("app", origin.addr())
-    .start()
-}
-
 fn ask(proxy: &Proxy, fields: &str) -> Message {
     proxy.client().ask(&format!("GET /file HTTP/1.1\r\nHost: test\r\n{fields}\r\n"))
-}
-
-fn status(answer: &Message) -> &str {
-    answer.field("X-Cache-Status").unwrap_or("none")
 }
 
 /// Answers ranges of a file as servers do; `version` is its tag. Ranges that were asked for are written down.

@@ -1,31 +1,9 @@
 //! A request's way through a route's cache, with an origin that counts.
 
-use bifrons_testkit::{Message, Origin, Proxy, wait_until};
+use super::support::{answering, cached, status};
+use bifrons_testkit::{Origin, Proxy, wait_until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
-/// A proxy with a cache before that origin; `cache` are further settings of the route's.
-#[track_caller]
-fn cached(origin: &Origin, cache: &str) -> Proxy {
-    Proxy::yaml(&format!(
-        "listeners: {{ web: {{ bind: \"@web@\" }} }}\n\
-         hosts:\n  - routes:\n      - path: /*\n        proxy: app\n        cache: {{ zone: main, x_cache_status: true{cache} }}\n\
-         clusters: {{ app: {{ endpoints: [\"@app@\"] }} }}\n\
-         caches: {{ main: {{}} }}\n"
-    ))
-    .with("app", origin.addr())
-    .start()
-}
-
-fn answering(fields: &'static str) -> Origin {
-    Origin::serve(move |_| {
-        format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 10\r\n\r\n0123456789").into_bytes()
-    })
-}
-
-fn status(answer: &Message) -> &str {
-    answer.field("X-Cache-Status").unwrap_or("none")
-}
 
 #[test]
 fn rfc9111_4_what_is_fresh_is_answered_from_the_store_with_its_age() {

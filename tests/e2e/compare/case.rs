@@ -158,6 +158,16 @@ fn step(text: &'static str, closes: bool) -> Step {
         Some(rest) => rest.split_once(' ').expect("to NAME STEP"),
         None => ("web", rest),
     };
+    let asked = |bytes, methods, messages| Step {
+        text,
+        differs,
+        is_later,
+        same_connection,
+        to,
+        bytes,
+        methods,
+        messages,
+    };
     if let Some(raw) = rest.strip_prefix("raw ") {
         let (count, bytes) = raw.split_once(' ').expect("raw N BYTES");
         let count = count.parse().expect("a number of answers");
@@ -166,17 +176,7 @@ fn step(text: &'static str, closes: bool) -> Step {
             Some(("HEAD", _)) => "HEAD",
             _ => "GET",
         };
-        let methods = vec![method.to_owned(); count];
-        return Step {
-            text,
-            differs,
-            is_later,
-            same_connection,
-            to,
-            bytes: unescape(bytes),
-            methods,
-            messages: None,
-        };
+        return asked(unescape(bytes), vec![method.to_owned(); count], None);
     }
     let (is_websocket, rest) = match rest.strip_prefix("websocket ") {
         Some(rest) => (true, rest),
@@ -210,17 +210,7 @@ fn step(text: &'static str, closes: bool) -> Step {
     if is_websocket {
         head.extend_from_slice(OPENING);
         let messages = body.split(" ;; ").filter(|text| !text.is_empty()).map(unescape).collect();
-        let methods = vec![method.to_owned()];
-        return Step {
-            text,
-            differs,
-            is_later,
-            same_connection,
-            to,
-            bytes: head,
-            methods,
-            messages: Some(messages),
-        };
+        return asked(head, vec![method.to_owned()], Some(messages));
     }
     let body = unescape(body);
     if !body.is_empty() && !has("Transfer-Encoding:") && !has("Content-Length:") {
@@ -231,16 +221,7 @@ fn step(text: &'static str, closes: bool) -> Step {
     }
     head.extend_from_slice(b"\r\n");
     head.extend(body);
-    Step {
-        text,
-        differs,
-        is_later,
-        same_connection,
-        to,
-        bytes: head,
-        methods: vec![method.to_owned()],
-        messages: None,
-    }
+    asked(head, vec![method.to_owned()], None)
 }
 
 /// `\r`, `\n`, `\t`, `\\`, `\0`, `\xNN`, and `\{N*TEXT}` for a text N times.

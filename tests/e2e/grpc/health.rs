@@ -27,9 +27,9 @@ fn an_endpoint_serves_while_its_service_does() {
     let says = |what: &str| call("error", proxy.addr("web"), None).starts_with(what);
     wait_until("it serves", || says("b'got x'"));
     for wrong in ["2", "0", "unknown"] {
-        dir.write("state", wrong);
+        dir.replace("state", wrong);
         wait_until(&format!("state {wrong} takes it out"), || says("UNAVAILABLE"));
-        dir.write("state", "1");
+        dir.replace("state", "1");
         wait_until("it serves again", || says("b'got x'"));
     }
     proxy.wait_log("NOT_SERVING");
@@ -59,7 +59,7 @@ fn nginx_asks_it_by_type() {
     let dir = TempDir::new();
     let state = dir.path().join("state");
     let Some(server) = Server::with(&[&format!("health={}", state.display())]) else { return };
-    dir.write("state", "2");
+    dir.replace("state", "2");
     let proxy = Proxy::nginx(
         "events { }\nhttp { upstream app { server @app@; }\n\
          server { listen @web@ http2; location / { grpc_pass app;\n\
@@ -68,6 +68,6 @@ fn nginx_asks_it_by_type() {
     let proxy = proxy.with("app", server.addr).start();
     server.wait_line("check 0a0473686f70");
     assert!(call("error", proxy.addr("web"), None).starts_with("UNAVAILABLE"));
-    dir.write("state", "1");
+    dir.replace("state", "1");
     wait_until("it serves", || call("error", proxy.addr("web"), None) == "b'got x'\n");
 }

@@ -48,9 +48,16 @@ fn nothing_is_found(sections: &[&str], expected: &[&str]) {
             "{name} was not looked at: {said}"
         );
     }
+    // Its client leaves without waiting for the ticket that it would come back with: on a busy machine it has none,
+    // and says so without having asked.
+    let is_unasked = |finding: &serde_json::Value| {
+        text(finding, "id").starts_with("sessionresumption_")
+            && text(finding, "finding") == "check failed because of connect problem"
+    };
     let is_bad = |finding: &&serde_json::Value| {
         !matches!(text(finding, "severity").as_str(), "OK" | "INFO" | "LOW")
             && !NOT_OURS.contains(&text(finding, "id").as_str())
+            && !is_unasked(finding)
     };
     let bad: Vec<_> = findings.iter().filter(is_bad).collect();
     assert!(bad.is_empty(), "{bad:#?}");

@@ -18,7 +18,7 @@ pub(crate) async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &Res
         task.conn.pass_on(head);
         return Ok(());
     }
-    if req.version == Version::Http10 || head.status == 103 && !hints(task, req) {
+    if req.version == Version::Http10 {
         return Ok(());
     }
     let server = relay::server_of(&task.route, task.listener);
