@@ -340,6 +340,7 @@ impl ReqCx {
             computed: self.computed.clone(),
             request_id: self.request_id.clone(),
             traceparent: self.traceparent.clone(),
+            cache_key: self.cache_key.clone(),
             slice: self.slice.clone(),
             ..Self::new(self.conn.clone(), started)
         }

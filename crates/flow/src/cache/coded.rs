@@ -1,13 +1,14 @@
 //! What stored bodies were compressed to, stored beside them.
 
+use super::fetch::bring;
 use bifrons_cache::config::Standard;
-use bifrons_cache::flight::{Flight, Joined};
+use bifrons_cache::flight::Joined;
 use bifrons_cache::{CacheZone, answer};
 use bifrons_core::Result;
 use bifrons_http::coded::CodedStore;
 use bifrons_http::{Body, Source};
 use bifrons_net::clock;
-use bifrons_store::{Fill, Found, Meta, Object};
+use bifrons_store::{Found, Meta, Object};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -110,35 +111,11 @@ impl CodedStore for Coded {
         let Some(body) = self.body(&object) else { return coded };
         flight.serve(object);
         // Owned by the flight, which ends with it.
-        tokio::task::spawn_local(make(fill, coded, flight));
+        tokio::task::spawn_local(async move {
+            let mut coded = coded;
+            bring(fill, &mut coded, Some(flight), |_| {}).await;
+        });
         body
-    }
-}
-
-/// Brings the body into the store, as fast as it comes. Ends when nobody wants it: not the store, and no reader.
-async fn make(mut fill: Fill, mut coded: Body, flight: Flight<Object>) {
-    let mut flight = Some(flight);
-    loop {
-        fill.ready().await;
-        if !fill.is_storing() {
-            // Who comes now could not read it from its beginning.
-            flight = None;
-            if Arc::strong_count(fill.object()) <= 1 {
-                return;
-            }
-        }
-        match coded.next().await {
-            Ok(Some(piece)) => fill.push(piece),
-            Ok(None) => {
-                fill.finish();
-                drop(flight);
-                return;
-            }
-            Err(err) => {
-                tracing::debug!(%err, "a body that was being compressed broke off");
-                return;
-            }
-        }
     }
 }
 

@@ -1,12 +1,11 @@
 //! A request of our own to the origin, whose answer is stored while those that wait for it read it.
 
+use super::aside::Aside;
 use super::{Look, now_s, tags};
-use crate::conn::ConnCx;
 use crate::forward;
 use crate::record::{self, Share};
 use crate::request::Task;
-use crate::snapshot::{Action, HostPlan, ListenerPlan, RoutePlan};
-use crate::worker::Local;
+use crate::snapshot::Action;
 use bifrons_balance::Active;
 use bifrons_cache::answer::stored;
 use bifrons_cache::config::Standard;
@@ -18,14 +17,11 @@ use bifrons_cache::stored::{Stored, Verdict};
 use bifrons_cache::{CachePlan, CacheZone, Trouble, conditions};
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::vars::{Scope, host_of};
-use bifrons_http::{
-    Attempt, Body, Headers, Method, Name, ReqCx, Request, RequestHead, Response, ResponseHead,
-};
+use bifrons_http::{Attempt, Body, Headers, Method, Name, Request, RequestHead, Response, ResponseHead};
 use bifrons_net::clock;
 use bifrons_store::{Fill, Meta, Object, Reader, Ticket};
 use bytes::Bytes;
 use smallvec::SmallVec;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -35,11 +31,7 @@ const CONFIRMABLE_S: u64 = 30 * 24 * 60 * 60;
 
 /// Everything the request needs, its own.
 pub(super) struct Job {
-    conn: ConnCx,
-    plans: (Rc<Local>, Arc<ListenerPlan>),
-    host: Option<Arc<HostPlan>>,
-    route: Arc<RoutePlan>,
-    cx: ReqCx,
+    aside: Aside,
     /// As the client sent it.
     head: RequestHead,
     /// `Range` of the slice that is asked for.
@@ -84,15 +76,8 @@ impl Job {
         head: &RequestHead,
         (zone, flight, look): (&Arc<CacheZone>, Option<Flight<Object>>, &Look),
     ) -> Result<Self> {
-        let out_of = |err: std::io::Error| Error::local(Kind::Internal, format!("asking the origin: {err}"));
-        let mut cx = task.cx.fork(clock::recent());
-        cx.cache_key.clone_from(&task.cx.cache_key);
         Ok(Self {
-            conn: task.conn.alone().map_err(out_of)?,
-            plans: (task.local.clone(), task.listener.clone()),
-            host: task.host.clone(),
-            route: task.route.clone(),
-            cx,
+            aside: Aside::of(task)?,
             head: head.clone(),
             range: task.cx.slice_range(),
             body: task.cx.body.clone().filter(|_| head.method() == Method::Post),
@@ -104,11 +89,9 @@ impl Job {
         })
     }
 
-    /// Interim answers to it. 16 wait to be passed on; of more, the rest is not.
+    /// Interim answers to it.
     pub(super) fn interims(&self) -> mpsc::Receiver<ResponseHead> {
-        let (listener, interims) = mpsc::channel(16);
-        self.conn.set_listener(listener);
-        interims
+        self.aside.interims()
     }
 
     /// The request as it is sent: for all that ask for the same.
@@ -131,14 +114,11 @@ impl Job {
 
 /// Asks the origin; tells who began it as soon as the head is there.
 pub(super) async fn run(mut job: Job, tell: Tell) {
-    let route = job.route.clone();
+    let route = job.aside.route().clone();
     let (Some(plan), Action::Proxy(proxy)) = (&route.cache, &route.action) else { return };
     let flight = job.flight.take();
     let ticket = job.zone.store.ticket();
-    let mut task = Task::new(&job.conn, &job.plans);
-    task.host.clone_from(&job.host);
-    task.route = route.clone();
-    task.cx = std::mem::replace(&mut job.cx, ReqCx::new(task.cx.conn.clone(), task.cx.started));
+    let mut task = job.aside.task();
     let mut requested_s = now_s();
     let mut req = job.request(plan, true);
     let mut outcome = forward::forward(proxy, &mut task, &mut req).await;
@@ -245,7 +225,14 @@ async fn store(
     // What is not stored after all would else have lost its beginning before anybody reads it.
     let hold = object.body().reader(0..u64::MAX).ok();
     report(tell, &task, Led::Stored(object, hold, own));
-    pump(fill, &mut task, &mut res.body, flight).await;
+    let mut attempt = task.cx.attempts.last_mut();
+    let count = |bytes| {
+        if let Some(attempt) = &mut attempt {
+            attempt.body_received += bytes;
+            attempt.received += bytes;
+        }
+    };
+    bring(fill, &mut res.body, flight, count).await;
     record::aside(&mut task);
 }
 
@@ -260,8 +247,14 @@ fn announce(flight: Option<Flight<Object>>, object: &Arc<Object>, is_fresh: bool
     Some(flight)
 }
 
-/// The body, piece by piece. Ends when nobody wants it: not the store, and no reader.
-async fn pump(mut fill: Fill, task: &mut Task<'_>, body: &mut Body, mut flight: Option<Flight<Object>>) {
+/// Brings a body into the store, piece by piece; `came` hears of the bytes of each. Ends when nobody wants it: not the
+/// store, and no reader.
+pub(super) async fn bring(
+    mut fill: Fill,
+    body: &mut Body,
+    mut flight: Option<Flight<Object>>,
+    mut came: impl FnMut(u64),
+) {
     loop {
         fill.ready().await;
         if !fill.is_storing() {
@@ -273,10 +266,7 @@ async fn pump(mut fill: Fill, task: &mut Task<'_>, body: &mut Body, mut flight: 
         }
         match body.next().await {
             Ok(Some(piece)) => {
-                if let Some(attempt) = task.cx.attempts.last_mut() {
-                    attempt.body_received += piece.len() as u64;
-                    attempt.received += piece.len() as u64;
-                }
+                came(piece.len() as u64);
                 fill.push(piece);
             }
             Ok(None) => {
@@ -285,7 +275,7 @@ async fn pump(mut fill: Fill, task: &mut Task<'_>, body: &mut Body, mut flight: 
                 return;
             }
             Err(err) => {
-                tracing::debug!(%err, "an answer that was being stored broke off");
+                tracing::debug!(%err, "a body that was being stored broke off");
                 return;
             }
         }

@@ -1,6 +1,7 @@
 //! Beside step 4: a route's answers from its cache. What is in memory and fresh is answered at once; the rest
 //! may wait: for a disk, for another request's answer, for the origin. The rules are in `bifrons-cache`.
 
+mod aside;
 mod coded;
 mod fetch;
 mod purge;

@@ -1,24 +1,19 @@
 //! Large answers in slices: a request for one is taken apart into requests for slices, each of which goes its way through
 //! the cache; their bodies are sent one after the other.
 
+use super::aside::Aside;
 use super::{Looked, fetch, key_of, look};
-use crate::conn::ConnCx;
 use crate::outcome::Outcome;
 use crate::record;
 use crate::request::Task;
-use crate::snapshot::{HostPlan, ListenerPlan, RoutePlan};
-use crate::worker::Local;
 use bifrons_cache::CachePlan;
 use bifrons_cache::answer::{Manner, Shape, shape};
 use bifrons_cache::slice::{Version, first_slice, slice_at};
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::vars::Scope;
-use bifrons_http::{Body, Method, Name, ReqCx, Request, RequestHead, Source};
-use bifrons_net::clock;
+use bifrons_http::{Body, Method, Name, Request, RequestHead, Source};
 use bytes::Bytes;
 use std::ops::Range;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
@@ -68,11 +63,7 @@ pub(super) async fn answer(
         return Ok(Outcome::Answer(res));
     }
     let rest = Rest {
-        conn: task.conn.alone().map_err(|err| Error::local(Kind::Internal, format!("slices: {err}")))?,
-        plans: (task.local.clone(), task.listener.clone()),
-        host: task.host.clone(),
-        route: task.route.clone(),
-        cx: task.cx.fork(clock::recent()),
+        aside: Aside::of(task)?,
         head: req.head.clone(),
         version,
         first: first.clone(),
@@ -108,11 +99,7 @@ async fn one(
 
 /// What the slices behind the first are asked by.
 struct Rest {
-    conn: ConnCx,
-    plans: (Rc<Local>, Arc<ListenerPlan>),
-    host: Option<Arc<HostPlan>>,
-    route: Arc<RoutePlan>,
-    cx: ReqCx,
+    aside: Aside,
     head: RequestHead,
     version: Version,
     first: Range<u64>,
@@ -122,17 +109,9 @@ struct Rest {
 }
 
 impl Rest {
-    fn task(&self) -> Task<'_> {
-        let mut task = Task::new(&self.conn, &self.plans);
-        task.host.clone_from(&self.host);
-        task.route = self.route.clone();
-        task.cx = self.cx.fork(clock::recent());
-        task
-    }
-
     /// A slice of the same version.
     async fn ask(&self, task: &mut Task<'_>, slice: &Range<u64>) -> Result<Body> {
-        let route = self.route.clone();
+        let route = self.aside.route().clone();
         let Some(plan) = &route.cache else { return Ok(Body::Empty) };
         let Outcome::Answer(res) = one(plan, task, &self.head, slice.clone()).await? else {
             return Err(wrong("a slice is answered by no endpoint"));
@@ -164,7 +143,7 @@ async fn pump(rest: Rest, first: (Range<u64>, Body), sender: mpsc::Sender<Result
     while at < rest.part.end {
         let slice = slice_at(at, rest.size);
         let end = slice.end.min(rest.part.end);
-        let mut task = rest.task();
+        let mut task = rest.aside.task();
         let body = match in_hand.take() {
             Some((first, body)) if first == slice => Ok(body),
             _ => rest.ask(&mut task, &slice).await,
