@@ -16,7 +16,7 @@ use bifrons_model::{PlainHttp2, ProxyHeaderIn, ProxyHeaderWord};
 use bifrons_net::{Addr, Stream, Timer};
 use bifrons_tls::TlsPlan;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -284,7 +284,21 @@ impl Drop for ConnCx {
 
 /// The text is made once a connection, since every request needs it.
 fn peer_text(peer: Option<SocketAddr>) -> Box<str> {
-    peer.map_or_else(|| "unix:".into(), |peer| peer.ip().to_canonical().to_string().into())
+    match peer.map(|peer| peer.ip().to_canonical()) {
+        None => "unix:".into(),
+        Some(IpAddr::V6(ip)) => ip.to_string().into(),
+        // Without `fmt`, which takes 1,300 instructions for it: 5 % of a connection that carries one request
+        // (callgrind).
+        Some(IpAddr::V4(ip)) => {
+            let mut text = String::with_capacity("255.255.255.255".len());
+            for octet in ip.octets() {
+                let dot = if text.is_empty() { "" } else { "." };
+                text.push_str(dot);
+                text.push_str(itoa::Buffer::new().format(octet));
+            }
+            text.into()
+        }
+    }
 }
 
 /// Starts the task that serves the connection to its end. One that is to be understood first has a task of its

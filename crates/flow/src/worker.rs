@@ -29,7 +29,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 /// 16 idle pipes a worker: what a burst of big bodies needs; each is two descriptors and up to 256 KiB.
 const PIPES_MAX: usize = 16;
-/// How often idle connections are swept and the access log is flushed at the latest.
+/// How often idle connections are swept, and at the latest the access log is flushed and a client that is not
+/// watched yet is so.
 const TICK: Duration = Duration::from_millis(200);
 /// Ticks between two sweeps of the pool: a second.
 const SWEEP_TICKS: u32 = 5;
@@ -87,7 +88,7 @@ pub struct Worker {
     local: RefCell<Option<Rc<Local>>>,
     pipes: RefCell<Vec<Pipe>>,
     nobody: OnceCell<Rc<Conn>>,
-    conns: RefCell<HashMap<u64, Known>>,
+    conns: RefCell<HashMap<u64, Known, foldhash::fast::RandomState>>,
     acceptors: RefCell<Vec<(Rc<Acceptor>, tokio::task::AbortHandle)>>,
     ports: RefCell<Vec<(Rc<Port>, tokio::task::AbortHandle)>>,
 }
@@ -123,7 +124,7 @@ impl Worker {
             local: RefCell::new(None),
             pipes: RefCell::new(Vec::new()),
             nobody: OnceCell::new(),
-            conns: RefCell::new(HashMap::new()),
+            conns: RefCell::default(),
             acceptors: RefCell::new(Vec::new()),
             ports: RefCell::new(Vec::new()),
         })
@@ -218,6 +219,7 @@ impl Worker {
                 now = ticks.tick() => {
                     count = count.wrapping_add(1);
                     self.log.flush();
+                    bifrons_net::stream::look_after();
                     if count.is_multiple_of(SWEEP_TICKS) {
                         self.pool.sweep(now);
                         self.links.sweep(now);

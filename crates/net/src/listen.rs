@@ -281,7 +281,7 @@ impl Acceptor {
             match rustix::net::acceptfrom_with(self.fd.get_ref().as_fd(), flags) {
                 Ok((fd, peer)) => {
                     let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
-                    return Ok(Some((Stream::new(fd)?, peer)));
+                    return Ok(Some((Stream::just_accepted(fd), peer)));
                 }
                 Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
                 // The peer left before we took it: look for the next. The queue is bounded.

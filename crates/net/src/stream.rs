@@ -9,19 +9,34 @@
 
 use crate::tcp_info::{self, TcpInfo};
 use bytes::BytesMut;
+use news::News;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::pin::pin;
+use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// A connected stream socket (TCP or Unix), registered with the worker's reactor.
+/// A connected stream socket (TCP or Unix), registered with the worker's reactor: from the beginning, or from
+/// the first time that somebody has to wait for it.
 pub struct Stream {
-    fd: AsyncFd<OwnedFd>,
+    /// Its registration. Before the descriptor, since fields are dropped in order.
+    reactor: OnceLock<AsyncFd<Registered>>,
+    fd: OwnedFd,
+    news: News,
+}
+
+/// The descriptor as the reactor knows it.
+struct Registered(RawFd);
+
+impl AsRawFd for Registered {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
 }
 
 impl Stream {
@@ -30,9 +45,35 @@ impl Stream {
     /// # Errors
     /// When the reactor refuses the descriptor.
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
-        // SAFETY: an `OwnedFd` is open, returns the same descriptor always, and lives as long as the `AsyncFd`.
-        let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE | Interest::WRITABLE) }?;
-        Ok(Self { fd })
+        let stream = Self::just_accepted(fd);
+        stream.reactor()?;
+        Ok(stream)
+    }
+
+    /// Takes a connected, non-blocking socket that the reactor learns of when somebody has to wait for it. A
+    /// connection that carries one request and closes hardly ever has to: that saves it two system calls and
+    /// the reactor's bookkeeping.
+    pub fn just_accepted(fd: OwnedFd) -> Self {
+        let news = News::of(fd.as_raw_fd());
+        Self { reactor: OnceLock::new(), fd, news }
+    }
+
+    /// The registration; made now if there is none yet.
+    fn reactor(&self) -> io::Result<&AsyncFd<Registered>> {
+        if let Some(reactor) = self.reactor.get() {
+            return Ok(reactor);
+        }
+        self.register()
+    }
+
+    #[cold]
+    fn register(&self) -> io::Result<&AsyncFd<Registered>> {
+        self.news.leave();
+        let fd = Registered(self.fd.as_raw_fd());
+        // SAFETY: `self.fd` stays open and the same until after the `AsyncFd` is dropped, here or in `into_fd`.
+        let reactor =
+            unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE | Interest::WRITABLE) }?;
+        Ok(self.reactor.get_or_init(|| reactor))
     }
 
     /// One at whose other end nobody is.
@@ -47,7 +88,9 @@ impl Stream {
 
     /// Gives the socket back, no longer registered: to hand it to another worker or process.
     pub fn into_fd(self) -> OwnedFd {
-        self.fd.into_inner()
+        let Self { reactor, fd, .. } = self;
+        drop(reactor);
+        fd
     }
 
     /// Reads into the spare capacity of `buf`, which `provide` makes once there is something to read, so
@@ -58,8 +101,9 @@ impl Stream {
         buf: &mut BytesMut,
         provide: impl Fn(&mut BytesMut),
     ) -> Poll<io::Result<usize>> {
+        let reactor = self.reactor()?;
         loop {
-            let mut guard = ready!(self.fd.poll_read_ready(cx))?;
+            let mut guard = ready!(reactor.poll_read_ready(cx))?;
             provide(buf);
             let room = buf.capacity() - buf.len();
             match recv(self.fd.as_fd(), buf) {
@@ -84,27 +128,39 @@ impl Stream {
 
     /// Ready when there is something to read, the end included. Costs no system call.
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.fd.poll_read_ready(cx).map_ok(drop)
+        self.reactor()?.poll_read_ready(cx).map_ok(drop)
+    }
+
+    /// As [`Stream::poll_readable`], for whoever waits for something else and only wants to hear, soon, that the
+    /// peer has left: a stream that is not registered yet is so after the next [`look_after`], and until then
+    /// there are no news of it.
+    pub fn poll_news(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.reactor.get().is_none() && !self.news.is_due(cx) {
+            return Poll::Pending;
+        }
+        self.poll_readable(cx)
     }
 
     /// Forgets that the stream was readable: for a caller that found nothing there (`WouldBlock`).
     pub fn clear_readable(&self) {
-        if let Poll::Ready(Ok(mut guard)) = noted(|cx| self.fd.poll_read_ready(cx)) {
+        let Some(reactor) = self.reactor.get() else { return };
+        if let Poll::Ready(Ok(mut guard)) = noted(|cx| reactor.poll_read_ready(cx)) {
             guard.clear_ready();
         }
     }
 
     /// Whether a connection that should be silent has spoken, closed or failed, as far as the reactor
-    /// has seen. Costs no system call.
+    /// has seen; where the reactor doesn't know it, it may have. Costs no system call.
     pub fn has_stirred(&self) -> bool {
-        noted(|cx| self.fd.poll_read_ready(cx)).is_ready()
+        self.reactor.get().is_none_or(|reactor| noted(|cx| reactor.poll_read_ready(cx)).is_ready())
     }
 
     /// Whether the peer has gone entirely (reset, or both directions closed), seen without reading.
     /// A peer that has only finished sending (half-close) counts as there.
     pub fn is_hung_up(&self) -> bool {
         // Only the writing side's readiness holds the hang-up: tokio shows each side its own bits.
-        match noted(|cx| self.fd.poll_write_ready(cx)) {
+        let Some(reactor) = self.reactor.get() else { return false };
+        match noted(|cx| reactor.poll_write_ready(cx)) {
             Poll::Ready(Ok(guard)) => guard.ready().is_write_closed(),
             Poll::Ready(Err(_)) => true,
             Poll::Pending => false,
@@ -116,9 +172,10 @@ impl Stream {
     /// sending. Costs no system call. A write is tried at once, whatever is noted here, and one that has to
     /// wait is reported anew; so what is forgotten here is missed by nobody.
     pub fn poll_hung_up(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Ok(reactor) = self.reactor() else { return Poll::Ready(()) };
         // Bounded: the second turn finds nothing noted, or something new.
         loop {
-            match self.fd.poll_write_ready(cx) {
+            match reactor.poll_write_ready(cx) {
                 Poll::Ready(Ok(guard)) if guard.ready().is_write_closed() => return Poll::Ready(()),
                 Poll::Ready(Ok(mut guard)) => guard.clear_ready(),
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
@@ -138,7 +195,8 @@ impl Stream {
 
     /// Whether the peer has finished sending or gone entirely, seen without reading.
     pub fn is_read_closed(&self) -> bool {
-        match noted(|cx| self.fd.poll_read_ready(cx)) {
+        let Some(reactor) = self.reactor.get() else { return false };
+        match noted(|cx| reactor.poll_read_ready(cx)) {
             Poll::Ready(Ok(guard)) => guard.ready().is_read_closed(),
             Poll::Ready(Err(_)) => true,
             Poll::Pending => false,
@@ -196,8 +254,9 @@ impl Stream {
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
             done => return Poll::Ready(done),
         }
+        let reactor = self.reactor()?;
         loop {
-            let mut guard = ready!(self.fd.poll_write_ready(cx))?;
+            let mut guard = ready!(reactor.poll_write_ready(cx))?;
             match call(self.fd.as_fd()) {
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
@@ -239,7 +298,8 @@ impl Stream {
 
     /// Waits for the end of a connect that was begun.
     pub(crate) async fn connected(&self) -> io::Result<()> {
-        poll_fn(|cx| self.fd.poll_write_ready(cx).map_ok(drop)).await?;
+        let reactor = self.reactor()?;
+        poll_fn(|cx| reactor.poll_write_ready(cx).map_ok(drop)).await?;
         rustix::net::sockopt::socket_error(self.fd.as_fd())?.map_err(Into::into)
     }
 }
@@ -264,6 +324,10 @@ fn recv(fd: BorrowedFd<'_>, buf: &mut BytesMut) -> io::Result<usize> {
     unsafe { buf.set_len(buf.len() + len) };
     Ok(len)
 }
+
+mod news;
+
+pub use news::look_after;
 
 #[cfg(test)]
 mod tests;

@@ -38,7 +38,7 @@ pub(crate) fn client_left(cx: &mut Context<'_>, policy: ClientAbort, client: &Co
     let http = &client.http;
     let stream = http.stream();
     // Registers for news of the client.
-    if policy == ClientAbort::Ignore || stream.poll_readable(cx).is_pending() {
+    if policy == ClientAbort::Ignore || stream.poll_news(cx).is_pending() {
         return None;
     }
     let is_ended = stream.is_read_closed();

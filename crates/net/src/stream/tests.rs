@@ -1,6 +1,9 @@
 use super::*;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Wake;
 use std::time::Duration;
 
 /// A stream whose peer has spoken and gone.
@@ -33,4 +36,68 @@ fn news_shows_without_a_budget_left() {
         })
         .await;
     });
+}
+
+/// Whether somebody was woken.
+struct Woken(AtomicBool);
+
+impl Woken {
+    fn flag() -> (Arc<Self>, Waker) {
+        let flag = Arc::new(Self(AtomicBool::new(false)));
+        (flag.clone(), flag.into())
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A stream that is not registered, and its peer.
+fn just_accepted() -> (Stream, UnixStream) {
+    let (peer, ours) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    (Stream::just_accepted(ours.into()), peer)
+}
+
+#[tokio::test]
+async fn news_of_a_stream_nobody_has_waited_for_come_once_it_is_looked_after() {
+    let (stream, peer) = just_accepted();
+    let (woken, waker) = Woken::flag();
+    drop(peer);
+    assert!(stream.poll_news(&mut Context::from_waker(&waker)).is_pending() && !woken.is_set());
+
+    look_after();
+
+    assert!(woken.is_set());
+    poll_fn(|cx| stream.poll_news(cx)).await.unwrap();
+    assert!(stream.is_read_closed() && stream.is_hung_up());
+}
+
+#[tokio::test]
+async fn who_reads_is_on_no_list_of_watchers() {
+    let (stream, mut peer) = just_accepted();
+    let (woken, waker) = Woken::flag();
+    assert!(stream.poll_news(&mut Context::from_waker(&waker)).is_pending());
+    peer.write_all(b"x").unwrap();
+    let mut buf = BytesMut::new();
+    assert_eq!(poll_fn(|cx| stream.poll_read(cx, &mut buf, |buf| buf.reserve(16))).await.unwrap(), 1);
+
+    look_after();
+
+    assert!(!woken.is_set());
+}
+
+#[test]
+fn a_stream_that_the_reactor_does_not_know_may_have_stirred() {
+    let (stream, mut peer) = just_accepted();
+    assert!(stream.has_stirred() && !stream.has_unread());
+    peer.write_all(b"x").unwrap();
+    assert!(stream.has_unread());
+    drop(stream.into_fd());
 }
