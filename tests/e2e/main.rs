@@ -54,6 +54,7 @@ mod buffering {
     mod rates;
     mod requests;
     mod sent;
+    mod streams;
 }
 mod cache {
     mod coded;

@@ -418,7 +418,7 @@ async fn wait_for_head(
     (line, mut pump): (&Line, Option<Pump>),
 ) -> Result<(ResponseHead, Option<Pump>)> {
     for _ in 0..INTERIM_MAX {
-        let mut progress = Progress::default();
+        let (mut progress, mut deadline) = (Progress::default(), None);
         let head = poll_fn(|cx| {
             if let Poll::Ready(Err(err)) = poll_pump(cx, &mut pump) {
                 return Poll::Ready(Err(err));
@@ -428,11 +428,18 @@ async fn wait_for_head(
             // The client's timer, since it is always this task that waits on it: one of the endpoint's
             // connection would have to learn of another task with every request.
             let timer = task.conn.wait_timer();
+            // It is for the whole head, not for each read of one that drips.
+            if let Some(deadline) = deadline {
+                timer.borrow_mut().set(deadline);
+            }
             let polled = line.conn.poll_response(cx, &plan.bodies.limits, (timer, limit), &mut progress);
-            if polled.is_pending()
-                && let Some(err) = client_left(cx, plan.client_abort, task.conn)
-            {
-                return Poll::Ready(Err(err));
+            if polled.is_pending() {
+                if pump.is_none() {
+                    deadline = deadline.or_else(|| timer.borrow().deadline());
+                }
+                if let Some(err) = client_left(cx, plan.client_abort, task.conn) {
+                    return Poll::Ready(Err(err));
+                }
             }
             polled
         })

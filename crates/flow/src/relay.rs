@@ -85,7 +85,9 @@ fn persistence<'a>(task: &Task<'a>, req: &RequestHead, lease: Lease) -> (Persist
     let is_over = is_enough || idle.is_some_and(|idle| idle.0.is_zero());
     let is_last = lease == Lease::Last || is_old || is_over || task.conn.worker.shared.is_draining();
     task.conn.idle.set(idle.map(|idle| idle.0));
-    if is_last || is_refused || !is_readable || !framing::request_keeps_alive(req) {
+    // What comes behind it was meant for a tunnel, and must not be taken for requests.
+    let is_connect = req.method() == Method::Connect;
+    if is_last || is_connect || is_refused || !is_readable || !framing::request_keeps_alive(req) {
         return (Persist::Close, After::Close);
     }
     let listener: &'a ListenerPlan = task.listener;

@@ -342,7 +342,8 @@ impl Worker {
                 continue;
             }
             let marked = if conn.is_idle() { conn.messages() } else { u32::MAX };
-            if conn.is_idle() && seen.replace(marked) == marked {
+            // A worker that is late may find the tick and a request at the same time: only the kernel knows.
+            if conn.is_idle() && seen.replace(marked) == marked && conn.stream().is_alive() {
                 conn.close_notify();
                 conn.stream().shutdown_both();
             } else {

@@ -6,6 +6,7 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::headers::Headers;
 use crate::name::Name;
 use crate::pacer::Paced;
+use crate::spool::Held;
 use bifrons_core::{Error, Kind, Result};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -67,6 +68,8 @@ pub enum Body {
     Changed(Box<Changed>),
     /// Another body, read no faster than it may be.
     Paced(Box<Paced>),
+    /// Another body, read on while whoever takes it is slow.
+    Held(Box<Held>),
     /// A body that was here and was given away.
     Spent,
     /// Not a body: the connection has become a tunnel (101, CONNECT).
@@ -253,6 +256,7 @@ impl Body {
             }
             Self::Changed(_) => None,
             Self::Paced(paced) => paced.length(),
+            Self::Held(held) => held.length(),
         }
     }
 
@@ -288,6 +292,7 @@ impl Body {
             Self::Parts(parts) => poll_parts(parts, cx),
             Self::Changed(changed) => changed.poll_next(cx),
             Self::Paced(paced) => paced.poll_next(cx),
+            Self::Held(held) => held.poll_next(cx),
         }
     }
 
@@ -298,7 +303,17 @@ impl Body {
             Self::H1(_) | Self::Source(_) => len as u64,
             Self::Changed(changed) => std::mem::take(&mut changed.taken),
             Self::Paced(paced) => paced.inner.taken(len),
+            Self::Held(held) => held.take_taken(),
             _ => 0,
+        }
+    }
+
+    /// Whether all of it has come that an endpoint sends, though not all was taken.
+    pub fn has_come(&self) -> bool {
+        match self {
+            Self::Held(held) => held.has_come(),
+            Self::Paced(paced) => paced.inner.has_come(),
+            _ => false,
         }
     }
 
@@ -309,6 +324,7 @@ impl Body {
             Self::Source(source) => source.is_pumping(),
             Self::Changed(changed) => changed.inner.is_pumping(),
             Self::Paced(paced) => paced.inner.is_pumping(),
+            Self::Held(held) => held.inner.is_pumping(),
             Self::Parts(parts) => parts.iter().any(Self::is_pumping),
             Self::Empty | Self::Full(_) | Self::H2(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => {
                 false
@@ -326,6 +342,7 @@ impl Body {
             Self::Source(source) => source.poll_pump(cx),
             Self::Changed(changed) => changed.inner.poll_pump(cx),
             Self::Paced(paced) => paced.inner.poll_pump(cx),
+            Self::Held(held) => held.poll_pump(cx),
             Self::Parts(parts) => parts.iter_mut().try_for_each(|part| part.poll_pump(cx)),
             Self::Empty | Self::Full(_) | Self::H2(_) | Self::File(_) | Self::Spent | Self::Tunnel(_) => {
                 Ok(())
@@ -349,6 +366,7 @@ impl Body {
             Self::Source(source) => source.take_trailers(),
             Self::Changed(changed) => changed.take_trailers(),
             Self::Paced(paced) => paced.inner.take_trailers(),
+            Self::Held(held) => held.inner.take_trailers(),
             _ => None,
         }
     }
@@ -358,6 +376,7 @@ impl Body {
         match self {
             Self::Changed(changed) => changed.take_own_trailers(),
             Self::Paced(paced) => paced.inner.take_own_trailers(),
+            Self::Held(held) => held.inner.take_own_trailers(),
             _ => None,
         }
     }
@@ -378,7 +397,7 @@ impl FileBody {
     /// 64 KiB: the read of a file body that cannot go by `sendfile`.
     const READ_BYTES: u64 = 64 * 1024;
 
-    fn next(&mut self) -> Result<Option<Bytes>> {
+    pub(crate) fn next(&mut self) -> Result<Option<Bytes>> {
         use std::os::unix::fs::FileExt;
         if self.len == 0 {
             return Ok(None);

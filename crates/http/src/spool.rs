@@ -6,9 +6,11 @@
 
 mod backlog;
 mod collect;
+mod held;
 
 pub use backlog::{Backlog, Front, HoldRules};
 pub use collect::{Collected, Rules, collect};
+pub use held::{GRACE, Held};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;

@@ -230,7 +230,8 @@ pub struct UpstreamTimeouts {
     pub connect: Dur,
     /// Between two writes of a request (nginx's `proxy_send_timeout`).
     pub send: Dur,
-    /// Between two reads of an answer (nginx's `proxy_read_timeout`).
+    /// For the whole head of an answer, from the end of the request or the last interim answer; then between two
+    /// reads of its body (nginx's `proxy_read_timeout`).
     pub read: Dur,
     /// Between any two pieces of a tunnel (WebSocket and other upgrades), whichever side sends them
     /// (HAProxy's `timeout tunnel`).

@@ -173,6 +173,20 @@ fn an_answer_that_does_not_come_is_504() {
     assert_eq!(answer.status(), 504);
 }
 
+/// The time is for the whole head: an endpoint that sends a byte now and then holds nobody.
+#[test]
+fn a_head_that_drips_is_no_answer_that_comes() {
+    let origin = Origin::script(|wire: &mut Wire| {
+        wire.read_request();
+        wire.send("HTTP/1.1 200 OK\r\nX-Drip: ");
+        while wire.try_send("x").is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    });
+    let (answer, _proxy) = ask(&[origin.addr()], ", timeouts: { read: 500ms }", GET);
+    assert_eq!(answer.status(), 504);
+}
+
 #[test]
 fn a_timeout_is_tried_again_elsewhere() {
     let stuck = Origin::script(|wire: &mut Wire| {

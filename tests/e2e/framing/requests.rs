@@ -1,7 +1,7 @@
 //! Requests that two parsers could read differently are refused, the connection closes, and nothing of them
 //! reaches the origin (RFC 9112 2.2, 3, 5, 6, 7.1; RFC 9110 5.5, 7.2, 8.6).
 
-use crate::support::{each, front_with};
+use crate::support::{each, front_with, same};
 use bifrons_testkit::message::find;
 use bifrons_testkit::{Origin, Proxy};
 
@@ -161,6 +161,32 @@ fn request_lines() {
             ("nonsense", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"),
         ],
     );
+}
+
+/// A client may send what is meant for its tunnel before it knows that there is none.
+#[test]
+fn what_comes_behind_a_connect_is_no_request() {
+    all_refused(405, &[("CONNECT", b"CONNECT test:443 HTTP/1.1\r\nHost: test:443\r\n\r\n")]);
+}
+
+/// Another protocol's first bytes have no line that would end, and nobody waits for one.
+#[test]
+fn what_can_not_become_a_request_is_refused_at_its_first_bytes() {
+    let origin = Origin::echo();
+    let proxy = front_with(&origin, ", timeouts: { head: 1h }", "");
+    let rows: &[(&str, &[u8])] = &[
+        ("a handshake of TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+        ("a startup of PostgreSQL", b"\x00\x00\x00\x08\x04\xd2\x16\x2f"),
+    ];
+    each(rows.iter().copied(), |bytes| {
+        let mut client = proxy.client();
+        client.send(bytes);
+        same(client.read_response().status(), 400)
+    });
+    // What may become one is waited for.
+    let mut client = proxy.client();
+    client.send("GE").send("T / HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(client.read_response().status(), 200);
 }
 
 #[test]

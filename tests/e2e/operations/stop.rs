@@ -4,6 +4,7 @@ use crate::support::front_setup;
 use bifrons_testkit::{End, Origin, Proxy, Wire, binary, proxy::listens, wait_until};
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 /// An origin that answers when the gate is dropped, and a proxy with a request there.
 fn waiting(more: &str) -> (Origin, Sender<()>, Proxy, Wire) {
@@ -53,6 +54,31 @@ fn idle_connections_do_not_hold_it_up() {
     assert_eq!(proxy.wait_exit().code(), Some(0));
     clients.iter_mut().for_each(|client| assert_eq!(client.read_end(), End::Closed));
     drop(silent);
+}
+
+/// A worker that is late finds a request and the time to end idle connections at once. Where in its ticks it is
+/// stopped is not ours to say: some of these pauses let one pass before, and one fall into the stop.
+#[test]
+fn a_request_that_came_in_time_is_served_however_late_a_worker_looks() {
+    for pause in [220, 260, 300, 340] {
+        let (_origin, gate, mut proxy, _running) = waiting("");
+        let mut late = proxy.client();
+        proxy.signal("TERM");
+        proxy.wait_log("draining");
+        std::thread::sleep(Duration::from_millis(pause));
+        proxy.signal("STOP");
+        std::thread::sleep(Duration::from_millis(300));
+        late.set_patience(Duration::from_millis(1));
+        let is_open = late.is_quiet();
+        late.set_patience(Duration::from_secs(20));
+        let _ = late.try_send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        proxy.signal("CONT");
+        drop(gate);
+        if is_open {
+            assert_eq!(late.read_response().text(), "finished", "after {pause} ms");
+        }
+        proxy.wait_exit();
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use bifrons_core::{Error, Result, Side};
 use bifrons_http::Body;
 use bifrons_http::h1::{Conn, chunked};
 use bifrons_http::pacer::Pacer;
-use bifrons_http::spool::{Backlog, Front, HoldRules, SpoolDir};
+use bifrons_http::spool::{Backlog, Front, GRACE, HoldRules, SpoolDir};
 use bifrons_model::ClientAbort;
 use bifrons_net::Timer;
 use bifrons_net::splice::Pipe;
@@ -23,11 +23,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-/// 20 ms: a client that takes a piece within that time keeps up, and copying bytes aside for it would only
-/// cost. That is 6 MB/s and more, and no endpoint minds waiting so long.
-const GRACE: Duration = Duration::from_millis(20);
 /// 64: reads and writes in a row before other connections of the worker get their turn.
 const TURNS_MAX: u32 = 64;
 
@@ -41,13 +37,7 @@ pub(super) struct Keeper {
 impl Keeper {
     /// As the route and the answer say.
     pub(super) fn of(task: &Task<'_>) -> Self {
-        let rules = match &task.route.action {
-            Action::Proxy(plan) if task.cx.holds.unwrap_or(plan.bodies.holds) => {
-                Some(plan.bodies.hold.clone())
-            }
-            _ => None,
-        };
-        Self { rules, grace: Timer::new() }
+        Self { rules: rules(task), grace: Timer::new() }
     }
 
     /// Whether a slow client is waited for by us instead of the endpoint.
@@ -137,6 +127,14 @@ impl Keeper {
     }
 }
 
+/// How answers of the route are held; `None` where they are not.
+pub(super) fn rules(task: &Task<'_>) -> Option<Arc<HoldRules>> {
+    match &task.route.action {
+        Action::Proxy(plan) if task.cx.holds.unwrap_or(plan.bodies.holds) => Some(plan.bodies.hold.clone()),
+        _ => None,
+    }
+}
+
 /// Relays a whole body no faster than its pace; what comes faster is held back where the route says so.
 pub(super) async fn paced(
     task: &mut Task<'_>,
@@ -146,7 +144,7 @@ pub(super) async fn paced(
     pacer: Pacer,
 ) -> Result<()> {
     super::flush(task, head).await?;
-    let rules = Keeper::of(task).rules.unwrap_or_else(no_room);
+    let rules = rules(task).unwrap_or_else(no_room);
     let mut hold = Hold::new(Backlog::new(rules), frame);
     hold.pacer = Some(pacer);
     hold.run(task, body).await

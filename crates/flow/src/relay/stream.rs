@@ -2,7 +2,7 @@
 //! place of the socket's back-pressure.
 
 use super::tunnel::{self, End, join};
-use super::{client_abort, count_body, endpoint_done, server_for, trailers_of};
+use super::{client_abort, count_body, endpoint_done, hold, server_for, trailers_of};
 use crate::attempt::client_left;
 use crate::bodies;
 use crate::call;
@@ -11,6 +11,7 @@ use crate::respond;
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::h2::{self, Exchange, H2Body, websocket};
 use bifrons_http::pacer::Paced;
+use bifrons_http::spool::Held;
 use bifrons_http::{Body, Name, RequestHead, Response, Tunnel};
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -112,7 +113,13 @@ async fn send(task: &mut Task<'_>, req: &RequestHead, res: &mut Response, exchan
     if is_last {
         return Ok(());
     }
-    if let Some(pacer) = bodies::pacer(task, req, &res.body) {
+    let pacer = bodies::pacer(task, req, &res.body);
+    // What is in hand already keeps no endpoint.
+    if let Some(rules) = hold::rules(task).filter(|_| !matches!(res.body, Body::Full(_) | Body::File(_))) {
+        let inner = std::mem::take(&mut res.body);
+        res.body = Body::Held(Box::new(Held::new(inner, rules)));
+    }
+    if let Some(pacer) = pacer {
         let inner = std::mem::take(&mut res.body);
         res.body = Body::Paced(Box::new(Paced::new(inner, pacer)));
     }
@@ -139,8 +146,11 @@ async fn relay(task: &mut Task<'_>, body: &mut Body, exchange: &Exchange) -> Res
             let room = poll_fn(|cx| {
                 let room = exchange.poll_room(cx, piece.len(), limit);
                 if room.is_pending() {
-                    // What is left of the request goes on meanwhile.
+                    // What is left of the request goes on meanwhile, and so does an answer that is held.
                     body.poll_pump(cx)?;
+                    if body.has_come() {
+                        endpoint_done(task);
+                    }
                 }
                 room
             });

@@ -1,6 +1,7 @@
 use super::*;
 use crate::h1::body::Pump;
 use crate::pacer::Pacer;
+use crate::spool::{HoldRules, SpoolDir};
 use bifrons_core::Side;
 use bifrons_net::Stream;
 use std::cell::Cell;
@@ -121,7 +122,12 @@ fn wrapped(body: Body, kind: usize) -> Body {
         1 => body.changed_by(Box::new(Double)),
         2 => Body::Paced(Box::new(Paced::new(body, Pacer::new(1, 0)))),
         3 => Body::Parts(Box::new(VecDeque::from([Body::Empty, body]))),
-        _ => wrapped(wrapped(body, 2), 1),
+        4 => {
+            let dir = Arc::new(SpoolDir { path: "".into(), levels: Vec::new() });
+            let rules = HoldRules { memory: 1, file: 0, write: 1, dir };
+            Body::Held(Box::new(Held::new(body, Arc::new(rules))))
+        }
+        _ => wrapped(wrapped(wrapped(body, 4), 2), 1),
     }
 }
 
@@ -129,7 +135,7 @@ fn wrapped(body: Body, kind: usize) -> Body {
 fn a_request_goes_on_whatever_is_done_with_its_answer() {
     run(async || {
         let cx = &mut Context::from_waker(Waker::noop());
-        for kind in 0..5 {
+        for kind in 0..6 {
             let (body, polls, _peer) = answering(|| Poll::Pending);
             let mut body = wrapped(body, kind);
             assert!(body.is_pumping(), "{kind}");
@@ -164,7 +170,7 @@ fn a_request_goes_on_while_its_answer_waits_for_its_pace() {
 fn a_request_that_fails_is_the_clients_fault_unless_the_endpoint_stopped_reading() {
     run(async || {
         let cx = &mut Context::from_waker(Waker::noop());
-        for kind in 0..5 {
+        for kind in 0..6 {
             let fails = || Poll::Ready(Err(Error::downstream(Kind::Malformed, "no chunk")));
             let (body, _, _peer) = answering(fails);
             assert_eq!(wrapped(body, kind).poll_pump(cx).unwrap_err().kind(), Kind::Malformed, "{kind}");

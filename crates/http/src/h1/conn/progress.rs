@@ -20,9 +20,9 @@ impl Progress {
         self.searched == 0
     }
 
-    /// Whether another pass over the head is worth its cost: at its end, at each line while it is short, and
-    /// then whenever it has grown by a quarter, so that mistakes show early and a head that drips costs
-    /// no more than some passes in all.
+    /// Whether another pass over the head is worth its cost: at its first bytes, which may be of another protocol,
+    /// at its end, at each line while it is short, and then whenever it has grown by a quarter, so that mistakes
+    /// show early and a head that drips costs no more than some passes in all.
     pub(super) fn is_due(&mut self, buf: &[u8]) -> bool {
         let fresh = buf.get(self.searched..).unwrap_or_default();
         if fresh.is_empty() {
@@ -30,10 +30,11 @@ impl Progress {
         }
         let has_line = memchr::memchr(b'\n', fresh).is_some();
         let from = self.searched.saturating_sub(3);
+        let is_first = self.is_none();
         self.searched = buf.len();
         if !has_line {
             // An endless line has no end to look for.
-            return buf.len() - self.parsed >= ROOM_MIN / 2;
+            return is_first || buf.len() - self.parsed >= ROOM_MIN / 2;
         }
         let new = buf.get(from..).unwrap_or_default();
         let is_end = || [&b"\n\r\n"[..], b"\n\n"].iter().any(|end| memchr::memmem::find(new, end).is_some());
