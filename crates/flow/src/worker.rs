@@ -29,7 +29,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 /// 16 idle pipes a worker: what a burst of big bodies needs; each is two descriptors and up to 256 KiB.
 const PIPES_MAX: usize = 16;
-/// How often idle connections are swept and the access log is flushed at the latest.
+/// How often idle connections are swept and access records that have waited long enough are handed over.
 const TICK: Duration = Duration::from_millis(200);
 /// Ticks between two sweeps of the pool: a second.
 const SWEEP_TICKS: u32 = 5;
@@ -217,7 +217,7 @@ impl Worker {
                 },
                 now = ticks.tick() => {
                     count = count.wrapping_add(1);
-                    self.log.flush();
+                    self.log.tick(TICK);
                     if count.is_multiple_of(SWEEP_TICKS) {
                         self.pool.sweep(now);
                         self.links.sweep(now);
