@@ -36,6 +36,7 @@ pub(crate) mod ssl;
 pub(crate) mod static_files;
 pub(crate) mod sticky;
 pub(crate) mod stream;
+pub(crate) mod sub;
 pub(crate) mod upstream;
 pub(crate) mod variables;
 
@@ -62,6 +63,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Proxying", proxy_answers::DIRECTIVES),
     ("gRPC", grpc::DIRECTIVES),
     ("Bodies", buffering::DIRECTIVES),
+    ("Bodies", sub::DIRECTIVES),
     ("Compression", compression::DIRECTIVES),
     ("Caching", caching::DIRECTIVES),
     ("Upstreams", upstream::DIRECTIVES),
