@@ -129,7 +129,9 @@ impl Ctx {
         let place = directive.name.place.clone();
         if rows.is_empty() {
             let mut problem = Problem::at(place, format!("unknown directive \"{name}\""));
-            if let Some(near) = self.nearest(name) {
+            if let Some(instead) = directives::later::instead_of_module(name) {
+                problem = problem.help(instead);
+            } else if let Some(near) = self.nearest(name) {
                 problem = problem.help(format!("did you mean \"{near}\"?"));
             }
             self.notes.problem(problem);
