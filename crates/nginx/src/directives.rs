@@ -29,6 +29,7 @@ pub(crate) mod proxy_answers;
 pub(crate) mod proxy_pass;
 pub(crate) mod proxy_ssl;
 pub(crate) mod realip;
+pub(crate) mod referer;
 pub(crate) mod resolver;
 pub(crate) mod rewrite;
 pub(crate) mod server;
@@ -57,6 +58,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("TLS", ssl::DIRECTIVES),
     ("Real address of the client", realip::DIRECTIVES),
     ("Access", access::DIRECTIVES),
+    ("Access", referer::DIRECTIVES),
     ("Proxying", proxy_pass::DIRECTIVES),
     ("Proxying", proxy::DIRECTIVES),
     ("Proxying", proxy_ssl::DIRECTIVES),

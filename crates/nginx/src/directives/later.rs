@@ -93,9 +93,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("ancient_browser_value", ""),
     Spec::later("modern_browser", ""),
     Spec::later("modern_browser_value", ""),
-    Spec::later("valid_referers", "write a \"map\" of $http_referer and test its variable in \"if\""),
-    Spec::later("referer_hash_bucket_size", ""),
-    Spec::later("referer_hash_max_size", ""),
     // Internal redirects and errors
     Spec::later_unless_off("post_action", ""),
     Spec::later_unless_off("random_index", "name the file with index"),

@@ -10,7 +10,10 @@ fn each_kind_of_mistake_says_where_and_how_to_mend_it() {
             "clusters: { a: { banana: 1 } }",
             "1:18 <banana> unknown key \"banana\" | known here: balance, endpoints",
         ),
-        ("hosts: {}", "1:8 <{}> expected a list, found a map | begin each of its members with \"- \", or write [ … ] around"),
+        (
+            "hosts: {}",
+            "1:8 <{}> expected a list, found a map | begin each of its members with \"- \", or write [ … ] around",
+        ),
         ("hosts: x", "1:8 <x> expected a list, found \"x\" | write it in brackets: [ … ]"),
         ("clusters: []", "1:11 <[]> expected a map, found a list"),
         ("workers: many", "1:10 <many> expected a whole number from 0 to 65535, found \"many\""),
