@@ -98,7 +98,8 @@ fn own_logs<'t>(task: &'t Task<'_>) -> Option<&'t [(Level, Arc<ErrorOutput>)]> {
 
 /// What the configuration wants so, of which nginx says nothing: scanners would fill the log with it.
 fn is_wished(err: &Error) -> bool {
-    err.kind() == Kind::Dropped || err.kind() == Kind::NotFound && err.reason() == crate::routing::INTERNAL
+    matches!(err.kind(), Kind::Dropped | Kind::Method)
+        || err.kind() == Kind::NotFound && err.reason() == crate::routing::INTERNAL
 }
 
 /// What nginx's `log_not_found` is about.
