@@ -249,7 +249,7 @@ impl Filter for ReplaceBody {
         if changes || res.status == 304 {
             forget_length(&mut res.headers);
         }
-        if changes {
+        if changes && res.status != 304 {
             self.validators.apply(&mut res.headers);
         }
         Ok(())

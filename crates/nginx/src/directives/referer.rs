@@ -58,15 +58,18 @@ fn valid_referers(cx: &mut Ctx, directive: &Directive) {
     let right = Template::default;
     let wrong = || Template::text("1");
     let mut map = Map { of: referer(), ..Map::default() };
-    // As in nginx: where no page is named, all are right.
-    if !patterns.is_empty() {
-        map.values.insert(String::new(), if none { right() } else { wrong() });
-        map.values.extend(patterns.into_iter().map(|pattern| (format!("~{pattern}"), right())));
-        if blocked {
-            map.values.insert(format!("~^{SCHEME}"), wrong());
-        }
-        map.default = if blocked { right() } else { wrong() };
+    if patterns.is_empty() {
+        let message = "the \"none\" or \"blocked\" referers are specified in the \"valid_referers\" directive \
+                       without any valid referer";
+        return cx.problem(&directive.name, message);
     }
+    map.values.insert(String::new(), if none { right() } else { wrong() });
+    map.values.extend(patterns.into_iter().map(|pattern| (format!("~{pattern}"), right())));
+    if blocked {
+        // A scheme with nothing behind it is as good as none.
+        map.values.insert(format!("~^{SCHEME}."), wrong());
+    }
+    map.default = if blocked { right() } else { wrong() };
     let name = format!("invalid_referer_{}", cx.http.variables.len());
     cx.declared.insert(name.clone());
     cx.http.variables.insert(name.clone(), At::new(Variable::Map(map), directive.place.clone()));
