@@ -8,7 +8,7 @@ use bifrons_model::{Config, ErrorLogs, Route};
 use bifrons_net::Addr;
 use bifrons_observe::Registry;
 use bifrons_observe::access::AccessLogger;
-use bifrons_observe::config::{AccessLog, AccessLogs, Destination};
+use bifrons_observe::config::{AccessLog, AccessLogs, Destination, GzipFile};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -145,7 +145,7 @@ impl Loaded {
 
 fn absolute_logs(base: &Path, logs: &mut Option<AccessLogs>) {
     for log in logs.iter_mut().flat_map(|logs| logs.0.iter_mut()) {
-        if let Destination::File(path) = &mut log.to {
+        if let Destination::File(path) | Destination::Gzip(GzipFile { file: path, .. }) = &mut log.to {
             *path = base.join(&*path).to_string_lossy().into_owned();
         }
     }
@@ -163,7 +163,9 @@ fn absolute_errors(base: &Path, logs: Option<&mut ErrorLogs>) {
 pub fn access_log_files(config: &Config) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = log_destinations(config)
         .filter_map(|to| match to {
-            Destination::File(path) => Some(PathBuf::from(path)),
+            Destination::File(path) | Destination::Gzip(GzipFile { file: path, .. }) => {
+                Some(PathBuf::from(path))
+            }
             _ => None,
         })
         .collect();

@@ -50,6 +50,16 @@ pub struct TemplateError {
     pub range: Range<usize>,
 }
 
+impl TemplateError {
+    /// The message, with the help that it may have behind it, for what passes texts on.
+    pub fn told(&self) -> String {
+        match &self.help {
+            Some(help) => format!("{}{HELP_MARK}{help}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
 /// Whether `$$` is a literal dollar.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dialect {
@@ -281,10 +291,7 @@ impl<'de> Deserialize<'de> for Template {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Template, E> {
-                Template::parse(text).map_err(|error| match error.help {
-                    Some(help) => E::custom(format_args!("{}{HELP_MARK}{help}", error.message)),
-                    None => E::custom(error.message),
-                })
+                Template::parse(text).map_err(|error| E::custom(error.told()))
             }
 
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Template, E> {

@@ -74,6 +74,9 @@ impl Whom {
     }
 }
 
+/// What the error log is told, in nginx's words.
+pub(crate) const FORBIDDEN: &str = "access forbidden by rule";
+
 /// The running filter.
 struct Access {
     rules: Box<[(Verdict, Whom)]>,
@@ -90,7 +93,7 @@ impl Filter for Access {
     fn request<'a>(&'a self, cx: &'a mut ReqCx, _req: &'a mut Request) -> Step<'a> {
         match self.verdict(cx) {
             Some(Verdict::Out) => {
-                tracing::debug!(client = ?cx.client, "access forbidden by rule");
+                cx.denied = Some(FORBIDDEN.into());
                 Step::Reply(Box::new(Response::empty(403)))
             }
             Some(Verdict::In) | None => Step::Next,

@@ -126,7 +126,7 @@ impl Filter for BasicAuth {
         // Most requests end here: the file was read lately, and the password is a known one.
         match users.as_ref().and_then(|users| users.judge(&question)) {
             Some(Verdict::Pass) => Step::Next,
-            _ => Step::Wait(Box::pin(self.decide(users, path, question))),
+            _ => Step::Wait(Box::pin(self.decide(cx, users, path, question))),
         }
     }
 
@@ -146,13 +146,14 @@ impl BasicAuth {
     /// Reads the file where that is due, and hashes the password on another thread.
     async fn decide(
         &self,
+        cx: &mut ReqCx,
         users: Option<Arc<Users>>,
         path: Vec<u8>,
         question: Question,
     ) -> FlowResult<Option<Response>> {
         let users = match users {
             Some(users) => users,
-            None => users::load(path).await,
+            None => users::load(path.clone()).await,
         };
         let verdict = match users.judge(&question) {
             Some(verdict) => verdict,
@@ -164,7 +165,15 @@ impl BasicAuth {
             Verdict::Busy => Err(Error::local(Kind::Busy, "too many passwords wait to be hashed")),
             Verdict::Fail => Err(Error::local(Kind::Internal, "the file of users is of no use")),
             Verdict::Refuse => {
-                tracing::debug!(name = %String::from_utf8_lossy(&question.name), "wrong name or password");
+                // In nginx's words, by which tools shut out who guesses.
+                let name = String::from_utf8_lossy(&question.name);
+                let why = match users.has(&question.name) {
+                    true => format!("user \"{name}\": password mismatch"),
+                    false => {
+                        format!("user \"{name}\" was not found in \"{}\"", String::from_utf8_lossy(&path))
+                    }
+                };
+                cx.denied = Some(why.into());
                 self.refuse(question.realm).await
             }
         }

@@ -8,7 +8,7 @@ use crate::spec::Spec;
 use bifrons_codec::{Encoder, Quality, WINDOW_BITS, is_built, levels};
 use bifrons_config::units::Size;
 use bifrons_core::{Error, Kind, Result as FlowResult};
-use bifrons_http::{Body, Encoding, Method, ReqCx, RequestHead, Response};
+use bifrons_http::{Body, Encoding, Method, Name, ReqCx, RequestHead, Response, ResponseHead};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -214,6 +214,14 @@ impl Compress {
         }
         self.types.have(&head.headers)
     }
+
+    /// Whether it is a part of what would be compressed as a whole.
+    fn is_part(&self, head: &ResponseHead) -> bool {
+        head.status == 206
+            && head::codings(&head.headers).is_none()
+            && !head.headers.lists(Name::CacheControl, "no-transform")
+            && self.types.have(&head.headers)
+    }
 }
 
 impl Filter for Compress {
@@ -226,6 +234,10 @@ impl Filter for Compress {
     }
 
     fn whole(&self, cx: &mut ReqCx, req: &RequestHead, res: &mut Response) -> FlowResult<()> {
+        // RFC 9110 15.3.7: a part has the `Vary` that the whole would have.
+        if self.vary && self.is_part(&res.head) {
+            head::vary(&mut res.head.headers);
+        }
         if matches!(res.body, Body::Tunnel(_)) || !self.fits(req, res) {
             return Ok(());
         }

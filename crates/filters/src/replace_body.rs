@@ -1,34 +1,97 @@
-//! `replace_body`: replaces a text in response bodies while they pass, piece by piece (as nginx's
-//! `sub_filter`).
+//! `replace_body`: replaces texts in response bodies while they pass, piece by piece (as nginx's `sub_filter`).
+
+mod several;
 
 use crate::filter::Filter;
 use crate::spec::Spec;
+use bifrons_config::Template;
 use bifrons_core::Result as FlowResult;
 use bifrons_http::message::forget_length;
 use bifrons_http::name::is_token;
+use bifrons_http::vars::Scope;
 use bifrons_http::{Headers, Method, Name, ReqCx, RequestHead, ResponseHead, Transform};
 use bytes::Bytes;
 use memchr::memmem::Finder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use several::{Several, Texts};
 use std::sync::Arc;
 
-/// 1 KiB: what is held back at the end of a piece is shorter than `from`, and a piece can grow to at most
-/// as many times its size as `to` has bytes.
-const TEXT_BYTES_MAX: usize = 1024;
+/// 1 KiB: what is held back at the end of a piece is shorter than `from`.
+const FROM_BYTES_MAX: usize = 1024;
 
-/// Replaces every occurrence of a text in response bodies of the given media types. Bodies that are
-/// compressed, partial (206) or marked `no-transform` pass as they are.
+/// 4 KiB, the longest word of an nginx.conf: scripts are put into pages so. A piece can grow to at most as many times
+/// its size.
+const TO_BYTES_MAX: usize = 4096;
+
+/// 256: what is held back is compared with each.
+const TEXTS_MAX: usize = 256;
+
+/// Replaces a text in response bodies of the given media types wherever it occurs, or several at once. Bodies that
+/// are compressed, partial (206) or marked `no-transform` pass as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The text to look for, case-sensitive, 1 to 1024 bytes.
-    pub from: String,
-    /// What takes its place; may be empty.
-    pub to: String,
-    /// Media types of the bodies to change, such as `text/css` or `text/*`.
+    /// The text to look for, 1 to 1024 bytes.
+    pub from: Template,
+    /// What takes its place, at most 4096 bytes; may be empty.
+    pub to: Template,
+    /// Further texts that are looked for at the same time, 255 at most. Where two begin at one place, the first goes
+    /// before the second; none is looked for in what has taken another's place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Text>,
+    /// Media types of the bodies to change, such as `text/css` or `text/*`; `*` is all.
     #[serde(default = "html", skip_serializing_if = "is_html")]
     pub types: Vec<String>,
+    /// Whether letters of ASCII are the same in both cases.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_case: bool,
+    /// Whether each text is replaced only where it occurs first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first_only: bool,
+    /// What becomes of `ETag` and `Last-Modified` of a body that is changed.
+    #[serde(default, skip_serializing_if = "Validators::are_kept")]
+    pub validators: Validators,
+}
+
+/// A further text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    /// The text to look for, 1 to 1024 bytes.
+    pub from: Template,
+    /// What takes its place, at most 4096 bytes; may be empty.
+    pub to: Template,
+}
+
+/// What becomes of the fields that tell one version of a body from another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Validators {
+    /// They stay: what takes a text's place is always the same.
+    #[default]
+    Keep,
+    /// The tag is made a weak one.
+    Weaken,
+    /// They are removed.
+    Remove,
+}
+
+impl Validators {
+    fn are_kept(&self) -> bool {
+        *self == Self::Keep
+    }
+
+    fn apply(self, headers: &mut Headers) {
+        match self {
+            Self::Keep => {}
+            Self::Weaken => crate::compress::head::weaken(headers),
+            Self::Remove => {
+                headers.remove(Name::Etag);
+                headers.remove(Name::LastModified);
+            }
+        }
+    }
 }
 
 fn html() -> Vec<String> {
@@ -45,11 +108,20 @@ impl Spec for Config {
         r#"{ from: "http://old.example", to: "https://new.example", types: [text/html, text/css] }"#;
 
     fn build(&self) -> Result<Arc<dyn Filter>, String> {
-        if self.from.is_empty() || self.from.len() > TEXT_BYTES_MAX {
-            return Err(format!("`from` must have 1 to {TEXT_BYTES_MAX} bytes"));
+        let pairs: Vec<Text> = [Text { from: self.from.clone(), to: self.to.clone() }]
+            .into_iter()
+            .chain(self.also.clone())
+            .collect();
+        if pairs.len() > TEXTS_MAX {
+            return Err(format!("at most {TEXTS_MAX} texts are looked for at once"));
         }
-        if self.to.len() > TEXT_BYTES_MAX {
-            return Err(format!("`to` must have at most {TEXT_BYTES_MAX} bytes"));
+        for Text { from, to } in &pairs {
+            if from.as_text().is_some_and(|from| !is_text(from.as_bytes())) {
+                return Err(format!("`from` must have 1 to {FROM_BYTES_MAX} bytes"));
+            }
+            if to.as_text().is_some_and(|to| to.len() > TO_BYTES_MAX) {
+                return Err(format!("`to` must have at most {TO_BYTES_MAX} bytes"));
+            }
         }
         if let Some(wrong) = self.types.iter().find(|kind| !is_media_type(kind)) {
             return Err(format!("\"{wrong}\" is no media type such as \"text/html\""));
@@ -57,19 +129,86 @@ impl Spec for Config {
         if self.types.is_empty() {
             return Err("without `types` nothing is changed".to_owned());
         }
-        let words = Arc::new(Words::new(self.from.as_bytes(), self.to.as_bytes()));
-        Ok(Arc::new(ReplaceBody { words, types: self.types.clone() }))
+        Ok(Arc::new(ReplaceBody {
+            search: self.search(pairs)?,
+            types: self.types.clone(),
+            validators: self.validators,
+        }))
     }
 }
 
+impl Config {
+    /// What is looked for, and how.
+    fn search(&self, pairs: Vec<Text>) -> Result<Search, String> {
+        if let ([only], false, false) = (&*pairs, self.ignore_case, self.first_only)
+            && let (Some(from), Some(to)) = (only.from.as_text(), only.to.as_text())
+        {
+            return Ok(Search::One(Arc::new(Words::new(from.as_bytes(), to.as_bytes()))));
+        }
+        let constant: Option<Vec<_>> =
+            pairs.iter().map(|pair| pair.from.as_text().map(|from| from.as_bytes().to_vec())).collect();
+        let texts = constant.map(|from| Texts::build(from, self.ignore_case)).transpose()?.map(Arc::new);
+        Ok(Search::Several { pairs, texts, ignore_case: self.ignore_case, first_only: self.first_only })
+    }
+}
+
+/// Whether it can be looked for.
+fn is_text(from: &[u8]) -> bool {
+    (1..=FROM_BYTES_MAX).contains(&from.len())
+}
+
 fn is_media_type(text: &str) -> bool {
-    text.split_once('/').is_some_and(|(kind, part)| is_token(kind.as_bytes()) && is_token(part.as_bytes()))
+    text == "*"
+        || text
+            .split_once('/')
+            .is_some_and(|(kind, part)| is_token(kind.as_bytes()) && is_token(part.as_bytes()))
 }
 
 /// The running filter.
 struct ReplaceBody {
-    words: Arc<Words>,
+    search: Search,
     types: Vec<String>,
+    validators: Validators,
+}
+
+/// What is looked for.
+enum Search {
+    /// One text, always the same.
+    One(Arc<Words>),
+    Several {
+        pairs: Vec<Text>,
+        /// Compiled where no variable is in them.
+        texts: Option<Arc<Texts>>,
+        ignore_case: bool,
+        first_only: bool,
+    },
+}
+
+impl Search {
+    /// What replaces in that answer's body; none where nothing is left to look for.
+    fn begin(&self, scope: &Scope<'_>) -> Option<Box<dyn Transform>> {
+        let (pairs, texts, ignore_case, first_only) = match self {
+            Self::One(words) => return Some(Box::new(Replace { words: words.clone(), held: 0 })),
+            Self::Several { pairs, texts, ignore_case, first_only } => {
+                (pairs, texts, *ignore_case, *first_only)
+            }
+        };
+        let rendered = |template: &Template| {
+            let mut out = Vec::new();
+            template.render(scope, &mut out);
+            out
+        };
+        if let Some(texts) = texts {
+            let to = pairs.iter().map(|pair| rendered(&pair.to)).collect();
+            return Some(Box::new(Several::new(texts.clone(), to, first_only)));
+        }
+        // What renders as nothing is nowhere.
+        let pairs = pairs.iter().map(|pair| (rendered(&pair.from), rendered(&pair.to)));
+        let (from, to): (Vec<_>, Vec<_>) = pairs.filter(|(from, _)| is_text(from)).unzip();
+        let texts = Texts::build(from, ignore_case).ok()?;
+        (!to.is_empty())
+            .then(|| Box::new(Several::new(Arc::new(texts), to, first_only)) as Box<dyn Transform>)
+    }
 }
 
 impl ReplaceBody {
@@ -88,6 +227,9 @@ impl ReplaceBody {
     }
 
     fn has_type(&self, headers: &Headers) -> bool {
+        if self.types.iter().any(|kind| kind == "*") {
+            return true;
+        }
         let Some(value) = headers.get(Name::ContentType) else { return false };
         let essence = value.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
         self.types.iter().any(|kind| match kind.strip_suffix('*') {
@@ -103,20 +245,26 @@ impl Filter for ReplaceBody {
     fn response(&self, _cx: &mut ReqCx, req: &RequestHead, res: &mut ResponseHead) -> FlowResult<()> {
         // RFC 9110 8.6: without a body, a length would be that of the unchanged one.
         let is_bodiless = req.method() == Method::Head || res.status == 304;
-        if is_bodiless && (self.changes(res) || res.status == 304) {
+        let changes = is_bodiless && self.changes(res);
+        if changes || res.status == 304 {
             forget_length(&mut res.headers);
+        }
+        if changes && res.status != 304 {
+            self.validators.apply(&mut res.headers);
         }
         Ok(())
     }
 
     fn response_body(
         &self,
-        _cx: &ReqCx,
-        _req: &RequestHead,
+        cx: &ReqCx,
+        req: &RequestHead,
         res: &mut ResponseHead,
     ) -> Option<Box<dyn Transform>> {
-        self.changes(res)
-            .then(|| Box::new(Replace { words: self.words.clone(), held: 0 }) as Box<dyn Transform>)
+        let transform =
+            self.changes(res).then(|| self.search.begin(&Scope { cx, req, res: Some(res) }))??;
+        self.validators.apply(&mut res.headers);
+        Some(transform)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `satisfy_any`: several filters of which one must let the request pass.
 
 use crate::FilterConfig;
+use crate::access::FORBIDDEN;
 use crate::filter::{Filter, Step};
 use crate::spec::Spec;
 use bifrons_core::Result as FlowResult;
@@ -61,7 +62,10 @@ impl SatisfyAny {
                 Step::Next | Step::Turn(_) => None,
             };
             match answer {
-                None => return Ok(None),
+                None => {
+                    cx.denied = None;
+                    return Ok(None);
+                }
                 // What failed, and did not refuse, ends it.
                 Some(answer) if !matches!(answer.head.status, 401 | 403) => return Ok(Some(answer)),
                 Some(answer) if refusal.as_ref().is_none_or(|refusal| refusal.head.status != 401) => {
@@ -69,6 +73,10 @@ impl SatisfyAny {
                 }
                 Some(_) => {}
             }
+        }
+        // As in nginx, a rule that forbids is not told of where another might have let the client in.
+        if cx.denied.as_deref() == Some(FORBIDDEN) {
+            cx.denied = None;
         }
         Ok(refusal)
     }

@@ -33,15 +33,25 @@ enum Severity {
 #[cold]
 pub fn attempt(task: &Task<'_>, req: &RequestHead, err: &Error) {
     if is_wanted(task) {
-        let upstream = task.cx.attempts.last().map(|attempt| upstream_url(&attempt.endpoint, req));
+        let upstream = task.cx.attempts.last().map(|attempt| upstream_url(task, &attempt.endpoint, req));
         say(task, req, Severity::Error, &of_upstream(err), upstream.as_deref());
+    }
+}
+
+/// A filter has refused a request.
+#[cold]
+pub fn denied(task: &Task<'_>, req: &RequestHead, why: &str) {
+    if is_wanted(task) {
+        let mut message = String::new();
+        push(&mut message, why.as_bytes());
+        say(task, req, Severity::Error, &message, None);
     }
 }
 
 /// A request has ended with an error.
 #[cold]
 pub fn request(task: &Task<'_>, req: &RequestHead, err: &Error) {
-    if !is_wanted(task) {
+    if !is_wanted(task) || is_wished(err) {
         return;
     }
     if err.side() != Side::Upstream {
@@ -64,7 +74,7 @@ pub fn request(task: &Task<'_>, req: &RequestHead, err: &Error) {
                 }
                 _ => format!("{} while reading upstream", err.reason()),
             };
-            say(task, req, Severity::Error, &message, Some(&upstream_url(&last.endpoint, req)));
+            say(task, req, Severity::Error, &message, Some(&upstream_url(task, &last.endpoint, req)));
         }
         _ => {
             let cluster = task.cx.cluster.as_deref().unwrap_or_default();
@@ -72,7 +82,7 @@ pub fn request(task: &Task<'_>, req: &RequestHead, err: &Error) {
                 Kind::NoEndpoint | Kind::Busy => "no live upstreams while connecting to upstream".to_owned(),
                 _ => err.reason().to_owned(),
             };
-            say(task, req, Severity::Error, &message, Some(&upstream_url(cluster, req)));
+            say(task, req, Severity::Error, &message, Some(&upstream_url(task, cluster, req)));
         }
     }
 }
@@ -86,14 +96,22 @@ fn own_logs<'t>(task: &'t Task<'_>) -> Option<&'t [(Level, Arc<ErrorOutput>)]> {
     task.route.record.complaints.as_ref()?.logs.as_deref()
 }
 
+/// What the configuration wants so, of which nginx says nothing: scanners would fill the log with it.
+fn is_wished(err: &Error) -> bool {
+    matches!(err.kind(), Kind::Dropped | Kind::Method)
+        || err.kind() == Kind::NotFound && err.reason() == crate::routing::INTERNAL
+}
+
 /// What nginx's `log_not_found` is about.
 fn is_missing_file(err: &Error) -> bool {
     let missing = ["No such file or directory", "Not a directory"];
     err.kind() == Kind::NotFound && missing.iter().any(|why| err.reason().contains(why))
 }
 
-fn upstream_url(name: &str, req: &RequestHead) -> String {
-    format!("http://{name}{}", String::from_utf8_lossy(req.target()))
+fn upstream_url(task: &Task<'_>, name: &str, req: &RequestHead) -> String {
+    let is_tls = task.cluster().is_some_and(|cluster| cluster.tls.is_some());
+    let scheme = if is_tls { "https" } else { "http" };
+    format!("{scheme}://{name}{}", String::from_utf8_lossy(req.target()))
 }
 
 /// Of an attempt.

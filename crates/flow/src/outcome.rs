@@ -142,7 +142,10 @@ pub fn settle(task: &mut Task<'_>, req: &mut Request, outcome: Result<Outcome>) 
             origin = Origin::Page;
         } else if plan.accel_redirect && res.head.headers.has(Name::XAccelRedirect) {
             match accel::turn(task, &mut req.head, &res) {
-                Ok(turn) => return Settled::Turn(turn),
+                Ok(turn) => {
+                    task.cx.led_by = Some(Box::new(res.head.headers));
+                    return Settled::Turn(turn);
+                }
                 Err(err) => (res, origin) = (respond::to(task, &req.head, err), Origin::Page),
             }
         }
@@ -158,8 +161,9 @@ pub fn settle(task: &mut Task<'_>, req: &mut Request, outcome: Result<Outcome>) 
         match error_page(task, req, &res, code) {
             Some(Settled::Answer(redirect)) => res = redirect,
             Some(other) => {
-                if !is_taken_over {
-                    keep_location(task, &req.head, &res);
+                match is_taken_over {
+                    true => task.cx.led_by = Some(Box::new(res.head.headers)),
+                    false => keep_location(task, &req.head, &res),
                 }
                 return other;
             }

@@ -95,6 +95,8 @@ pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
         }
         complaint::request(task, req, err);
         tracing::debug!(termination = word, %err, status = cx.status, "request ended with an error");
+    } else if let Some(why) = &cx.denied {
+        complaint::denied(task, req, why);
     }
     task.route.chain.finish(cx);
     if !task.route.record.logs.is_empty() {

@@ -19,6 +19,9 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// Why a route that is for requests from within only is not there for others.
+pub(crate) const INTERNAL: &str = "the route is internal";
+
 /// 10: nginx's bound on internal redirects.
 pub const REROUTES_MAX: u8 = 10;
 
@@ -303,7 +306,7 @@ fn find_route(task: &mut Task<'_>, req: &mut Request, host: &HostPlan) -> Result
     let is_hidden = route.internal && !task.cx.is_internal;
     take(task, route);
     if is_hidden {
-        return Err(Error::downstream(Kind::NotFound, "the route is internal"));
+        return Err(Error::downstream(Kind::NotFound, INTERNAL));
     }
     limit_body(task, &req.body)
 }

@@ -29,8 +29,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 /// 16 idle pipes a worker: what a burst of big bodies needs; each is two descriptors and up to 256 KiB.
 const PIPES_MAX: usize = 16;
-/// How often idle connections are swept, and at the latest the access log is flushed and a client that is not
-/// watched yet is so.
+/// How often idle connections are swept, access records that have waited long enough are handed over, and
+/// clients that are not watched yet are so.
 const TICK: Duration = Duration::from_millis(200);
 /// Ticks between two sweeps of the pool: a second.
 const SWEEP_TICKS: u32 = 5;
@@ -218,7 +218,7 @@ impl Worker {
                 },
                 now = ticks.tick() => {
                     count = count.wrapping_add(1);
-                    self.log.flush();
+                    self.log.tick(TICK);
                     bifrons_net::stream::look_after();
                     if count.is_multiple_of(SWEEP_TICKS) {
                         self.pool.sweep(now);

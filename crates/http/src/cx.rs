@@ -12,6 +12,7 @@ use crate::vars::Computed;
 use bifrons_core::{Error, Kind};
 use bytes::Bytes;
 use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
@@ -236,6 +237,8 @@ pub struct ReqCx {
     pub coded_store: Option<Box<dyn CodedStore>>,
     /// Where among them those of another route begin, after a reroute.
     pub attempt_groups: SmallVec<[usize; 0]>,
+    /// Fields of the endpoint's answer that led it to another route, until that one asks an endpoint too.
+    pub led_by: Option<Box<Headers>>,
     /// The key that the cache has looked for, where it asks the origin.
     pub cache_key: Option<Box<[u8]>>,
     /// Fields that were sent behind the answer's body.
@@ -244,6 +247,8 @@ pub struct ReqCx {
     pub slice: Option<Range<u64>>,
     /// What the cache did, in nginx's word; `None` where there is none.
     pub cache_status: Option<&'static str>,
+    /// Why a filter has refused it, in the words of nginx's error log.
+    pub denied: Option<Cow<'static, str>>,
     /// Whether its head had come before the answer to the request before it was over.
     pub is_pipelined: bool,
     /// `$request_id`, made when it is first needed.
@@ -303,6 +308,8 @@ impl ReqCx {
             coded: Coded::default(),
             coded_store: None,
             attempt_groups: SmallVec::new(),
+            led_by: None,
+            denied: None,
             cache_key: None,
             trailers: Headers::new(),
             slice: None,
@@ -387,6 +394,7 @@ impl ReqCx {
 
     /// Notes that what follows is sent upstream by a route of its own.
     pub fn begin_attempts(&mut self) {
+        self.led_by = None;
         if !self.attempts.is_empty() {
             self.attempt_groups.push(self.attempts.len());
         }

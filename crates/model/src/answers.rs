@@ -36,7 +36,7 @@ string_or_map!(
     Redirect,
     RedirectMap,
     "a target such as `https://$host$request_uri`, or a map with `to` and `status`",
-    |text| Template::parse(text).map(|to| Redirect { to, status: found() }).map_err(|err| err.to_string()),
+    |text| Template::parse(text).map(|to| Redirect { to, status: found() }).map_err(|err| err.told()),
     |redirect| (redirect.status == found()).then(|| redirect.to.source().to_owned())
 );
 
@@ -83,7 +83,7 @@ string_or_map!(
     "a body, or a map with `status` and `body`",
     |text| Template::parse(text)
         .map(|body| Respond { status: 200, body, content_type: None, headers: IndexMap::new() })
-        .map_err(|err| err.to_string()),
+        .map_err(|err| err.told()),
     |respond| {
         let plain = respond.status == 200 && respond.content_type.is_none() && respond.headers.is_empty();
         plain.then(|| respond.body.source().to_owned())

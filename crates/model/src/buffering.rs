@@ -272,6 +272,6 @@ string_or_map!(
     "bytes a second such as `100k`, or a map with `rate` and `after`",
     |text| Template::parse(text)
         .map(|rate| Bandwidth { rate, after: Template::default(), first: Template::default() })
-        .map_err(|err| err.to_string()),
+        .map_err(|err| err.told()),
     |own| (own.after.is_empty() && own.first.is_empty()).then(|| own.rate.source().to_owned())
 );

@@ -64,7 +64,7 @@ string_or_map!(
         Destination::File(path) => Some(path.clone()),
         Destination::Stdout => Some("stdout".to_owned()),
         Destination::Stderr => Some("stderr".to_owned()),
-        Destination::Files(_) | Destination::Syslog(_) => None,
+        Destination::Files(_) | Destination::Gzip(_) | Destination::Syslog(_) => None,
     }
 );
 

@@ -161,7 +161,7 @@ string_or_map!(
     "a directory, or a map with `root` or `alias`",
     |text| Template::parse(text)
         .map(|root| StaticFiles { root: Some(root), ..StaticFiles::default() })
-        .map_err(|err| err.to_string()),
+        .map_err(|err| err.told()),
     |files| {
         let root = files.root.as_ref()?;
         let short = StaticFiles { root: files.root.clone(), ..StaticFiles::default() };

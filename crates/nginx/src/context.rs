@@ -6,6 +6,7 @@ use crate::directive::{Args, Contexts, Spec, Status};
 use crate::directives;
 use crate::directives::core::Main;
 use crate::directives::http::Http;
+use crate::directives::referer;
 use crate::directives::rewrite;
 use crate::directives::server::Server;
 use crate::directives::stream::Stream;
@@ -37,6 +38,8 @@ pub(crate) struct Ctx {
     pub(crate) server: Server,
     /// The innermost `http`, `server` or `location` block.
     pub(crate) level: Level,
+    /// The variable that `$invalid_referer` means, once the block or one around it has `valid_referers`.
+    pub(crate) invalid_referer: Option<String>,
     /// The block that is being read.
     pub(crate) context: Contexts,
 }
@@ -54,6 +57,7 @@ impl Ctx {
             upstream: Upstream::default(),
             server: Server::default(),
             level: Level::default(),
+            invalid_referer: None,
             context: Contexts::MAIN,
         }
     }
@@ -75,9 +79,9 @@ impl Ctx {
 
     /// Reads the block of `directive` as a `context`.
     pub(crate) fn inside(&mut self, context: Contexts, directive: &Directive) {
-        let outer = std::mem::replace(&mut self.context, context);
+        let outer = (std::mem::replace(&mut self.context, context), self.invalid_referer.clone());
         self.run(directive.block.as_deref().unwrap_or_default());
-        self.context = outer;
+        (self.context, self.invalid_referer) = outer;
     }
 
     /// Reads the block of `directive` as a `context` with settings of its own, which are returned.
@@ -129,7 +133,9 @@ impl Ctx {
         let place = directive.name.place.clone();
         if rows.is_empty() {
             let mut problem = Problem::at(place, format!("unknown directive \"{name}\""));
-            if let Some(near) = self.nearest(name) {
+            if let Some(instead) = directives::later::instead_of_module(name) {
+                problem = problem.help(instead);
+            } else if let Some(near) = self.nearest(name) {
                 problem = problem.help(format!("did you mean \"{near}\"?"));
             }
             self.notes.problem(problem);
@@ -265,6 +271,8 @@ impl Ctx {
 
     /// Compiles a text with variables that comes from a word.
     pub(crate) fn template_of(&mut self, word: &Word, text: &str) -> Option<Template> {
+        let resolved = text.contains("invalid_referer").then(|| referer::resolve(self, word, text)).flatten();
+        let text = resolved.as_deref().unwrap_or(text);
         match Template::parse_nginx(text, &|name| self.declared.contains(name)) {
             Ok(template) => Some(template),
             Err(err) => {

@@ -221,6 +221,12 @@ impl Spec {
         }
     }
 
+    /// A setting of a directive that nginx knows and we don't yet. It does nothing without that one, which is refused
+    /// where it stands, so the setting may stand: one message for what is missing says more than one a setting.
+    pub(crate) const fn setting_of_later(name: &'static str, why: &'static str) -> Self {
+        Self::accepted(name, Contexts::LEVELS.or(Contexts::STREAMS), Args::Any, why)
+    }
+
     /// As [`Spec::later`], but `off` is what happens here anyway.
     pub(crate) const fn later_unless_off(name: &'static str, instead: &'static str) -> Self {
         let mut spec = Self::later(name, instead);

@@ -29,6 +29,7 @@ pub(crate) mod proxy_answers;
 pub(crate) mod proxy_pass;
 pub(crate) mod proxy_ssl;
 pub(crate) mod realip;
+pub(crate) mod referer;
 pub(crate) mod resolver;
 pub(crate) mod rewrite;
 pub(crate) mod server;
@@ -36,6 +37,7 @@ pub(crate) mod ssl;
 pub(crate) mod static_files;
 pub(crate) mod sticky;
 pub(crate) mod stream;
+pub(crate) mod sub;
 pub(crate) mod upstream;
 pub(crate) mod variables;
 
@@ -56,12 +58,14 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("TLS", ssl::DIRECTIVES),
     ("Real address of the client", realip::DIRECTIVES),
     ("Access", access::DIRECTIVES),
+    ("Access", referer::DIRECTIVES),
     ("Proxying", proxy_pass::DIRECTIVES),
     ("Proxying", proxy::DIRECTIVES),
     ("Proxying", proxy_ssl::DIRECTIVES),
     ("Proxying", proxy_answers::DIRECTIVES),
     ("gRPC", grpc::DIRECTIVES),
     ("Bodies", buffering::DIRECTIVES),
+    ("Bodies", sub::DIRECTIVES),
     ("Compression", compression::DIRECTIVES),
     ("Caching", caching::DIRECTIVES),
     ("Upstreams", upstream::DIRECTIVES),

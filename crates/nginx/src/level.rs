@@ -24,6 +24,7 @@ use crate::directives::rewrite::Rule;
 use crate::directives::ssl::SslSettings;
 use crate::directives::static_files::StaticSettings;
 use crate::directives::stream::StreamSettings;
+use crate::directives::sub::SubSettings;
 use bifrons_config::At;
 use bifrons_model::{Builtin, ServerField, TryFiles};
 use std::collections::HashSet;
@@ -51,6 +52,7 @@ pub(crate) struct Level {
     pub(crate) resolver: ResolverSettings,
     pub(crate) statics: StaticSettings,
     pub(crate) stream: StreamSettings,
+    pub(crate) sub: SubSettings,
 
     // What follows is the block's own and never inherited.
     /// What the location matches; none of a `server` or `http` block.
@@ -110,5 +112,6 @@ impl Level {
         self.resolver.inherit(&outer.resolver);
         self.statics.inherit(&outer.statics);
         self.stream.inherit(&outer.stream);
+        self.sub.inherit(&outer.sub);
     }
 }

@@ -7,7 +7,7 @@ mod buffer;
 mod writer;
 
 use crate::CompiledFormat;
-use crate::config::{AccessLog, Destination, Syslog};
+use crate::config::{AccessLog, Destination, GzipFile, Syslog};
 use crate::metrics::Exposition;
 use crate::metrics::text::Type;
 use crate::sinks::{self, OpenError, Opener, Sink};
@@ -236,13 +236,6 @@ impl AccessLogger {
     }
 }
 
-impl Log {
-    /// How long a record may wait before the worker calls [`LogBuffer::flush`].
-    pub fn flush_interval(&self) -> Duration {
-        self.flush
-    }
-}
-
 impl Stats {
     fn load(&self) -> LogTotals {
         LogTotals {
@@ -257,7 +250,7 @@ impl Stats {
 /// What people call a destination.
 fn name(to: &Destination) -> String {
     match to {
-        Destination::File(path) => path.clone(),
+        Destination::File(path) | Destination::Gzip(GzipFile { file: path, .. }) => path.clone(),
         Destination::Files(path) => path.source().to_owned(),
         Destination::Stdout => "stdout".into(),
         Destination::Stderr => "stderr".into(),

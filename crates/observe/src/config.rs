@@ -34,12 +34,33 @@ pub enum Destination {
     /// Appended to the file that the template names for each record: an absolute path without `..`. At most 64
     /// are open at once.
     Files(Template),
+    /// Appended to a file that is compressed with gzip, some hundreds of records at a time, each time as a member of
+    /// its own (RFC 1952 2.2), so that `zcat` reads the file at any time.
+    Gzip(GzipFile),
     /// Standard output.
     Stdout,
     /// Standard error.
     Stderr,
     /// A syslog server or socket (RFC 3164 messages, as nginx sends).
     Syslog(Syslog),
+}
+
+/// A compressed file of records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GzipFile {
+    /// Its path; opened again on SIGUSR1.
+    pub file: String,
+    /// From 1, the fastest, to 9, the smallest.
+    #[serde(default = "GzipFile::fastest")]
+    pub level: u32,
+}
+
+impl GzipFile {
+    /// As nginx where none is said.
+    const fn fastest() -> u32 {
+        1
+    }
 }
 
 /// A syslog destination.
@@ -75,10 +96,21 @@ impl AccessLog {
     pub const QUEUE: Size = Size(1024 * 1024);
     /// 200 ms: a person with `tail -f` sees no delay, and a busy worker still writes hundreds at once.
     pub const FLUSH: Dur = Dur(std::time::Duration::from_millis(200));
+    /// One minute: what is compressed together comes out smaller the more it is.
+    pub const FLUSH_GZIP: Dur = Dur(std::time::Duration::from_secs(60));
 
     /// JSON lines to that destination.
     pub fn new(to: Destination) -> Self {
-        Self { to, format: At::from("json".to_owned()), queue: Self::QUEUE, flush: Self::FLUSH, when: None }
+        let flush = Self::flush_of(&to);
+        Self { to, format: At::from("json".to_owned()), queue: Self::QUEUE, flush, when: None }
+    }
+
+    /// How long a record may wait where nothing is said.
+    fn flush_of(to: &Destination) -> Dur {
+        match to {
+            Destination::Gzip(_) => Self::FLUSH_GZIP,
+            _ => Self::FLUSH,
+        }
     }
 
     /// By the short form: a path or a stream's name.
@@ -96,7 +128,7 @@ impl AccessLog {
             Destination::Files(path) => return (*self == Self::new(self.to.clone())).then(|| path.source()),
             Destination::Stdout => "stdout",
             Destination::Stderr => "stderr",
-            Destination::Syslog(_) => return None,
+            Destination::Syslog(_) | Destination::Gzip(_) => return None,
         };
         (*self == Self::parse(text)).then_some(text)
     }
@@ -106,7 +138,8 @@ impl AccessLog {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AccessLogMap {
-    /// Where records are written: `{ file: PATH }`, `stdout`, `stderr`, `{ syslog: … }`.
+    /// Where records are written: `{ file: PATH }`, `{ gzip: { file: PATH } }`, `stdout`, `stderr`,
+    /// `{ syslog: … }`.
     to: Destination,
     /// Name of a format: `json`, `combined`, `common`, or one of `log_formats`.
     #[serde(default = "json")]
@@ -114,9 +147,9 @@ struct AccessLogMap {
     /// Bytes of records that may wait for the disk, per worker; more are dropped and counted.
     #[serde(default = "queue")]
     queue: Size,
-    /// How long a record may wait before it is written.
-    #[serde(default = "flush")]
-    flush: Dur,
+    /// How long a record may wait before it is written: 200ms where nothing is said, 60s for `gzip`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    flush: Option<Dur>,
     /// Write only requests for which this renders as neither empty nor `0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     when: Option<Template>,
@@ -138,10 +171,6 @@ fn queue() -> Size {
     AccessLog::QUEUE
 }
 
-fn flush() -> Dur {
-    AccessLog::FLUSH
-}
-
 impl Serialize for AccessLog {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.short() {
@@ -150,7 +179,7 @@ impl Serialize for AccessLog {
                 to: self.to.clone(),
                 format: self.format.clone(),
                 queue: self.queue,
-                flush: self.flush,
+                flush: Some(self.flush),
                 when: self.when.clone(),
             }
             .serialize(serializer),
@@ -182,10 +211,10 @@ impl<'de> Deserialize<'de> for AccessLog {
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<AccessLog, A::Error> {
                 let map = AccessLogMap::deserialize(de::value::MapAccessDeserializer::new(map))?;
                 Ok(AccessLog {
+                    flush: map.flush.unwrap_or_else(|| AccessLog::flush_of(&map.to)),
                     to: map.to,
                     format: map.format,
                     queue: map.queue,
-                    flush: map.flush,
                     when: map.when,
                 })
             }

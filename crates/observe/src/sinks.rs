@@ -5,6 +5,7 @@
 mod append;
 mod file;
 mod files;
+mod gzip;
 mod standard;
 mod syslog;
 
@@ -82,6 +83,7 @@ pub fn open_with(to: &Destination, opener: &Opener) -> Result<Box<dyn Sink>, Ope
     Ok(match to {
         Destination::File(path) => Box::new(file::FileSink::open(path)?),
         Destination::Files(_) => Box::new(files::FilesSink::new(opener.clone())),
+        Destination::Gzip(config) => Box::new(gzip::GzipSink::open(config)?),
         Destination::Stdout => Box::new(standard::StandardSink::stdout()?),
         Destination::Stderr => Box::new(standard::StandardSink::stderr()?),
         Destination::Syslog(config) => Box::new(syslog::SyslogSink::open(config)?),

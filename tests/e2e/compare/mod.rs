@@ -46,6 +46,7 @@ topics! {
     logs
     proxying
     redirects
+    replacing
     rewriting
     tried_files
     upstreams

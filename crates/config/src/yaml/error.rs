@@ -183,7 +183,10 @@ impl de::Error for Error {
         let error = Self::told(format!("expected {wanted}, found {}", found(unexpected)));
         match (unexpected, wanted.as_str()) {
             (Unexpected::Unit | Unexpected::Option, _) => error.help("give a value, or remove the key"),
-            (Unexpected::Map | Unexpected::Seq, "a list") => error,
+            (Unexpected::Map, "a list") => {
+                error.help("begin each of its members with \"- \", or write [ … ] around")
+            }
+            (Unexpected::Seq, "a list") => error,
             (_, "a list") => error.help("write it in brackets: [ … ]"),
             (Unexpected::Str("yes" | "on" | "Yes" | "On" | "YES" | "ON"), "true or false") => {
                 error.help("write true")

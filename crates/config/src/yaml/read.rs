@@ -136,14 +136,24 @@ impl Reader<'_> {
         let problem = Problem::at(self.place(at..at), message);
         let before = self.source.text.get(..at).unwrap_or_default();
         let tab_before = before.rsplit('\n').next().is_some_and(|line| line.contains('\t'));
-        let tab_here = self.source.text.get(at..).is_some_and(|rest| rest.starts_with('\t'));
+        let tab_here = self.text_from(at).starts_with('\t');
         match error.info() {
             _ if tab_before || tab_here => problem.help("indent with spaces, not tabs"),
             info if info.contains("mapping values are not allowed") => {
                 problem.help("put a text that contains \": \" in quotes")
             }
+            info if info.contains("unknown anchor") => {
+                problem.help("put a text that begins with \"*\" in quotes")
+            }
+            info if info.contains("did not find expected ','") && self.text_from(at).starts_with(':') => {
+                problem.help("put a text that contains \": \" in quotes")
+            }
             _ => problem,
         }
+    }
+
+    fn text_from(&self, at: usize) -> &str {
+        self.source.text.get(at..).unwrap_or_default()
     }
 
     /// Tags of YAML's own say nothing new here; others have no meaning to us.

@@ -163,6 +163,11 @@ impl Users {
         Self { state: State::Table(table.collect()), stamp: None }
     }
 
+    /// Whether there is such a user.
+    pub(super) fn has(&self, name: &[u8]) -> bool {
+        matches!(&self.state, State::Table(table) if table.contains_key(name))
+    }
+
     /// What can be said without much work; `None` where the password must be hashed for it.
     pub(super) fn judge(&self, question: &Question) -> Option<Verdict> {
         let table = match &self.state {

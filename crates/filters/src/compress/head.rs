@@ -52,7 +52,7 @@ pub(crate) fn recoded(headers: &mut Headers) {
 }
 
 /// Another coding is another representation, of which a strong tag must not be the same (RFC 9110 8.8.3.3).
-fn weaken(headers: &mut Headers) {
+pub(crate) fn weaken(headers: &mut Headers) {
     match headers.get(Name::Etag) {
         None | Some([b'W', b'/', ..]) => {}
         Some(tag) if tag.starts_with(b"\"") => {

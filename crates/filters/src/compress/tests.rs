@@ -98,7 +98,6 @@ fn what_is_short_or_of_another_type_or_status_passes() {
 fn what_must_not_be_changed_passes_as_it_is() {
     let req = get("Accept-Encoding: gzip\r\n");
     for (line, fields) in [
-        ("HTTP/1.1 206 Partial Content", "Content-Range: bytes 0-1/9\r\n"),
         ("HTTP/1.1 200 OK", "Content-Encoding: br\r\n"),
         ("HTTP/1.1 200 OK", "Cache-Control: public, No-Transform\r\n"),
         ("HTTP/1.1 204 No Content", ""),
@@ -112,6 +111,19 @@ fn what_must_not_be_changed_passes_as_it_is() {
             "{line} {fields}"
         );
         assert_eq!(read(res.body), JSON);
+    }
+}
+
+/// RFC 9110 15.3.7: a part has the `Vary` of the whole.
+#[test]
+fn a_part_stays_and_varies() {
+    let req = get("Accept-Encoding: gzip\r\n");
+    let part = "HTTP/1.1 206 Partial Content";
+    for (kind, varies) in [("text/css", true), ("image/png", false)] {
+        let fields = format!("Content-Type: {kind}\r\nETag: \"1\"\r\nContent-Range: bytes 0-1/9\r\n");
+        let res = answered_with("{\"size_min\":\"0\"}", &req, part, &fields, JSON);
+        assert_eq!(field(&res, "vary").is_some(), varies, "{kind}");
+        assert_eq!((field(&res, "etag").as_deref(), read(res.body)), (Some("\"1\""), JSON.to_vec()));
     }
 }
 

@@ -5,8 +5,20 @@ use bifrons_http::{Body, Response};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+fn template(text: &str) -> Template {
+    Template::parse(text).unwrap()
+}
+
 fn config(from: &str, to: &str) -> Config {
-    Config { from: from.into(), to: to.into(), types: html() }
+    Config {
+        from: template(from),
+        to: template(to),
+        also: Vec::new(),
+        types: html(),
+        ignore_case: false,
+        first_only: false,
+        validators: Validators::Keep,
+    }
 }
 
 /// What becomes of a body that comes in these pieces.
@@ -113,7 +125,8 @@ fn types_by_pattern() {
     for wrong in ["", "text", "text/", "/html", "text/html; x", "text /html"] {
         assert!(types(wrong).build().is_err(), "{wrong}");
     }
-    let filter = ReplaceBody { words: Arc::new(Words::new(b"a", b"b")), types: vec!["text/*".into()] };
+    let search = Search::One(Arc::new(Words::new(b"a", b"b")));
+    let filter = ReplaceBody { search, types: vec!["text/*".into()], validators: Validators::Keep };
     let has = |kind: &str| {
         filter.has_type(&response("HTTP/1.1 200 OK", &format!("Content-Type: {kind}\r\n")).headers)
     };
@@ -125,7 +138,83 @@ fn types_by_pattern() {
 #[test]
 fn texts_have_bounds() {
     let fits = |from: usize, to: usize| config(&"a".repeat(from), &"b".repeat(to)).build().is_ok();
-    assert!(fits(1, 0) && fits(1024, 1024));
-    assert!(!fits(0, 1) && !fits(1025, 1) && !fits(1, 1025));
+    assert!(fits(1, 0) && fits(1024, 4096));
+    assert!(!fits(0, 1) && !fits(1025, 1) && !fits(1, 4097));
     assert!(Config { types: Vec::new(), ..config("a", "b") }.build().is_err());
+}
+
+/// Runs a filter on an answer that comes in pieces.
+fn in_pieces(config: &Config, pieces: &[&str]) -> String {
+    let filter = config.build().unwrap();
+    let mut head = response("HTTP/1.1 200 OK", "Content-Type: text/html\r\nETag: \"a\"\r\nX-A: v\r\n");
+    let mut transform = filter.response_body(&cx(), &get(""), &mut head).unwrap();
+    let mut out = Vec::new();
+    for piece in pieces {
+        out.extend_from_slice(&transform.piece(Bytes::copy_from_slice(piece.as_bytes())).unwrap());
+    }
+    out.extend_from_slice(&transform.end().unwrap());
+    String::from_utf8(out).unwrap()
+}
+
+fn several(texts: &[(&str, &str)]) -> Config {
+    let (first, others) = texts.split_first().unwrap();
+    let also = others.iter().map(|(from, to)| Text { from: template(from), to: template(to) }).collect();
+    Config { also, ..config(first.0, first.1) }
+}
+
+#[test]
+fn several_texts_at_once() {
+    let both = several(&[("a", "b"), ("b", "a")]);
+    assert_eq!(in_pieces(&both, &["ab", "ba"]), "baab", "none is looked for in another's place");
+    let nested = several(&[("abcdX", "1"), ("bc", "2")]);
+    assert_eq!(in_pieces(&nested, &["zabc", "d", "Xbc"]), "z12");
+    assert_eq!(in_pieces(&nested, &["zabc", "d", "Y"]), "za2dY");
+    assert_eq!(in_pieces(&nested, &["abcd"]), "a2d", "what could have begun one at the end");
+}
+
+proptest! {
+    /// However the body comes, and in whatever case, what comes of it is the same.
+    #[test]
+    fn pieces_of_several_give_what_the_whole_gives(texts in vec(("[abAB]{1,4}", "[abc]{0,3}"), 2..4), body in "[abcAB]{0,60}", at in vec(0..60usize, 0..6), once: bool) {
+        let texts: Vec<_> = texts.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+        let config = Config { ignore_case: true, first_only: once, ..several(&texts) };
+        let mut cuts: Vec<_> = at.into_iter().filter(|at| *at < body.len()).collect();
+        cuts.extend([0, body.len()]);
+        cuts.sort_unstable();
+        let pieces: Vec<_> = cuts.windows(2).map(|cut| &body[cut[0]..cut[1]]).filter(|piece| !piece.is_empty()).collect();
+        prop_assert_eq!(in_pieces(&config, &pieces), in_pieces(&config, &[&body]));
+    }
+}
+
+#[test]
+fn case_and_the_first_only() {
+    let config = Config { ignore_case: true, ..config("</HEAD>", "x") };
+    assert_eq!(in_pieces(&config, &["</head></He", "ad>"]), "xx");
+    let once = Config { first_only: true, also: several(&[("b", "2"), ("c", "3")]).also, ..config };
+    assert_eq!(in_pieces(&once, &["</head>c</head>cc"]), "x3</head>cc");
+}
+
+#[test]
+fn texts_with_variables() {
+    assert_eq!(in_pieces(&config("$host", "[$http_host]"), &["<a.example>"]), "<[a.example]>");
+    assert_eq!(in_pieces(&config("x", "$sent_http_x_a"), &["axb"]), "avb");
+    // What is empty is nowhere.
+    let filter = config("$arg_none", "x").build().unwrap();
+    let mut head = response("HTTP/1.1 200 OK", "Content-Type: text/html\r\n");
+    assert!(filter.response_body(&cx(), &get(""), &mut head).is_none());
+}
+
+#[test]
+fn what_tells_versions_apart() {
+    let fields = "Content-Type: text/html\r\nETag: \"a\"\r\nLast-Modified: Tue, 01 Jul 2025 10:00:00 GMT\r\n";
+    let tag = |validators| {
+        let filter = Config { validators, ..config("a", "b") }.build().unwrap();
+        let mut head = response("HTTP/1.1 200 OK", fields);
+        filter.response_body(&cx(), &get(""), &mut head).unwrap();
+        let has_time = head.headers.has(Name::LastModified);
+        (head.headers.get(Name::Etag).map(<[u8]>::to_vec), has_time)
+    };
+    assert_eq!(tag(Validators::Keep), (Some(b"\"a\"".to_vec()), true));
+    assert_eq!(tag(Validators::Weaken), (Some(b"W/\"a\"".to_vec()), true));
+    assert_eq!(tag(Validators::Remove), (None, false));
 }

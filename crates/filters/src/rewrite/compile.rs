@@ -128,7 +128,7 @@ fn split_query(template: &Template) -> Result<(Template, Option<Template>), Stri
     };
     let declared =
         |name: &str| template.vars().any(|var| matches!(var, Var::User(known) if **known == *name));
-    let part = |text: &str| Template::parse_with(text, &declared).map_err(|err| err.to_string());
+    let part = |text: &str| Template::parse_with(text, &declared).map_err(|err| err.told());
     Ok((part(path)?, Some(part(query)?)))
 }
 

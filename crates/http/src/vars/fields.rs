@@ -13,14 +13,13 @@ impl Scope<'_> {
         match var {
             Var::Http(name) => joined(&self.req.headers, name, true, out),
             Var::SentHttp(name) => self.res.is_some_and(|res| joined(&res.headers, name, false, out)),
-            Var::UpstreamHttp(name) => self.res.is_some_and(|res| joined(&res.headers, name, true, out)),
+            Var::UpstreamHttp(name) => self.upstream_fields().any(|fields| joined(fields, name, true, out)),
             Var::Cookie(name) => {
                 let mut cookies = self.req.headers.originals(Name::Cookie);
                 some(cookies.find_map(|value| cookie(value, name)), out)
             }
             Var::UpstreamCookie(name) => {
-                let Some(res) = self.res else { return false };
-                let mut cookies = res.headers.originals(Name::SetCookie);
+                let mut cookies = self.upstream_fields().flat_map(|fields| fields.originals(Name::SetCookie));
                 some(cookies.find_map(|line| set_cookie(line, name)), out)
             }
             Var::Arg(name) => some(self.req.query().and_then(|query| argument(query, name)), out),
@@ -36,6 +35,11 @@ impl Scope<'_> {
             }
             _ => false,
         }
+    }
+
+    /// Fields of the endpoint's answer: this one, where it is one's, else the one that has led here.
+    fn upstream_fields(&self) -> impl Iterator<Item = &Headers> {
+        self.res.map(|res| &res.headers).into_iter().chain(self.cx.led_by.as_deref())
     }
 }
 

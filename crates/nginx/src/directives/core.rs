@@ -294,7 +294,9 @@ impl Main {
             Destination::Stdout => ("stdout", others),
             Destination::Stderr => ("stderr", others),
             Destination::File(path) => (path.as_str(), others),
-            Destination::Syslog(_) | Destination::Files(_) => ("none", self.error_logs()),
+            Destination::Syslog(_) | Destination::Files(_) | Destination::Gzip(_) => {
+                ("none", self.error_logs())
+            }
         };
         let also = OneOrMany(also.to_vec());
         Some(ErrorLog { to: to.to_owned(), level: first.level, json: false, nginx: true, also })

@@ -75,14 +75,16 @@ fn add(cx: &mut Ctx, directive: &Directive, list: fn(&mut Ctx) -> &mut Option<Ve
     if !is_field_name(&name) {
         return cx.problem(&directive.args[0], format!("\"{name}\" is no field name"));
     }
+    // The list is this block's own all the same.
     if is_framing(&name) {
-        let what = format!("\"{} {name}\"", directive.name.text);
-        return cx.later(directive.args[0].place.clone(), &what, "");
+        list(cx).get_or_insert_default();
+        return cx.accept(directive, "the proxy itself says where a body ends (RFC 9110 8.6)");
     }
     let is_own = ["connection", "keep-alive", "proxy-connection", "te", "upgrade"]
         .iter()
         .any(|own| name.eq_ignore_ascii_case(own));
     if is_own {
+        list(cx).get_or_insert_default();
         return cx.accept(directive, "the field concerns one connection only and is the proxy's to say");
     }
     list(cx).get_or_insert_default().push(AddHeader { name, value, always });

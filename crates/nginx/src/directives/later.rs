@@ -5,6 +5,32 @@
 use crate::directive::Spec;
 
 const NO_TLS: &str = "";
+const LIMIT_CONN: &str = "only \"limit_conn\" asks for it";
+const LIMIT_REQ: &str = "only \"limit_req\" asks for it";
+
+/// What to do without modules that neither nginx nor Debian's packages of it have built in, by how the names of
+/// their directives begin or end.
+const MODULES: &[(&str, &str)] = &[
+    ("lua_", NO_LUA),
+    ("_by_lua", NO_LUA),
+    ("_by_lua_block", NO_LUA),
+    ("_by_lua_file", NO_LUA),
+    ("modsecurity", "there is no ModSecurity here: let a firewall for applications stand before or behind"),
+    ("pagespeed", "pages are not rewritten here; \"gzip\", \"brotli\" and \"expires\" are there"),
+    ("passenger_", NO_APPS),
+    ("rails_", NO_APPS),
+    ("vhost_traffic_status", "metrics are what the admin listener answers at /metrics"),
+    ("echo", "write \"return 200 text\""),
+];
+
+const NO_LUA: &str = "Lua is not run here: let an application behind \"proxy_pass\" do it";
+const NO_APPS: &str = "applications are not started here: start it as a service, and \"proxy_pass\" to it";
+
+/// What to do instead of a module's directive.
+pub(crate) fn instead_of_module(name: &str) -> Option<&'static str> {
+    let fits = |part: &str| name.starts_with(part) || part.starts_with('_') && name.ends_with(part);
+    MODULES.iter().find(|(part, _)| fits(part)).map(|(_, instead)| *instead)
+}
 
 #[rustfmt::skip]
 pub(crate) const DIRECTIVES: &[Spec] = &[
@@ -32,12 +58,12 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("gunzip_static", "write \"gzip_static always\" and \"gunzip on\""),
     Spec::later("zstd_dict_file", ""),
     // Rewriting and variables
-    Spec::later("geoip_country", ""),
+    Spec::later("geoip_country", "write a \"geo\" with the networks, or a \"map\" of the field in which a CDN tells the country"),
     Spec::later("geoip_city", ""),
     Spec::later("geoip_org", ""),
     Spec::later("geoip_proxy", ""),
     Spec::later("geoip_proxy_recursive", ""),
-    Spec::later("geoip2", ""),
+    Spec::later("geoip2", "write a \"geo\" with the networks, or a \"map\" of the field in which a CDN tells the country"),
     Spec::later("geoip2_proxy", ""),
     Spec::later("geoip2_proxy_recursive", ""),
     Spec::later("perl", ""),
@@ -67,9 +93,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("ancient_browser_value", ""),
     Spec::later("modern_browser", ""),
     Spec::later("modern_browser_value", ""),
-    Spec::later("valid_referers", ""),
-    Spec::later("referer_hash_bucket_size", ""),
-    Spec::later("referer_hash_max_size", ""),
     // Internal redirects and errors
     Spec::later_unless_off("post_action", ""),
     Spec::later_unless_off("random_index", "name the file with index"),
@@ -77,23 +100,23 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later_unless_off("auth_jwt", ""),
     Spec::later("auth_jwt_key_file", ""),
     Spec::later("auth_jwt_key_request", ""),
-    Spec::later_unless_off("auth_request", ""),
-    Spec::later("auth_request_set", ""),
+    Spec::later_unless_off("auth_request", "let the server behind ask who it is; \"auth_basic\" and \"ssl_verify_client\" are there"),
+    Spec::later("auth_request_set", "there is no \"auth_request\" yet that would set it"),
     Spec::later("auth_pam", ""),
     Spec::later("auth_pam_service_name", ""),
-    Spec::later("secure_link", ""),
-    Spec::later("secure_link_md5", ""),
+    Spec::later("secure_link", "let the server behind judge the link, and send files by X-Accel-Redirect"),
+    Spec::later("secure_link_md5", "let the server behind judge the link, and send files by X-Accel-Redirect"),
     Spec::later("secure_link_secret", ""),
-    Spec::later("limit_conn", ""),
-    Spec::later_unless_off("limit_conn_dry_run", ""),
-    Spec::later("limit_conn_log_level", ""),
-    Spec::later("limit_conn_status", ""),
-    Spec::later("limit_conn_zone", ""),
-    Spec::later("limit_req", ""),
-    Spec::later_unless_off("limit_req_dry_run", ""),
-    Spec::later("limit_req_log_level", ""),
-    Spec::later("limit_req_status", ""),
-    Spec::later("limit_req_zone", ""),
+    Spec::later("limit_conn", "in YAML `connections.per_address` of a listener bounds the connections of an address"),
+    Spec::setting_of_later("limit_conn_dry_run", LIMIT_CONN),
+    Spec::setting_of_later("limit_conn_log_level", LIMIT_CONN),
+    Spec::setting_of_later("limit_conn_status", LIMIT_CONN),
+    Spec::setting_of_later("limit_conn_zone", LIMIT_CONN),
+    Spec::later("limit_req", "rates are not limited yet: let the server behind do it, and leave it out here"),
+    Spec::setting_of_later("limit_req_dry_run", LIMIT_REQ),
+    Spec::setting_of_later("limit_req_log_level", LIMIT_REQ),
+    Spec::setting_of_later("limit_req_status", LIMIT_REQ),
+    Spec::setting_of_later("limit_req_zone", LIMIT_REQ),
     Spec::later("limit_zone", ""),
     Spec::later_unless_off("mirror", ""),
     Spec::later("mirror_request_body", ""),
@@ -128,10 +151,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("add_after_body", ""),
     Spec::later("add_before_body", ""),
     Spec::later("addition_types", ""),
-    Spec::later("sub_filter", "in YAML the filter `replace_body` does it"),
-    Spec::later_unless_off("sub_filter_last_modified", ""),
-    Spec::later("sub_filter_once", ""),
-    Spec::later("sub_filter_types", ""),
     Spec::later("subs_filter", ""),
     Spec::later("subs_filter_types", ""),
     Spec::later_unless_off("ssi", "let the server behind put the page together, and proxy to it"),

@@ -5,9 +5,10 @@ use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
 use crate::tree::{Directive, Word};
 use crate::values;
+use bifrons_config::units::Dur;
 use bifrons_config::{At, OneOrMany};
 use bifrons_model::{ErrorLogTo, ErrorLogs, Level};
-use bifrons_observe::config::{AccessLog, AccessLogs, Destination, Escape, LogFormat, Syslog};
+use bifrons_observe::config::{AccessLog, AccessLogs, Destination, Escape, GzipFile, LogFormat, Syslog};
 use indexmap::IndexMap;
 
 const LEVELS: Contexts = Contexts::LEVELS;
@@ -33,7 +34,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         LEVELS.or(Contexts::IF).or(Contexts::LIMIT_EXCEPT).or(Contexts::STREAMS),
         Args::AtLeast(1),
         "Where access records go: a path, with variables where each record is to say its file, `syslog:server=…` or `off`, with the name of a format, `buffer=`, \
-         `flush=` and `if=`. A block that has any takes none from the enclosing one.",
+         `flush=`, `gzip` and `if=`. A block that has any takes none from the enclosing one.",
         access_log,
     )
     .default("stdout combined"),
@@ -86,10 +87,54 @@ fn access_log(cx: &mut Ctx, directive: &Directive) {
     if cx.context.meets(Contexts::STREAMS) && directive.args.len() < 2 {
         return cx.problem(word, "log format is not specified");
     }
+    let mut buffered = Buffered::default();
     for (index, word) in directive.args.iter().enumerate().skip(1) {
-        access_log_parameter(cx, directive, word, index, &mut log);
+        access_log_parameter(cx, directive, word, index, &mut log, &mut buffered);
+    }
+    if let Some(message) = buffered.refused_for(&log.to, &word.text) {
+        return cx.problem(word, message);
+    }
+    match (buffered.gzip, &log.to) {
+        (Some(level), Destination::File(file)) => {
+            log.to = Destination::Gzip(GzipFile { file: file.clone(), level });
+            log.flush = buffered.flush.unwrap_or(AccessLog::FLUSH_GZIP);
+        }
+        (Some(_), _) => {
+            let what = "\"gzip\" of a standard stream";
+            return cx.later(
+                word.place.clone(),
+                what,
+                "name a file, or let whoever reads the stream compress it",
+            );
+        }
+        (None, _) => {}
     }
     cx.level.log.access.get_or_insert_default().push(log);
+}
+
+/// What an `access_log` says of its buffer.
+#[derive(Default)]
+struct Buffered {
+    size: bool,
+    flush: Option<Dur>,
+    /// The level.
+    gzip: Option<u32>,
+}
+
+impl Buffered {
+    /// What nginx says where records of that destination cannot wait.
+    fn refused_for(&self, to: &Destination, name: &str) -> Option<String> {
+        let waits = self.size || self.gzip.is_some();
+        match to {
+            _ if !waits && self.flush.is_some() => {
+                Some(format!("no buffer is defined for access_log \"{name}\""))
+            }
+            _ if !waits => None,
+            Destination::Files(_) => Some("buffered logs cannot have variables in name".to_owned()),
+            Destination::Syslog(_) => Some("logs to syslog cannot be buffered".to_owned()),
+            _ => None,
+        }
+    }
 }
 
 /// The name in the model: `http` and `stream` each have names of their own.
@@ -105,22 +150,37 @@ fn is_format(cx: &Ctx, name: &str) -> bool {
     name == "combined" || cx.http.formats.contains_key(&name)
 }
 
-fn access_log_parameter(cx: &mut Ctx, directive: &Directive, word: &Word, index: usize, log: &mut AccessLog) {
+fn access_log_parameter(
+    cx: &mut Ctx,
+    directive: &Directive,
+    word: &Word,
+    index: usize,
+    log: &mut AccessLog,
+    buffered: &mut Buffered,
+) {
     if let Some(size) = values::param(&word.text, "buffer") {
         match values::parse_size(size) {
             // Records are always buffered; the bound is on what waits for the disk.
-            Some(size) => log.queue = size.max(AccessLog::QUEUE),
+            Some(size) => (log.queue, buffered.size) = (size.max(AccessLog::QUEUE), true),
             None => cx.problem(word, format!("invalid buffer size \"{size}\"")),
         }
     } else if let Some(time) = values::param(&word.text, "flush") {
         match values::parse_time(time) {
-            Some(time) => log.flush = time,
+            Some(time) => (log.flush, buffered.flush) = (time, Some(time)),
             None => cx.problem(word, format!("invalid flush time \"{time}\"")),
         }
     } else if let Some(condition) = values::param(&word.text, "if") {
         log.when = cx.template_of(word, condition);
-    } else if word.text == "gzip" || word.text.starts_with("gzip=") {
-        cx.later(word.place.clone(), "\"gzip\" of \"access_log\"", "let logrotate compress the files");
+    } else if word.text == "gzip" {
+        buffered.gzip = Some(1);
+    } else if let Some(level) = values::param(&word.text, "gzip") {
+        match values::digits(level).and_then(|level| u32::try_from(level).ok()) {
+            Some(level @ 1..=9) => buffered.gzip = Some(level),
+            _ => {
+                buffered.gzip = Some(1);
+                cx.problem(word, format!("invalid compression level \"{level}\""));
+            }
+        }
     } else if index > 1 {
         cx.invalid_parameter(directive, word);
     } else if is_format(cx, &word.text) {

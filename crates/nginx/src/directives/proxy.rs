@@ -186,17 +186,13 @@ fn set_header(cx: &mut Ctx, directive: &Directive) {
         cx.level.proxy.set_header.get_or_insert_default();
         return cx.accept(directive, "the proxy itself says where a body ends");
     }
-    if is_own(&name) && directive.text(1).is_empty() {
+    if is_own(&name) {
         cx.level.proxy.set_header.get_or_insert_default();
-        return cx.accept(directive, "the client's is not passed on anyway");
+        return cx.accept(directive, "it concerns one connection only, and is not sent (RFC 9110 7.6.1)");
     }
-    if is_framing(&name) || is_own(&name) {
+    if is_framing(&name) {
         let what = format!("\"{} {name}\"", directive.name.text);
-        let whose = match is_framing(&name) {
-            true => "where a body ends is the proxy's to say",
-            false => "it concerns one connection only and is the proxy's to say",
-        };
-        return cx.later(word.place.clone(), &what, whose);
+        return cx.later(word.place.clone(), &what, "where a body ends is the proxy's to say");
     }
     let Some(value) = cx.template(&directive.args[1]) else {
         return;

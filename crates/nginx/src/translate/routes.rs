@@ -352,11 +352,12 @@ impl Emitter<'_> {
         }
     }
 
-    /// Filters of answers, the last one first: nginx sets `Expires`, adds fields, decompresses, names the charset
-    /// and compresses.
+    /// Filters of answers, the last one first: nginx sets `Expires`, adds fields, decompresses, replaces texts,
+    /// names the charset and compresses.
     fn filters(&mut self, level: &Level) -> Vec<At<FilterConfig>> {
         let charset = level.expires.emit_charset(self.cx);
         let filters = level.compression.emit().into_iter().chain(charset);
+        let filters = filters.chain(level.sub.emit());
         let filters = filters.chain(level.compression.emit_gunzip()).chain(level.headers.emit_trailers());
         let filters = filters.chain(level.headers.emit()).chain(level.expires.emit_expires());
         filters.map(At::from).collect()

@@ -40,6 +40,8 @@ struct Lane {
     records: Records,
     queue_bytes: usize,
     flush: Duration,
+    /// How long its oldest record has waited, by the ticks of the worker.
+    waited: Duration,
     /// A record came since the last flush.
     used: bool,
 }
@@ -83,20 +85,24 @@ impl LogBuffer {
         }
     }
 
-    /// Hands over all records. For the worker's ticker: often enough for [`LogBuffer::interval`], and before
-    /// the worker ends. Never blocks.
+    /// Hands over all records, before the worker ends. Never blocks.
     pub fn flush(&self) {
+        self.tick(Duration::MAX);
+    }
+
+    /// Hands over the records that have waited as long as they may. For the worker's ticker, which tells how much
+    /// time has passed since it last did. Never blocks.
+    pub fn tick(&self, passed: Duration) {
         let Ok(mut state) = self.state.try_borrow_mut() else { return };
         state.lanes.retain_mut(|lane| {
+            lane.waited = lane.waited.saturating_add(passed);
+            if lane.waited < lane.flush && !lane.records.is_empty() {
+                return true;
+            }
             lane.hand_over(&self.queue);
             // An unused lane goes, or it would keep a file open that no snapshot names any more.
             std::mem::take(&mut lane.used) || lane.shared.waiting.load(Relaxed) != 0
         });
-    }
-
-    /// The shortest time that a record may wait; `None` where none came since the flush before last.
-    pub fn interval(&self) -> Option<Duration> {
-        self.state.try_borrow().ok()?.lanes.iter().map(|lane| lane.flush).min()
     }
 }
 
@@ -122,6 +128,7 @@ fn lane_of<'a>(lanes: &'a mut Vec<Lane>, log: &Log) -> &'a mut Lane {
             records: Records::default(),
             queue_bytes: log.queue_bytes,
             flush: log.flush,
+            waited: Duration::ZERO,
             used: true,
         });
         lanes.len() - 1
@@ -134,6 +141,7 @@ fn lane_of<'a>(lanes: &'a mut Vec<Lane>, log: &Log) -> &'a mut Lane {
 impl Lane {
     /// Sends the records off, or drops them where too many are waiting.
     fn hand_over(&mut self, queue: &SyncSender<Message>) {
+        self.waited = Duration::ZERO;
         if self.records.is_empty() {
             return;
         }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::format::tests::vars;
 use crate::sinks::{Lost, Records};
-use bifrons_config::units::Size;
+use bifrons_config::units::{Dur, Size};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -163,17 +163,39 @@ fn a_destination_is_open_once_and_closed_when_no_one_needs_it() {
     drop((first, second));
     buffer.flush();
     wait_for(|| logger.totals().written == 1);
-    assert_eq!(buffer.interval(), Some(AccessLog::FLUSH.0));
     wait_for(|| {
         buffer.flush();
         weak.strong_count() == 0
     });
-    assert_eq!(buffer.interval(), None);
     let third = logger.open(&config, line_format()).unwrap();
     buffer.record(&third, &host("y"));
     drop(buffer);
     assert!(logger.close(LIMIT));
     assert_eq!(logger.totals().written, 2, "counts go on");
+}
+
+#[test]
+fn records_wait_as_long_as_their_log_lets_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (soon, late) = (dir.path().join("soon.log"), dir.path().join("late.log"));
+    let logger = AccessLogger::start().unwrap();
+    let patient = AccessLog { flush: Dur::secs(1), ..file_log(&late) };
+    let logs = [file_log(&soon), patient].map(|config| logger.open(&config, line_format()).unwrap());
+    let buffer = logger.buffer();
+    for log in &logs {
+        buffer.record(log, &host("x"));
+    }
+    buffer.tick(AccessLog::FLUSH.0);
+    wait_for(|| logger.totals().written == 1);
+    assert_eq!(std::fs::read(&soon).unwrap(), b"x\n");
+    for _ in 0..3 {
+        buffer.tick(AccessLog::FLUSH.0);
+    }
+    assert_eq!(std::fs::read(&late).unwrap(), b"", "a second is five ticks");
+    buffer.tick(AccessLog::FLUSH.0);
+    wait_for(|| std::fs::read(&late).unwrap() == b"x\n");
+    drop(buffer);
+    assert!(logger.close(LIMIT));
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-fn explain(path: &Path, error: &io::Error) -> String {
+pub(super) fn explain(path: &Path, error: &io::Error) -> String {
     let shown = path.display();
     match path.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.exists()) {
         Some(parent) => {

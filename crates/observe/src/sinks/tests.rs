@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::Syslog;
+use crate::config::{GzipFile, Syslog};
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
@@ -63,6 +63,42 @@ fn files_are_appended_to_and_opened_anew() {
     assert_eq!(std::fs::read_to_string(&old).unwrap(), "before\n1\n2\n");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "3\n");
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o133, 0);
+}
+
+fn gzip(path: &std::path::Path, level: u32) -> Destination {
+    Destination::Gzip(GzipFile { file: path.to_str().unwrap().to_owned(), level })
+}
+
+fn unzipped(path: &std::path::Path) -> String {
+    let mut text = String::new();
+    let mut decoder = flate2::read::MultiGzDecoder::new(std::fs::File::open(path).unwrap());
+    io::Read::read_to_string(&mut decoder, &mut text).unwrap();
+    text
+}
+
+#[test]
+fn compressed_files_can_be_read_at_any_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, old) = (dir.path().join("a.gz"), dir.path().join("a.gz.1"));
+    let mut sink = open(&gzip(&path, 5)).unwrap();
+    sink.write(&records(&["1", "2"])).unwrap();
+    assert_eq!(unzipped(&path), "1\n2\n");
+    sink.write(&records(&["3"])).unwrap();
+    assert_eq!(unzipped(&path), "1\n2\n3\n");
+    std::fs::rename(&path, &old).unwrap();
+    sink.reopen().unwrap();
+    sink.write(&records(&["4"])).unwrap();
+    assert_eq!((unzipped(&old), unzipped(&path)), ("1\n2\n3\n".to_owned(), "4\n".to_owned()));
+}
+
+#[test]
+fn a_compressed_file_says_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.gz");
+    assert!(message(&gzip(&path, 10)).ends_with("must be 1 to 9, not 10"));
+    assert!(message(&gzip(&dir.path().join("no/a.gz"), 1)).ends_with("/no\" does not exist"));
+    let mut sink = open(&gzip(std::path::Path::new("/dev/full"), 1)).unwrap();
+    assert_eq!(sink.write(&records(&["1", "2"])).unwrap_err().records, 2);
 }
 
 #[test]

@@ -180,3 +180,59 @@ fn each_block_has_its_own_logs() {
     get("a.test", "/again");
     wait_until("the new file has it", || log("a.log").contains("/again\" failed"));
 }
+
+const REFUSALS: &str = r#"
+error_log @dir@/error.log;
+events { }
+http {
+    server {
+        listen @web@;
+        server_name s.test;
+        location /deny { deny all; }
+        location /auth { auth_basic realm; auth_basic_user_file @dir@/users; }
+        location /any { satisfy any; deny all; auth_basic realm; auth_basic_user_file @dir@/users; }
+        location /hang { return 444; }
+        location /inner { internal; }
+        location /secure { proxy_pass https://@nobody@; }
+    }
+}
+"#;
+
+/// By such lines fail2ban shuts clients out; what the configuration wants so is nobody's fault.
+#[test]
+fn refusals_are_told_and_what_is_wished_is_not() {
+    let nobody = free_addr();
+    let proxy = Proxy::nginx(REFUSALS).with("nobody", nobody).file("users", "u:{PLAIN}p\n").start();
+    let ask = |target: &str, more: &str| {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: s.test\r\nConnection: close\r\n{more}");
+        let mut client = proxy.client();
+        client.send(format!("{request}\r\n"));
+        client.read_to_end();
+    };
+    ask("/hang", "");
+    ask("/inner", "");
+    ask("/deny", "");
+    ask("/any", "");
+    // u:x, and v:p.
+    ask("/auth", "Authorization: Basic dTp4\r\n");
+    ask("/auth", "Authorization: Basic djpw\r\n");
+    ask("/any", "Authorization: Basic dTp4\r\n");
+    ask("/secure/x", "");
+    wait_until("the last is told", || lines(&proxy, "error").iter().any(|line| line.contains("/secure")));
+    let users = proxy.dir().path().join("users").display().to_string();
+    let rest =
+        |target: &str| format!(", client: 127.0.0.1, server: s.test, request: \"GET {target} HTTP/1.1\"");
+    let said: Vec<_> = lines(&proxy, "error")
+        .iter()
+        .map(|line| line.split_once(' ').unwrap().1.replace(", host: \"s.test\"", ""))
+        .collect();
+    let refused = "connect() failed (111: Connection refused) while connecting to upstream";
+    let expected = [
+        format!("access forbidden by rule{}", rest("/deny")),
+        format!("user \"u\": password mismatch{}", rest("/auth")),
+        format!("user \"v\" was not found in \"{users}\"{}", rest("/auth")),
+        format!("user \"u\": password mismatch{}", rest("/any")),
+        format!("{refused}{}, upstream: \"https://{nobody}/secure/x\"", rest("/secure/x")),
+    ];
+    assert_eq!(said, expected);
+}

@@ -10,7 +10,10 @@ fn each_kind_of_mistake_says_where_and_how_to_mend_it() {
             "clusters: { a: { banana: 1 } }",
             "1:18 <banana> unknown key \"banana\" | known here: balance, endpoints",
         ),
-        ("hosts: {}", "1:8 <{}> expected a list, found a map"),
+        (
+            "hosts: {}",
+            "1:8 <{}> expected a list, found a map | begin each of its members with \"- \", or write [ … ] around",
+        ),
         ("hosts: x", "1:8 <x> expected a list, found \"x\" | write it in brackets: [ … ]"),
         ("clusters: []", "1:11 <[]> expected a map, found a list"),
         ("workers: many", "1:10 <many> expected a whole number from 0 to 65535, found \"many\""),
@@ -209,4 +212,17 @@ fn bombs_are_refused() {
         chain.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
     }
     assert!(mistakes(&chain).contains("nested more than 64 levels deep"));
+}
+
+/// What YAML itself refuses, and what people mostly mean by it.
+#[test]
+fn texts_that_need_quotes() {
+    for (text, help) in [
+        ("hosts: [{ names: [*.example.com] }]", "put a text that begins with \"*\" in quotes"),
+        ("hosts: [{ names: [a: b: c] }]", "put a text that contains \": \" in quotes"),
+        ("hosts: a: b", "put a text that contains \": \" in quotes"),
+    ] {
+        let told = mistakes(text);
+        assert!(told.contains("not valid YAML") && told.ends_with(help), "{text}: {told}");
+    }
 }
