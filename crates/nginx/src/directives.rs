@@ -36,6 +36,7 @@ pub(crate) mod ssl;
 pub(crate) mod static_files;
 pub(crate) mod sticky;
 pub(crate) mod stream;
+pub(crate) mod stream_limits;
 pub(crate) mod upstream;
 pub(crate) mod variables;
 
@@ -70,6 +71,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Upstreams", resolver::DIRECTIVES),
     ("HTTP/2", http2::DIRECTIVES),
     ("Layer 4", stream::DIRECTIVES),
+    ("Layer 4", stream_limits::DIRECTIVES),
     ("Fields of answers", headers::DIRECTIVES),
     ("Fields of answers", expires::DIRECTIVES),
     ("Files", files::DIRECTIVES),

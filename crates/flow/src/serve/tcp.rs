@@ -11,9 +11,10 @@ use crate::snapshot::{Action, ListenerPlan, RoutePlan};
 use crate::{record, worker::Local};
 use bifrons_core::{Error, Kind, Result};
 use bifrons_filters::Passed;
+use bifrons_http::cx::LimitedHow;
 use bifrons_http::h1::Pace;
 use bifrons_http::vars::Scope;
-use bifrons_http::{Body, Request, RequestHead, Tunnel};
+use bifrons_http::{Body, ReqCx, Request, RequestHead, Tunnel};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -61,13 +62,23 @@ async fn answer(task: &mut Task<'_>, req: &mut Request, route: &RoutePlan) -> Re
     }
 }
 
+/// Why a connection, or a session of datagrams, ends here; `None` where it goes on.
+pub(super) fn refusal(passed: Passed, cx: &ReqCx) -> Option<Error> {
+    match passed {
+        Passed::On => None,
+        _ if cx.limited.as_ref().is_some_and(|limited| limited.how == LimitedHow::Rejected) => {
+            Some(Error::downstream(Kind::Busy, "too many at once"))
+        }
+        _ => Some(Error::downstream(Kind::Forbidden, "access forbidden by rule")),
+    }
+}
+
 /// What requests are asked before they are routed: whoever is to be told of it in an answer learns it here by the
 /// end of the connection.
 async fn admit(task: &mut Task<'_>, req: &mut Request, route: &RoutePlan) -> Result<()> {
-    if route.chain.takes_requests()
-        && !matches!(Box::pin(route.chain.request(&mut task.cx, req)).await?, Passed::On)
-    {
-        return Err(Error::downstream(Kind::Forbidden, "access forbidden by rule"));
+    if route.chain.takes_requests() {
+        let passed = Box::pin(route.chain.request(&mut task.cx, req)).await?;
+        refusal(passed, &task.cx).map_or(Ok(()), Err)?;
     }
     if task.conn.is_misplaced {
         return Err(Error::downstream(Kind::PlainText, "plain text where TLS is spoken"));

@@ -2,6 +2,7 @@
 
 use super::super::settings::settings;
 use super::server::{self, ListenError, PORTS_MAX};
+use super::stream_limits::Zone;
 use super::upstream::Upstream;
 use crate::context::Ctx;
 use crate::directive::{Args, Contexts, Spec};
@@ -10,6 +11,7 @@ use crate::tree::{Directive, Word};
 use crate::values;
 use bifrons_config::units::Dur;
 use bifrons_config::{Place, Template};
+use bifrons_filters::in_flight::Severity;
 use indexmap::IndexMap;
 
 const STREAMS: Contexts = Contexts::STREAMS;
@@ -34,6 +36,10 @@ settings! {
         next: bool,
         next_tries: u32,
         next_timeout: Dur,
+        /// Zones and how many there may be at once.
+        limits: Vec<(Word, u32)>,
+        limit_dry_run: bool,
+        limit_severity: Severity,
     }
 }
 
@@ -43,6 +49,7 @@ pub(crate) struct Stream {
     pub(crate) level: Level,
     pub(crate) servers: Vec<StreamServer>,
     pub(crate) upstreams: IndexMap<String, Upstream>,
+    pub(crate) zones: IndexMap<String, Zone>,
     /// The `server` block that is being read.
     server: StreamServer,
     is_there: Option<()>,
@@ -54,7 +61,19 @@ pub(crate) struct StreamServer {
     pub(crate) level: Level,
     pub(crate) listens: Vec<StreamListen>,
     pub(crate) action: Option<StreamAction>,
+    /// `set`.
+    pub(crate) set: Vec<IndexMap<String, Template>>,
     pub(crate) place: Option<Place>,
+}
+
+impl Stream {
+    /// A variable of the server that is being read has that value from there on.
+    pub(crate) fn set(&mut self, name: String, value: Template) {
+        match self.server.set.last_mut() {
+            Some(last) if !last.contains_key(&name) => drop(last.insert(name, value)),
+            _ => self.server.set.push([(name, value)].into()),
+        }
+    }
 }
 
 /// What a server does.
@@ -123,7 +142,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "return",
         SERVER,
         Args::Exact(1),
-        "A text that is sent, with variables; the connection is closed behind it.",
+        "A text that is sent, with variables; the connection is closed behind it. Each datagram is answered with it.",
         |cx, d| {
             if let Some(text) = cx.template(&d.args[0]) {
                 act(cx, d, StreamAction::Return(text));
