@@ -161,6 +161,10 @@ impl InFlight {
 
 impl Filter for InFlight {
     fn request<'a>(&'a self, cx: &'a mut ReqCx, req: &'a mut Request) -> Step<'a> {
+        // It counts once, however often it is routed.
+        if cx.limited.is_some() {
+            return Step::Next;
+        }
         let Err(zone) = self.enter(cx, req) else { return Step::Next };
         let how = if self.dry_run { LimitedHow::WouldBeRejected } else { LimitedHow::Rejected };
         tracing::debug!(client = ?cx.client, %zone, dry_run = self.dry_run, "too many in flight");

@@ -24,6 +24,35 @@ pub struct Stream {
     fd: AsyncFd<OwnedFd>,
 }
 
+/// Whether a stream knows whom to wake when there is something to read.
+#[derive(Default)]
+pub struct Waiting {
+    waker: Option<Waker>,
+    /// Whether it has done so since, and knows nobody any more.
+    is_told: bool,
+}
+
+impl Waiting {
+    /// Somebody else has asked the stream.
+    pub fn forget(&mut self) {
+        self.is_told = true;
+    }
+
+    fn holds(&self, cx: &Context<'_>) -> bool {
+        !self.is_told && self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()))
+    }
+
+    /// The stream was asked in vain.
+    fn begin(&mut self, cx: &Context<'_>) {
+        // A task that has used up its turn is not noted, but woken at once.
+        self.is_told = !tokio::task::coop::has_budget_remaining();
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            waker => *waker = Some(cx.waker().clone()),
+        }
+    }
+}
+
 impl Stream {
     /// Takes a connected socket, which must be non-blocking, into the current reactor.
     ///
@@ -76,20 +105,46 @@ impl Stream {
         }
     }
 
-    /// The same into room that is lent: for bytes that go on at once, so that nobody has to keep them.
-    pub fn poll_copy(&self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+    /// The same into room that is lent: for bytes that go on at once, so that nobody has to keep them. Whoever asks
+    /// the same stream again, woken by another, pays next to nothing: `waiting` remembers that it is waited for.
+    pub fn poll_copy(
+        &self,
+        cx: &mut Context<'_>,
+        room: &mut [u8],
+        waiting: &mut Waiting,
+    ) -> Poll<io::Result<usize>> {
+        // Bounded: a turn reads, or forgets what was noted and waits.
         loop {
-            let mut guard = ready!(self.fd.poll_read_ready(cx))?;
-            match rustix::net::recv(self.fd.as_fd(), &mut *room, RecvFlags::empty()) {
-                Ok((len, _)) => {
-                    if len < room.len() {
-                        guard.clear_ready();
-                    }
-                    return Poll::Ready(Ok(len));
+            let (mut is_noted, mut short) = (false, None);
+            let read = self.fd.try_io(Interest::READABLE, |fd| {
+                is_noted = true;
+                let (len, _) = rustix::net::recv(fd, &mut *room, RecvFlags::empty())?;
+                if len < room.len() {
+                    // All there was: the next one waits for news.
+                    short = Some(len);
+                    return Err(io::ErrorKind::WouldBlock.into());
                 }
-                Err(rustix::io::Errno::WOULDBLOCK) => guard.clear_ready(),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(err) => return Poll::Ready(Err(err.into())),
+                Ok(len)
+            });
+            if is_noted {
+                // News wakes whoever waits, once.
+                waiting.is_told = true;
+            }
+            match (read, short) {
+                (Ok(len), _) | (Err(_), Some(len)) => return Poll::Ready(Ok(len)),
+                (Err(err), None) if err.kind() == io::ErrorKind::WouldBlock => {}
+                (Err(err), None) if err.kind() == io::ErrorKind::Interrupted => continue,
+                (Err(err), None) => return Poll::Ready(Err(err)),
+            }
+            if waiting.holds(cx) {
+                return Poll::Pending;
+            }
+            match self.fd.poll_read_ready(cx) {
+                Poll::Ready(noted) => drop(noted?),
+                Poll::Pending => {
+                    waiting.begin(cx);
+                    return Poll::Pending;
+                }
             }
         }
     }

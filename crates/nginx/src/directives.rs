@@ -19,6 +19,7 @@ pub(crate) mod headers;
 pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod http2;
+pub(crate) mod in_flight;
 pub(crate) mod internal;
 pub(crate) mod later;
 pub(crate) mod later_cgi;
@@ -36,7 +37,6 @@ pub(crate) mod ssl;
 pub(crate) mod static_files;
 pub(crate) mod sticky;
 pub(crate) mod stream;
-pub(crate) mod stream_limits;
 pub(crate) mod upstream;
 pub(crate) mod variables;
 
@@ -57,6 +57,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("TLS", ssl::DIRECTIVES),
     ("Real address of the client", realip::DIRECTIVES),
     ("Access", access::DIRECTIVES),
+    ("Access", in_flight::DIRECTIVES),
     ("Proxying", proxy_pass::DIRECTIVES),
     ("Proxying", proxy::DIRECTIVES),
     ("Proxying", proxy_ssl::DIRECTIVES),
@@ -71,7 +72,6 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Upstreams", resolver::DIRECTIVES),
     ("HTTP/2", http2::DIRECTIVES),
     ("Layer 4", stream::DIRECTIVES),
-    ("Layer 4", stream_limits::DIRECTIVES),
     ("Fields of answers", headers::DIRECTIVES),
     ("Fields of answers", expires::DIRECTIVES),
     ("Files", files::DIRECTIVES),

@@ -12,9 +12,10 @@ use bifrons_core::{Error, Kind, Result, Side};
 use bifrons_http::h1::write::{self, Delimit, Persist, ToDownstream};
 use bifrons_http::h1::{Conn, Pace};
 use bifrons_http::{Body, RequestHead, Response, Tunnel};
-use bifrons_net::Timer;
+use bifrons_net::{Timer, clock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// For how long nothing may move at the most when one direction has ended: who means to say more does it soon.
 const HALF_CLOSED: Duration = Duration::from_secs(60);
@@ -109,6 +110,8 @@ impl Direction {
 struct Course {
     idle_max: Duration,
     idle: Timer,
+    /// When something has moved last.
+    moved: Instant,
     is_there_over: bool,
     is_back_over: bool,
     /// Why a direction has ended, where whom it led to had gone.
@@ -117,7 +120,14 @@ struct Course {
 
 impl Course {
     fn new(idle_max: Duration) -> Self {
-        Self { idle_max, idle: Timer::new(), is_there_over: false, is_back_over: false, failed: None }
+        Self {
+            idle_max,
+            idle: Timer::new(),
+            moved: clock::recent(),
+            is_there_over: false,
+            is_back_over: false,
+            failed: None,
+        }
     }
 
     fn is_over(&self, way: Direction) -> bool {
@@ -134,7 +144,9 @@ impl Course {
             Direction::There => self.is_there_over = true,
             Direction::Back => self.is_back_over = true,
         }
+        // The limit is another from here on.
         self.idle.clear();
+        self.moved = clock::recent();
         match end {
             Err(err) if err.kind() == Kind::Closed && err.side() == way.side() => {
                 self.failed.get_or_insert(err);
@@ -151,11 +163,11 @@ impl Course {
             return Poll::Ready(self.failed.take().map_or(Ok(()), Err));
         }
         if moved {
-            self.idle.clear();
+            self.moved = clock::recent();
         }
         let is_half = self.is_there_over || self.is_back_over;
         let limit = if is_half { self.idle_max.min(HALF_CLOSED) } else { self.idle_max };
-        ready!(self.idle.poll(cx, limit));
+        ready!(self.idle.poll_since(cx, self.moved, limit));
         Poll::Ready(Err(Error::local(Kind::TunnelIdle, "nothing moved in the tunnel")))
     }
 }

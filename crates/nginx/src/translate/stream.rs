@@ -5,9 +5,9 @@
 //! cluster without endpoints has the way, and the upstream's own the endpoints.
 
 use crate::context::Ctx;
+use crate::directives::in_flight as limits;
 use crate::directives::proxy_pass::ProxyPass;
 use crate::directives::stream::{StreamAction, StreamListen, StreamServer};
-use crate::directives::stream_limits;
 use crate::directives::upstream::{self, Upstream};
 use crate::level::Level;
 use bifrons_config::units::Dur;
@@ -33,7 +33,7 @@ pub(super) fn emit(cx: &mut Ctx, config: &mut Config) {
     for mut server in stream.servers {
         server.level.inherit(&stream.level);
         let target = target(cx, &server, &stream.upstreams, config);
-        let in_flight = stream_limits::emit(cx, &server.level, &stream.zones);
+        let in_flight = limits::emit(cx, &server.level, ("stream", &stream.zones));
         let listens = std::mem::take(&mut server.listens);
         for listen in &listens {
             let name = format!("stream:{}{}", if listen.udp { "udp:" } else { "" }, listen.address);

@@ -6,6 +6,7 @@ use super::{Course, Direction, gone};
 use crate::worker::Worker;
 use bifrons_core::{Error, Result};
 use bifrons_http::h1::Conn;
+use bifrons_net::Waiting;
 use bifrons_net::splice::Pipe;
 use bytes::{Buf, Bytes};
 use std::cell::RefCell;
@@ -57,11 +58,20 @@ struct Way<'a> {
     /// The same in the kernel; no pipe where there is none.
     pipe: Option<Pipe>,
     is_bulk: bool,
+    waiting: Waiting,
 }
 
 impl<'a> Way<'a> {
     fn new((from, to): (&'a Conn, &'a Conn), limit: Duration) -> Self {
-        Self { from, to, limit, held: from.take_ahead(), pipe: None, is_bulk: false }
+        Self {
+            from,
+            to,
+            limit,
+            held: from.take_ahead(),
+            pipe: None,
+            is_bulk: false,
+            waiting: Waiting::default(),
+        }
     }
 
     /// Passes on what is there; ready when the direction has ended.
@@ -91,7 +101,7 @@ impl<'a> Way<'a> {
     /// Reads, and writes as much of it as is taken at once; ready with what came.
     fn poll_copy(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         ROOM.with_borrow_mut(|room| {
-            let len = ready!(self.from.poll_copy(cx, room))?;
+            let len = ready!(self.from.poll_copy(cx, room, &mut self.waiting))?;
             let bytes = room.get(..len).unwrap_or_default();
             if len == 0 {
                 return Poll::Ready(Ok(0));
@@ -107,6 +117,7 @@ impl<'a> Way<'a> {
 
     /// Moves bytes into a pipe; ready with how many. Whoever waits for some holds no pipe.
     fn poll_splice(&mut self, cx: &mut Context<'_>, worker: &Worker) -> Poll<Result<usize>> {
+        self.waiting.forget();
         let io = |err: std::io::Error| Error::io(self.from.side(), &err);
         ready!(self.from.stream().poll_readable(cx)).map_err(io)?;
         let Ok(mut pipe) = worker.take_pipe() else {

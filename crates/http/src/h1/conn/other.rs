@@ -3,6 +3,7 @@
 use super::Conn;
 use crate::buffers;
 use bifrons_core::{Error, Result};
+use bifrons_net::Waiting;
 use bytes::Bytes;
 use std::task::{Context, Poll, Waker};
 
@@ -40,8 +41,13 @@ impl Conn {
     ///
     /// # Errors
     /// `Reset`. Nothing limits the wait: that is the caller's.
-    pub fn poll_copy(&self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<Result<usize>> {
-        self.stream.poll_copy(cx, room).map(|read| {
+    pub fn poll_copy(
+        &self,
+        cx: &mut Context<'_>,
+        room: &mut [u8],
+        waiting: &mut Waiting,
+    ) -> Poll<Result<usize>> {
+        self.stream.poll_copy(cx, room, waiting).map(|read| {
             let len = read.map_err(|err| Error::io(self.side, &err))?;
             self.count_received(len as u64);
             Ok(len)
