@@ -29,4 +29,5 @@ pub const TARGETS: &[Target] = &[
         run: targets::path_normalize::run,
         words: targets::path_normalize::WORDS,
     },
+    Target { name: "client_hello", run: targets::client_hello::run, words: targets::client_hello::WORDS },
 ];

@@ -181,6 +181,64 @@ fn dead_endpoints_are_passed_over_and_none_is_a_reset() {
     assert_eq!(rest(&mut proxy.client_to("none")), b"");
 }
 
+/// An endpoint goes away while bytes for it are held: what it has said before that reaches the client.
+#[test]
+fn last_words_reach_the_client() {
+    // What it leaves unread makes its end a reset.
+    let origin = Origin::script(|wire| {
+        wire.read_exact(5);
+        wire.send("no more");
+    });
+    let proxy = Proxy::yaml(
+        "workers: 1\nlisteners: { web: { bind: \"@web@\", tcp: app } }\nclusters: { app: { endpoints: [\"@app@\"] } }\n",
+    )
+    .with("app", origin.addr())
+    .start();
+    for _ in 0..20 {
+        let mut client = proxy.client();
+        let mut twin = client.twin();
+        client.send("hello");
+        let sends = std::thread::spawn(move || while twin.try_send([0; 65_536]).is_ok() {});
+        assert_eq!(client.read_exact(7), b"no more");
+        drop(client);
+        sends.join().unwrap();
+    }
+}
+
+#[test]
+fn what_version_2_tells_besides_is_known() {
+    let proxy = Proxy::yaml(
+        "workers: 1\n\
+         listeners:\n\
+         \x20 web: { bind: \"@web@\", proxy_protocol: required, tcp: { routes: [{ respond: \"$remote_addr $proxy_protocol_tlv_authority $proxy_protocol_tlv_0xea\" }] } }\n\
+         \x20 http: { bind: \"@http@\", proxy_protocol: required }\n\
+         hosts: [{ default: true, routes: [{ path: /*, respond: \"$proxy_protocol_tlv_ssl_version $proxy_protocol_tlv_ssl_verify\" }] }]\n",
+    )
+    .start();
+    let header = |command: u8, rest: &[u8]| {
+        [b"\r\n\r\n\0\r\nQUIT\n", &[command, 0x11][..], &(rest.len() as u16).to_be_bytes(), rest].concat()
+    };
+    let addresses = [192, 0, 2, 1, 192, 0, 2, 2, 0, 1, 0, 2];
+    let facts = b"\x02\0\x06a.test\xea\0\x03vpc\x20\0\x0f\x01\0\0\0\0\x21\0\x07TLSv1.3";
+    let whole = header(0x21, &[&addresses[..], facts].concat());
+    let mut client = proxy.client();
+    for byte in &whole {
+        client.send([*byte]);
+    }
+    assert_eq!(String::from_utf8_lossy(&rest(&mut client)), "192.0.2.1 a.test vpc");
+    let get = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let mut client = proxy.client_to("http");
+    client.send([&whole[..], get].concat());
+    assert_eq!(client.read_response().text(), "TLSv1.3 0");
+    // One of the other proxy's own has no addresses, whatever its family says.
+    let mut client = proxy.client();
+    client.send(header(0x20, b""));
+    assert_eq!(String::from_utf8_lossy(&rest(&mut client)), "127.0.0.1  ");
+    let mut client = proxy.client();
+    client.send("GET");
+    assert_eq!(rest(&mut client), b"", "no header begins so: there is nothing to wait for");
+}
+
 #[test]
 fn the_proxy_protocol_comes_in_and_goes_out() {
     let origin = Origin::script(|wire| {

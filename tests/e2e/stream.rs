@@ -30,7 +30,7 @@ fn start(stream: &str, names: &[&'static str], others: &[(&str, SocketAddr)]) ->
     let text = format!(
         "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\nworker_processes 1;\npid @dir@/nginx.pid;\n\
          error_log @dir@/error.log info;\nevents {{ }}\nstream {{\n\
-         log_format facts '$protocol $status $bytes_sent $bytes_received $upstream_addr $ssl_preread_server_name';\n\
+         log_format facts '$protocol $status $bytes_sent $bytes_received $upstream_addr $ssl_preread_server_name $limit_conn_status';\n\
          access_log @dir@/access.log facts;\n{stream}\n}}\n"
     );
     let dir = TempDir::new();
@@ -65,6 +65,15 @@ impl Both {
         let (theirs, ours) = (exchange(addr), exchange(self.proxy.addr(name)));
         assert_eq!(String::from_utf8_lossy(&theirs), String::from_utf8_lossy(&ours));
         ours
+    }
+
+    /// Another address of the server that has this one.
+    fn beside(&self, addr: SocketAddr, name: &str) -> SocketAddr {
+        let of_nginx = self.nginx.addrs.iter().any(|(_, known)| *known == addr);
+        match self.nginx.addrs.iter().find(|(known, _)| *known == name) {
+            Some((_, other)) if of_nginx => *other,
+            _ => self.proxy.addr(name),
+        }
     }
 
     /// The lines of both access logs, once there are so many.
@@ -195,19 +204,104 @@ fn datagrams_are_passed_on_and_logged() {
         &["web", "dns"],
         &[("behind", behind)],
     );
-    let ask = |addr: SocketAddr| {
-        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
-        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        client.send_to(b"question", addr).unwrap();
-        let mut room = [0; 2048];
-        let len = client.recv(&mut room).unwrap();
-        room[..len].to_vec()
-    };
     assert_eq!(both.same("dns", ask), b"re: question");
     let (theirs, ours) = both.logs(1);
     assert_eq!(theirs, ours);
-    assert_eq!(ours[0], format!("UDP 200 12 8 {behind} -"));
+    assert_eq!(ours[0], format!("UDP 200 12 8 {behind} - -"));
     UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"stop", behind).unwrap();
+}
+
+/// What one datagram is answered with.
+fn ask(addr: SocketAddr) -> Vec<u8> {
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    client.send_to(b"question", addr).unwrap();
+    let mut room = [0; 2048];
+    let len = client.recv(&mut room).unwrap();
+    room[..len].to_vec()
+}
+
+#[test]
+fn variables_are_set_and_datagrams_are_told() {
+    let both = start(
+        "map $y $z { a mapped; default no; }\n\
+         server { listen @web@; set $x a; set $y $x; set $x \"b-$protocol\"; return \"$x $y $z\"; }\n\
+         server { listen @dns@ udp; set $x $remote_addr; return \"you are $x by $protocol\"; }\n\
+         server { listen @silent@ udp; return \"\"; }\n",
+        &["web", "dns", "silent"],
+        &[],
+    );
+    assert_eq!(both.same("web", |addr| Wire::connect(addr).read_to_end().0), b"b-TCP a mapped");
+    for _ in 0..3 {
+        assert_eq!(both.same("dns", ask), b"you are 127.0.0.1 by UDP");
+    }
+    // One client's datagrams are sessions of their own.
+    let two = |addr: SocketAddr| {
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut room = [0; 2048];
+        [b"a", b"b"].iter().for_each(|text| drop(client.send_to(*text, addr).unwrap()));
+        (0..2).flat_map(|_| client.recv(&mut room).map(|len| room[..len].to_vec()).unwrap()).collect()
+    };
+    both.same("dns", two);
+    both.same("silent", |addr| {
+        drop(UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"question", addr).unwrap());
+        Vec::new()
+    });
+    let (mut theirs, mut ours) = both.logs(7);
+    theirs.sort();
+    ours.sort();
+    assert_eq!(theirs, ours);
+}
+
+#[test]
+fn there_are_so_many_at_once() {
+    // Says hello, and is there until the client goes.
+    let app = Origin::script(|wire| {
+        wire.send("hello");
+        let _ = wire.read_to_end();
+    });
+    let both = start(
+        "map $server_port $all { default all; }\n\
+         limit_conn_zone $binary_remote_addr zone=clients:1m;\nlimit_conn_zone $all zone=all:1m;\n\
+         limit_conn_zone $ssl_preread_server_name zone=nothing:1m;\n\
+         limit_conn clients 2;\n\
+         server { listen @web@; proxy_pass @app@; }\n\
+         server { listen @warn@; limit_conn all 9; limit_conn clients 1; limit_conn_log_level warn; proxy_pass @app@; }\n\
+         server { listen @dry@; limit_conn clients 1; limit_conn_dry_run on; proxy_pass @app@; }\n\
+         server { listen @free@; limit_conn nothing 1; proxy_pass @app@; }\n",
+        &["web", "warn", "dry", "free"],
+        &[("app", app.addr())],
+    );
+    let held = |addr: SocketAddr| {
+        let mut wire = Wire::connect(addr);
+        assert_eq!(wire.read_exact(5), b"hello");
+        wire
+    };
+    let refused = |addr: SocketAddr| assert_eq!(Wire::connect(addr).read_to_end().0, b"");
+    both.same("web", |addr| {
+        let at = |name: &str| both.beside(addr, name);
+        let two = (held(addr), held(addr));
+        refused(addr);
+        refused(at("warn"));
+        let _dry = (held(at("dry")), held(at("dry")));
+        let _free = (held(at("free")), held(at("free")), held(at("free")));
+        drop(two.0);
+        // The end of one shows when a place is free.
+        wait_until("one is over", || Wire::connect(addr).read_some(5).is_ok_and(|said| said == b"hello"));
+        Vec::new()
+    });
+    let lines = |text: String| {
+        let of_limits = text.lines().filter_map(|line| line.split_once("limiting")).map(|(before, rest)| {
+            let level = before.split(['[', ']']).nth(1).unwrap_or_default().to_owned();
+            format!("{level} limiting{}", rest.split(", server").next().unwrap_or_default())
+        });
+        of_limits.collect::<std::collections::BTreeSet<_>>()
+    };
+    let theirs = lines(std::fs::read_to_string(both.nginx.dir.path().join("error.log")).unwrap());
+    let ours = lines(std::fs::read_to_string(both.proxy.dir().join("error.log")).unwrap());
+    assert_eq!(theirs, ours);
+    assert_eq!(ours.len(), 3, "{ours:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Layer 4 with datagrams: sessions, limits, endpoints that are not there, a real name server.
 
+use crate::support::pattern;
 use bifrons_testkit::addr::own_ip;
 use bifrons_testkit::{Proxy, wait_until};
 use std::net::{SocketAddr, UdpSocket};
@@ -177,6 +178,30 @@ fn an_endpoint_that_is_not_there_or_owes_answers_has_failed() {
     wait_until("a session ends by its time", || {
         proxy.stdout().lines().any(|record| timeout(&record.to_owned()) && record.contains("\"status\":502"))
     });
+}
+
+#[test]
+fn the_shortest_and_the_longest_pass() {
+    let echo = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = echo.local_addr().unwrap();
+    let lens = [0, 65_507, 0, 1];
+    let echoes = std::thread::spawn(move || {
+        let mut room = vec![0; 65_536];
+        for _ in lens {
+            let (len, peer) = echo.recv_from(&mut room).unwrap();
+            echo.send_to(&room[..len], peer).unwrap();
+        }
+    });
+    let proxy = Proxy::yaml(&config(1, "dns", "{ endpoints: [\"@app@\"] }")).with("app", at).start();
+    let client = client(proxy.addr("dns"));
+    let mut room = vec![0; 65_536];
+    for len in lens {
+        let sent = pattern(len);
+        client.send(&sent).unwrap();
+        let got = client.recv(&mut room).unwrap();
+        assert!(room[..got] == sent[..], "{len}: {got}");
+    }
+    echoes.join().unwrap();
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub mod fault;
 pub mod filter;
 pub mod grpc_web;
 pub mod hide_fields;
+pub mod in_flight;
 pub mod replace_body;
 pub mod request_headers;
 pub mod response_headers;
@@ -60,6 +61,8 @@ spec::filters! {
     Rewrite(rewrite::Config),
     /// Lets clients in or refuses them by their addresses.
     Access(access::Config),
+    /// Limits how many requests of a client, or of another kind, are served at once.
+    InFlight(in_flight::Config),
     /// Asks for a name and a password.
     BasicAuth(basic_auth::Config),
     /// Lets a request pass when one of several filters does.

@@ -3,6 +3,7 @@
 
 use crate::request::Task;
 use bifrons_core::{Error, Kind, Side};
+use bifrons_http::cx::{Limited, LimitedHow, Severity};
 use bifrons_http::{Name, RequestHead};
 use bifrons_model::Level;
 use bifrons_observe::errors::ErrorOutput;
@@ -18,15 +19,6 @@ pub struct ComplaintPlan {
     pub logs: Option<Vec<(Level, Arc<ErrorOutput>)>>,
     /// Whether files that are not there are left out.
     pub quiet_not_found: bool,
-}
-
-/// nginx's severities of such lines.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Severity {
-    /// Somebody should look.
-    Error,
-    /// Clients do that.
-    Info,
 }
 
 /// An attempt at an endpoint has failed; another may follow.
@@ -61,6 +53,10 @@ pub fn request(task: &Task<'_>, req: &RequestHead, err: &Error) {
         {
             return;
         }
+        // That has its own line.
+        if err.kind() == Kind::Busy && task.cx.limited.is_some() {
+            return;
+        }
         return say(task, req, severity, &message, None);
     }
     match task.cx.attempts.last() {
@@ -84,6 +80,16 @@ pub fn request(task: &Task<'_>, req: &RequestHead, err: &Error) {
             };
             say(task, req, Severity::Error, &message, Some(&upstream_url(task, cluster, req)));
         }
+    }
+}
+
+/// A request was refused because there are too many at once, or would have been.
+#[cold]
+pub fn limited(task: &Task<'_>, req: &RequestHead) {
+    let Some(Limited { zone: Some(zone), how, severity }) = &task.cx.limited else { return };
+    if is_wanted(task) {
+        let dry_run = if *how == LimitedHow::WouldBeRejected { ", dry run," } else { "" };
+        say(task, req, *severity, &format!("limiting connections{dry_run} by zone \"{zone}\""), None);
     }
 }
 
@@ -186,10 +192,14 @@ fn system_error(text: &str) -> Option<String> {
 fn say(task: &Task<'_>, req: &RequestHead, severity: Severity, message: &str, upstream: Option<&str>) {
     let cx = &task.cx;
     let client = cx.client.map_or_else(|| "unix:".to_owned(), |addr| addr.ip().to_canonical().to_string());
-    let server = cx.server_name.as_deref().unwrap_or_default();
+    let is_request = cx.conn.layer4.is_none();
+    let server = match is_request {
+        true => cx.server_name.as_deref().unwrap_or_default().to_owned(),
+        false => cx.conn.local.get().copied().flatten().map(|addr| addr.to_string()).unwrap_or_default(),
+    };
     let mut line = format!("*{} {message}, client: {client}, server: {server}", cx.conn.serial);
     // What could not be read as a request has none.
-    if req.method_text() != b"-" {
+    if is_request && req.method_text() != b"-" {
         line.push_str(", request: \"");
         push(&mut line, req.method_text());
         line.push(' ');
@@ -213,13 +223,16 @@ fn say(task: &Task<'_>, req: &RequestHead, severity: Severity, message: &str, up
     if let Some(logs) = own_logs(task) {
         let (level, word) = match severity {
             Severity::Error => (Level::Error, "error"),
+            Severity::Warn => (Level::Warn, "warn"),
+            Severity::Notice => (Level::Notice, "notice"),
             Severity::Info => (Level::Info, "info"),
         };
         return logs.iter().filter(|(from, _)| *from >= level).for_each(|(_, log)| log.message(word, &line));
     }
     match severity {
         Severity::Error => tracing::error!(target: TARGET, "{line}"),
-        Severity::Info => tracing::info!(target: TARGET, "{line}"),
+        Severity::Warn => tracing::warn!(target: TARGET, "{line}"),
+        Severity::Notice | Severity::Info => tracing::info!(target: TARGET, "{line}"),
     }
 }
 

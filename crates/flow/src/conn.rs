@@ -95,7 +95,7 @@ impl ConnCx {
         // Who is believed about the client is so about where it meant to go, unless nginx's rules hold.
         let meant = first.told.as_ref().filter(|_| listener.proxy_protocol_client == ProxyHeaderWord::All);
         let local = match &accepted.addr {
-            _ if meant.is_some() => OnceCell::from(meant.map(|(_, destination)| *destination)),
+            _ if meant.is_some() => OnceCell::from(meant.map(|told| told.destination)),
             Addr::Inet(addr) if !addr.ip().is_unspecified() => OnceCell::from(Some(*addr)),
             Addr::Unix(_) | Addr::Udp(_) => OnceCell::from(None),
             // A wildcard listener: the kernel knows, and is asked when somebody wants it.

@@ -3,7 +3,7 @@
 use crate::proxy_header::{self, Read};
 use crate::snapshot::{ListenerPlan, TcpAction, TcpPlan, TcpRoutePlan};
 use crate::starttls;
-use bifrons_http::AskedHello;
+use bifrons_http::{AskedHello, Told};
 use bifrons_model::{ProxyHeaderIn, ProxyHeaderWord, StartTls, TcpProtocol};
 use bifrons_net::Stream;
 use bifrons_tls::hello::{self, First as Message};
@@ -21,7 +21,7 @@ pub struct First {
     /// Bytes that were read and belong to what follows.
     pub ahead: BytesMut,
     /// Who the client is, and where it meant to connect, as a proxy in front of us says.
-    pub told: Option<(SocketAddr, SocketAddr)>,
+    pub told: Option<Told>,
     /// Who the client is for us: the same where that is believed.
     pub client: Option<SocketAddr>,
     /// What the client says in TLS that goes on as it is.
@@ -55,7 +55,7 @@ pub async fn read(
         ProxyHeaderWord::Trusted => listener.client.trusts(peer),
         ProxyHeaderWord::None => false,
     };
-    first.client = first.told.filter(|_| is_believed).map(|(source, _)| source).or(peer);
+    first.client = first.told.as_ref().filter(|_| is_believed).map(|told| told.source).or(peer);
     if let Some(tcp) = &listener.tcp {
         let ip = first.client.map(|addr| addr.ip().to_canonical());
         let seen = match tcp.asks_bytes {
@@ -70,10 +70,7 @@ pub async fn read(
 }
 
 /// The header of the PROXY protocol, which is taken away from the bytes.
-async fn header(
-    stream: &Stream,
-    ahead: &mut BytesMut,
-) -> Result<Option<(SocketAddr, SocketAddr)>, &'static str> {
+async fn header(stream: &Stream, ahead: &mut BytesMut) -> Result<Option<Told>, &'static str> {
     // Bounded: every turn reads bytes, and a header has at most so many.
     loop {
         match proxy_header::read(ahead) {

@@ -1,149 +1,166 @@
 //! The PROXY protocol, versions 1 and 2: who the client is, told in front of everything else
 //! (<https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt>).
 
-use crate::request::Task;
-use bifrons_model::ProxyHeaderOut;
-use proxy_header::{Error, ParseConfig, ProxiedAddress, ProxyHeader, Tlv};
-use std::net::SocketAddr;
+mod checksum;
+mod write;
+
+pub use write::write;
+
+use bifrons_http::{Tlvs, Told};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
 
 /// 4 KiB: the longest header that is read. Addresses take 232 bytes at most, the rest is for what is said beside
 /// them.
 pub const BYTES_MAX: usize = 4096;
 
-/// The type of a checksum (2.2.4).
-const CRC32C: u8 = 0x03;
-/// The first byte of a version 2 header's own text, and its length.
-const V2: (&[u8], usize) = (b"\r\n\r\n\0\r\nQUIT\n", 16);
+/// How a header of version 1 begins.
+const V1: &[u8] = b"PROXY ";
+/// 107: the longest line of version 1, with its end (2.1).
+const V1_BYTES_MAX: usize = 107;
+/// How one of version 2 begins.
+const V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+/// Its fixed part: that, version and command, family and transport, the length of the rest (2.2).
+const V2_FIXED: usize = 16;
+/// The longest rest of one.
+const V2_REST_MAX: usize = BYTES_MAX - V2_FIXED;
+
+/// TCP over IPv4, and over IPv6: two addresses and two ports.
+const TCP4: u8 = 0x11;
+const TCP6: u8 = 0x21;
+/// Two Unix addresses, of 108 bytes each.
+const UNIX_BYTES: usize = 216;
 
 /// What a header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Read {
     /// More bytes are needed.
     Partial,
-    /// So long it is; source and destination, unless it is of the proxy's own connection (a health check).
-    Header(usize, Option<(SocketAddr, SocketAddr)>),
+    /// So long it is; what it tells, unless it is of the proxy's own connection (a health check).
+    Header(usize, Option<Told>),
     /// It is none.
     Wrong(&'static str),
 }
 
+/// Why bytes are no header.
+type Refused = &'static str;
+
 /// Reads a header at the beginning of `bytes`.
 pub fn read(bytes: &[u8]) -> Read {
-    let config = ParseConfig::default();
-    match ProxyHeader::parse(bytes, config) {
-        Ok((_, len)) if !is_intact(bytes.get(..len).unwrap_or_default()) => Read::Wrong("a wrong checksum"),
-        Ok((header, len)) => {
-            let addr = header.proxied_address();
-            Read::Header(len, addr.map(|addr| (addr.source, addr.destination)))
-        }
-        Err(Error::BufferTooShort) if bytes.len() < BYTES_MAX => Read::Partial,
-        Err(Error::BufferTooShort) => Read::Wrong("longer than 4 KiB"),
-        Err(_) => Read::Wrong("no header of the PROXY protocol"),
-    }
-}
-
-/// Whether the checksum of a version 2 header, if there is one, is right.
-fn is_intact(header: &[u8]) -> bool {
-    let Some(at) = checksum_at(header) else { return true };
-    let Some(sum) = header.get(at..at + 4).and_then(|sum| sum.try_into().ok()).map(u32::from_be_bytes) else {
-        return false;
+    let read = if begins(bytes, V2) {
+        version_2(bytes)
+    } else if begins(bytes, V1) {
+        version_1(bytes)
+    } else {
+        Err("no header of the PROXY protocol")
     };
-    let mut blank = header.to_vec();
-    if let Some(field) = blank.get_mut(at..at + 4) {
-        field.fill(0);
+    match read {
+        Ok(None) => Read::Partial,
+        Ok(Some((len, told))) => Read::Header(len, told),
+        Err(why) => Read::Wrong(why),
     }
-    crc32c(&blank) == sum
 }
 
-/// Where the checksum of a version 2 header lies.
-fn checksum_at(header: &[u8]) -> Option<usize> {
-    let (signature, fixed) = V2;
-    if !header.starts_with(signature) {
-        return None;
+/// Whether bytes are, as far as they go, a beginning.
+fn begins(bytes: &[u8], beginning: &[u8]) -> bool {
+    bytes.iter().zip(beginning).all(|(byte, wanted)| byte == wanted)
+}
+
+/// A line of text (2.1).
+fn version_1(bytes: &[u8]) -> Result<Option<(usize, Option<Told>)>, Refused> {
+    let Some(end) = bytes.windows(2).take(V1_BYTES_MAX - 1).position(|two| two == b"\r\n") else {
+        return match bytes.len() < V1_BYTES_MAX {
+            true => Ok(None),
+            false => Err("a header of the PROXY protocol without an end"),
+        };
+    };
+    let line = bytes.get(V1.len()..end).and_then(|line| std::str::from_utf8(line).ok());
+    let line = line.ok_or("no header of the PROXY protocol")?;
+    let told = match line.split_once(' ') {
+        Some(("TCP4", rest)) => Some(addresses::<Ipv4Addr>(rest)?),
+        Some(("TCP6", rest)) => Some(addresses::<Ipv6Addr>(rest)?),
+        // What else stands in such a line is ignored.
+        Some(("UNKNOWN", _)) => None,
+        None if line == "UNKNOWN" => None,
+        _ => return Err("an unknown protocol in the header of the PROXY protocol"),
+    };
+    Ok(Some((end + 2, told)))
+}
+
+/// Source and destination, then their ports, with one space between them.
+fn addresses<A: FromStr + Into<IpAddr>>(text: &str) -> Result<Told, Refused> {
+    let mut words = text.split(' ');
+    let mut word = || words.next().unwrap_or_default();
+    let (source, destination) = (word().parse::<A>().ok(), word().parse::<A>().ok());
+    let (source_port, destination_port) = (port(word()), port(word()));
+    let source = source.zip(source_port).map(|(ip, port)| SocketAddr::new(ip.into(), port));
+    let destination = destination.zip(destination_port).map(|(ip, port)| SocketAddr::new(ip.into(), port));
+    match (source, destination, words.next()) {
+        (Some(source), Some(destination), None) => Ok(Told { source, destination, tlvs: Tlvs::default() }),
+        _ => Err("wrong addresses in the header of the PROXY protocol"),
     }
-    let addresses = match header.get(13)? >> 4 {
+}
+
+/// Digits, and nothing else.
+fn port(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// A binary header (2.2).
+fn version_2(bytes: &[u8]) -> Result<Option<(usize, Option<Told>)>, Refused> {
+    let Some(&[command, family, high, low]) = bytes.get(V2.len()..V2_FIXED) else { return Ok(None) };
+    let len = usize::from(u16::from_be_bytes([high, low]));
+    if len > V2_REST_MAX {
+        return Err("a header of the PROXY protocol that is longer than 4 KiB");
+    }
+    let Some(header) = bytes.get(..V2_FIXED + len) else { return Ok(None) };
+    let rest = header.get(V2_FIXED..).unwrap_or_default();
+    let told = match command {
+        // Of the proxy's own connection: whatever else is said is to be ignored.
+        0x20 => None,
+        0x21 => proxied(header, family, rest)?,
+        _ => return Err("an unknown version or command in the header of the PROXY protocol"),
+    };
+    Ok(Some((V2_FIXED + len, told)))
+}
+
+/// A connection on somebody's behalf. Families without addresses of the Internet leave those of the connection.
+fn proxied(header: &[u8], family: u8, rest: &[u8]) -> Result<Option<Told>, Refused> {
+    if family >> 4 > 3 || family & 15 > 2 {
+        return Err("an unknown family in the header of the PROXY protocol");
+    }
+    let address_bytes = match family >> 4 {
         1 => 12,
         2 => 36,
-        3 => 216,
-        _ => 0,
+        3 => UNIX_BYTES,
+        // How long its addresses are is not known, nor what stands behind them.
+        _ => return Ok(None),
     };
-    let mut at = fixed + addresses;
-    // Bounded: every turn goes on by three bytes at least.
-    while let Some(&[kind, high, low]) = header.get(at..at + 3) {
-        let len = usize::from(u16::from_be_bytes([high, low]));
-        if kind == CRC32C && len == 4 {
-            return Some(at + 3);
-        }
-        at += 3 + len;
+    let (addresses, tlvs) = rest
+        .split_at_checked(address_bytes)
+        .ok_or("no room for addresses in the header of the PROXY protocol")?;
+    let tlvs = Tlvs::parse(tlvs).ok_or("a fact that is longer than the header of the PROXY protocol")?;
+    if !checksum::is_right(header, V2_FIXED + address_bytes) {
+        return Err("a wrong checksum in the header of the PROXY protocol");
     }
-    None
-}
-
-/// CRC-32C (Castagnoli), bit by bit: headers are short, and one comes a connection.
-fn crc32c(bytes: &[u8]) -> u32 {
-    let sum = bytes.iter().fold(!0u32, |sum, &byte| {
-        (0..8).fold(sum ^ u32::from(byte), |sum, _| {
-            let carry = sum & 1;
-            (sum >> 1) ^ (0x82f6_3b78 * carry)
-        })
-    });
-    !sum
-}
-
-/// The header for a connection that serves this request.
-pub fn write(version: ProxyHeaderOut, task: &Task<'_>) -> Vec<u8> {
-    let conn = &task.cx.conn;
-    let local = conn.local.get_or_init(|| task.conn.http.stream().local_addr());
-    let addr = task.cx.client.or(conn.peer).zip(*local).map(|(source, destination)| {
-        let (source, destination) = same_family(source, destination);
-        ProxiedAddress::stream(source, destination)
-    });
-    let mut out = Vec::with_capacity(128);
-    match version {
-        ProxyHeaderOut::V1 => {
-            let is_written =
-                addr.is_some_and(|addr| ProxyHeader::with_address(addr).encode_v1(&mut out).is_ok());
-            if !is_written {
-                out.clear();
-                out.extend_from_slice(b"PROXY UNKNOWN\r\n");
-            }
+    let two = match (family, addresses) {
+        (TCP4, [a, b, c, d, e, f, g, h, ports @ ..]) => {
+            Some((Ipv4Addr::new(*a, *b, *c, *d).into(), Ipv4Addr::new(*e, *f, *g, *h).into(), ports))
         }
-        ProxyHeaderOut::V2 => {
-            let mut tlvs = Vec::new();
-            if let Some(tls) = &conn.tls {
-                tlvs.extend(tls.alpn.as_ref().map(|alpn| Tlv::Alpn(alpn.to_vec().into())));
-                tlvs.extend(tls.server_name.as_ref().map(|name| Tlv::Authority(name.to_string().into())));
-            } else if let Some(name) = conn.layer4.as_ref().and_then(|layer4| layer4.asked_name()) {
-                tlvs.push(Tlv::Authority(name.to_string().into()));
-            }
-            tlvs.push(Tlv::UniqueId(task.cx.request_id().to_vec().into()));
-            tlvs.push(Tlv::Custom(CRC32C, vec![0; 4].into()));
-            // Addresses and names have their bounds, so that it fits.
-            if ProxyHeader::with_tlvs(addr, tlvs).encode_v2(&mut out).is_err() {
-                out.clear();
-            }
-            if let Some(at) = checksum_at(&out) {
-                let sum = crc32c(&out).to_be_bytes();
-                if let Some(field) = out.get_mut(at..at + 4) {
-                    field.copy_from_slice(&sum);
-                }
-            }
+        (TCP6, _) => {
+            addresses.as_chunks::<16>().0.split_first_chunk::<2>().map(|([source, destination], _)| {
+                let ports = addresses.get(32..).unwrap_or_default();
+                (Ipv6Addr::from(*source).into(), Ipv6Addr::from(*destination).into(), ports)
+            })
         }
-    }
-    out
-}
-
-/// Both as addresses of one family: an IPv4 address that met an IPv6 one is written as IPv6.
-fn same_family(source: SocketAddr, destination: SocketAddr) -> (SocketAddr, SocketAddr) {
-    let (source_ip, destination_ip) = (source.ip().to_canonical(), destination.ip().to_canonical());
-    let mapped = |ip: std::net::IpAddr| match ip {
-        std::net::IpAddr::V4(ip) => ip.to_ipv6_mapped().into(),
-        ip => ip,
+        _ => None,
     };
-    let (source_ip, destination_ip) = match source_ip.is_ipv4() == destination_ip.is_ipv4() {
-        true => (source_ip, destination_ip),
-        false => (mapped(source_ip), mapped(destination_ip)),
-    };
-    (SocketAddr::new(source_ip, source.port()), SocketAddr::new(destination_ip, destination.port()))
+    let Some((source, destination, &[a, b, c, d])) = two else { return Ok(None) };
+    Ok(Some(Told {
+        source: SocketAddr::new(source, u16::from_be_bytes([a, b])),
+        destination: SocketAddr::new(destination, u16::from_be_bytes([c, d])),
+        tlvs,
+    }))
 }
 
 #[cfg(test)]

@@ -88,6 +88,9 @@ pub fn finish(task: &mut Task<'_>, req: &RequestHead) {
         shard.add(cluster.stats.sent, cx.attempts.iter().map(|attempt| attempt.sent).sum());
         shard.add(cluster.stats.received, cx.attempts.iter().map(|attempt| attempt.received).sum());
     }
+    if cx.limited.is_some() {
+        complaint::limited(task, req);
+    }
     if let Some(err) = &cx.error {
         let word = termination::word(err);
         if let Some(counter) = task.conn.worker.errors.of(word) {

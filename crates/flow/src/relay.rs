@@ -25,6 +25,8 @@ mod splice;
 mod stream;
 mod tunnel;
 
+pub(crate) use tunnel::whole;
+
 /// 16 KiB: small pieces of a body are gathered up to here before they are written.
 pub(crate) const GATHER_BYTES: usize = 16 * 1024;
 

@@ -84,7 +84,7 @@ pub fn status_of(err: &Error) -> u16 {
 /// The status of what goes on byte for byte, which nobody but the log sees: nginx's of its stream module.
 pub fn status_of_bytes(err: &Error) -> u16 {
     match (err.side(), err.kind()) {
-        (Side::Upstream, Kind::Busy) => 503,
+        (_, Kind::Busy) => 503,
         (Side::Upstream, _) => 502,
         (_, Kind::Forbidden) => 403,
         (Side::Downstream, Kind::Closed | Kind::Reset) => 200,

@@ -8,10 +8,12 @@ use crate::h1::Conn;
 use crate::headers::Headers;
 use crate::spool::TempFile;
 use crate::tls_facts::TlsFacts;
+use crate::told::Told;
 use crate::vars::Computed;
 use bifrons_core::{Error, Kind};
 use bytes::Bytes;
 use smallvec::SmallVec;
+use std::any::Any;
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::{IpAddr, SocketAddr};
@@ -33,8 +35,8 @@ pub struct ConnFacts {
     pub local: OnceCell<Option<SocketAddr>>,
     /// The connection itself; none in tests.
     pub socket: Weak<Conn>,
-    /// Source and destination that a header of the PROXY protocol told, believed or not.
-    pub told: Option<Box<(SocketAddr, SocketAddr)>>,
+    /// What a header of the PROXY protocol told, believed or not.
+    pub told: Option<Box<Told>>,
     /// What goes on byte for byte; `None`: it has requests.
     pub layer4: Option<Box<Layer4>>,
     /// What is known about its TLS; `None` where it is plain.
@@ -173,6 +175,52 @@ impl Coded {
     }
 }
 
+/// What a limit of how many there are at once has made of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limited {
+    /// The name of the counts that had no room.
+    pub zone: Option<Arc<str>>,
+    /// What became of it.
+    pub how: LimitedHow,
+    /// How severe that is.
+    pub severity: Severity,
+}
+
+/// What became of a request that is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitedHow {
+    /// There was room.
+    Passed,
+    /// It was refused.
+    Rejected,
+    /// It would have been.
+    WouldBeRejected,
+}
+
+impl LimitedHow {
+    /// As `$limit_conn_status` has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "PASSED",
+            Self::Rejected => "REJECTED",
+            Self::WouldBeRejected => "REJECTED_DRY_RUN",
+        }
+    }
+}
+
+/// nginx's severities of what is told of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Clients do that.
+    Info,
+    /// Worth a look.
+    Notice,
+    /// It may become more.
+    Warn,
+    /// Somebody should look.
+    Error,
+}
+
 /// What is known about one request.
 pub struct ReqCx {
     /// Its connection.
@@ -245,6 +293,10 @@ pub struct ReqCx {
     pub trailers: Headers,
     /// The slice of the answer that is asked for; empty where the answer has none, `None` where none is asked for.
     pub slice: Option<Range<u64>>,
+    /// What limits of how many there are at once have made of it; `None` where it is not counted.
+    pub limited: Option<Limited>,
+    /// What is given back when it is over.
+    pub held: Vec<Box<dyn Any>>,
     /// What the cache did, in nginx's word; `None` where there is none.
     pub cache_status: Option<&'static str>,
     /// Why a filter has refused it, in the words of nginx's error log.
@@ -313,6 +365,8 @@ impl ReqCx {
             cache_key: None,
             trailers: Headers::new(),
             slice: None,
+            limited: None,
+            held: Vec::new(),
             cache_status: None,
             is_pipelined: false,
             request_id: OnceCell::new(),

@@ -23,6 +23,7 @@ pub mod termination;
 #[cfg(test)]
 mod testing;
 pub mod tls_facts;
+pub mod told;
 pub mod vars;
 
 pub use cx::{AskedHello, Attempt, ConnFacts, Layer4, ReqCx};
@@ -33,3 +34,4 @@ pub use headers::Headers;
 pub use message::{Body, Duplex, FileBody, Request, Response, Source, Transform, Tunnel};
 pub use name::{FieldName, Name};
 pub use tls_facts::TlsFacts;
+pub use told::{Tlvs, Told};

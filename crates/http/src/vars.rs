@@ -65,6 +65,7 @@ impl Lookup for Scope<'_> {
             | Var::ProxyProtocolPort
             | Var::ProxyProtocolServerAddr
             | Var::ProxyProtocolServerPort
+            | Var::ProxyProtocolTlv(_)
             | Var::Scheme
             | Var::Https
             | Var::Connection
@@ -175,6 +176,10 @@ impl Scope<'_> {
                 let path = cx.body_file.as_ref().and_then(|file| file.path());
                 return some(path.map(|path| path.as_os_str().as_bytes()), out);
             }
+            Var::LimitConnStatus => {
+                let word = cx.limited.as_ref().map(|limited| limited.how.word());
+                return some(word.map(str::as_bytes), out);
+            }
             Var::LimitRate => return number(Some(cx.rate.unwrap_or(0)), out),
             _ => return process(var, out),
         }
@@ -222,13 +227,18 @@ impl Scope<'_> {
             Var::ServerAddr => return address(local().map(|addr| addr.ip()), out),
             Var::ServerPort => return number(local().map(|addr| addr.port()), out),
             Var::ProxyProtocolAddr => {
-                return conn.told.as_ref().is_some_and(|told| address(Some(told.0.ip()), out));
+                return conn.told.as_ref().is_some_and(|told| address(Some(told.source.ip()), out));
             }
-            Var::ProxyProtocolPort => return number(conn.told.as_ref().map(|told| told.0.port()), out),
+            Var::ProxyProtocolPort => return number(conn.told.as_ref().map(|told| told.source.port()), out),
             Var::ProxyProtocolServerAddr => {
-                return conn.told.as_ref().is_some_and(|told| address(Some(told.1.ip()), out));
+                return conn.told.as_ref().is_some_and(|told| address(Some(told.destination.ip()), out));
             }
-            Var::ProxyProtocolServerPort => return number(conn.told.as_ref().map(|told| told.1.port()), out),
+            Var::ProxyProtocolServerPort => {
+                return number(conn.told.as_ref().map(|told| told.destination.port()), out);
+            }
+            Var::ProxyProtocolTlv(name) => {
+                return conn.told.as_ref().is_some_and(|told| told.tlvs.write(name, out));
+            }
             Var::Scheme => out.extend_from_slice(conn.scheme().as_bytes()),
             Var::Https if conn.tls.is_some() => out.extend_from_slice(b"on"),
             Var::Https => {}

@@ -20,6 +20,12 @@ pub fn declared(root: &Node) -> HashSet<String> {
         }
         host.entry("rewrite").into_iter().for_each(|steps| take_steps(steps, &mut names));
     }
+    for listener in root.entry("listeners").map(Node::entries).unwrap_or_default() {
+        for kind in ["tcp", "udp"].into_iter().filter_map(|kind| listener.value.entry(kind)) {
+            let routes = kind.entry("routes").map(Node::items).unwrap_or_default();
+            routes.iter().filter_map(|route| route.entry("set")).for_each(|set| take_names(set, &mut names));
+        }
+    }
     for entry in root.entry("variables").map(Node::entries).unwrap_or_default() {
         names.extend(Some(entry.name()).filter(|name| is_name(name)).map(str::to_ascii_lowercase));
         let values = entry.value.entry("map").and_then(|map| map.entry("values"));
@@ -33,15 +39,18 @@ pub fn declared(root: &Node) -> HashSet<String> {
 /// What the steps of a rewriting set, and the named groups of what they match.
 fn take_steps(steps: &Node, names: &mut HashSet<String>) {
     for step in steps.items() {
-        let set = step.entry("set").map(Node::entries).unwrap_or_default();
-        names.extend(
-            set.iter().map(|entry| entry.name()).filter(|name| is_name(name)).map(str::to_ascii_lowercase),
-        );
+        step.entry("set").into_iter().for_each(|set| take_names(set, names));
         for part in ["if", "path"].into_iter().filter_map(|key| step.entry(key)) {
             part.entry("matches").and_then(Node::text).into_iter().for_each(|text| take_groups(text, names));
             part.entry("then").into_iter().for_each(|steps| take_steps(steps, names));
         }
     }
+}
+
+/// The names of a map, or of a list of such.
+fn take_names(maps: &Node, names: &mut HashSet<String>) {
+    let set = maps.items().iter().chain([maps]).flat_map(Node::entries).map(|entry| entry.name());
+    names.extend(set.filter(|name| is_name(name)).map(str::to_ascii_lowercase));
 }
 
 /// The named groups of all patterns of a tree that are regular expressions.

@@ -3,8 +3,9 @@
 use crate::shorthand::{same_fields, string_or_map};
 use bifrons_config::units::Dur;
 use bifrons_config::{At, OneOrMany, Template};
-use bifrons_filters::access;
+use bifrons_filters::{access, in_flight};
 use bifrons_observe::config::AccessLogs;
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -104,6 +105,13 @@ pub struct TcpRoute {
     /// Which clients are let in, by their addresses; others are closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<access::Config>,
+    /// Variables that are given values before anything else, in their order: name without `$` to text. They are
+    /// declared by that.
+    #[serde(skip_serializing_if = "is_none")]
+    pub set: OneOrMany<IndexMap<String, Template>>,
+    /// How many connections of a client, or of whatever else, there are at once; further ones are closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<in_flight::Config>,
     /// Whether TLS ends here, with the listener's `tls`, and what is within goes on.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub terminate: bool,

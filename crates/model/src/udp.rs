@@ -3,8 +3,9 @@
 use crate::shorthand::{same_fields, string_or_map};
 use bifrons_config::units::Dur;
 use bifrons_config::{At, OneOrMany, Template};
-use bifrons_filters::access;
+use bifrons_filters::{access, in_flight};
 use bifrons_observe::config::AccessLogs;
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -93,9 +94,20 @@ pub struct UdpRoute {
     /// or `host:port`. The other settings are those of the cluster of `proxy`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Template>,
+    /// A text that is sent in place of a cluster's answer, with variables, in one datagram; the session is over
+    /// with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub respond: Option<Template>,
     /// Which clients are let in, by their addresses; the sessions of others are dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<access::Config>,
+    /// Variables that are given values before anything else, in their order: name without `$` to text. They are
+    /// declared by that.
+    #[serde(skip_serializing_if = "is_none")]
+    pub set: OneOrMany<IndexMap<String, Template>>,
+    /// How many sessions of a client, or of whatever else, there are at once; further ones are dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<in_flight::Config>,
     /// Answers to each datagram of the client; with as many the session is over (1 for DNS, 0 for logs that
     /// nobody confirms). Where fewer have come when the session is idle for too long, the endpoint has failed.
     /// Any number where nothing is said.
@@ -119,7 +131,10 @@ impl Default for UdpRoute {
             source: OneOrMany(Vec::new()),
             proxy: None,
             to: None,
+            respond: None,
             access: None,
+            set: OneOrMany(Vec::new()),
+            in_flight: None,
             responses: None,
             requests: 0,
             // Envoy's default. What is quiet for longer has an address translator in between, as a rule, that

@@ -18,7 +18,7 @@ pub mod udp;
 
 pub use addr::Addr;
 pub use listen::{Acceptor, ListenOptions, Listening, TcpKeepAlive};
-pub use stream::Stream;
+pub use stream::{Stream, Waiting};
 pub use tcp_info::TcpInfo;
 pub use timer::Timer;
 pub use tls::Tls;

@@ -39,6 +39,35 @@ impl AsRawFd for Registered {
     }
 }
 
+/// Whether a stream knows whom to wake when there is something to read.
+#[derive(Default)]
+pub struct Waiting {
+    waker: Option<Waker>,
+    /// Whether it has done so since, and knows nobody any more.
+    is_told: bool,
+}
+
+impl Waiting {
+    /// Somebody else has asked the stream.
+    pub fn forget(&mut self) {
+        self.is_told = true;
+    }
+
+    fn holds(&self, cx: &Context<'_>) -> bool {
+        !self.is_told && self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()))
+    }
+
+    /// The stream was asked in vain.
+    fn begin(&mut self, cx: &Context<'_>) {
+        // A task that has used up its turn is not noted, but woken at once.
+        self.is_told = !tokio::task::coop::has_budget_remaining();
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            waker => *waker = Some(cx.waker().clone()),
+        }
+    }
+}
+
 impl Stream {
     /// Takes a connected socket, which must be non-blocking, into the current reactor.
     ///
@@ -116,6 +145,50 @@ impl Stream {
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
                 Err(err) => return Poll::Ready(Err(err)),
+            }
+        }
+    }
+
+    /// The same into room that is lent: for bytes that go on at once, so that nobody has to keep them. Whoever asks
+    /// the same stream again, woken by another, pays next to nothing: `waiting` remembers that it is waited for.
+    pub fn poll_copy(
+        &self,
+        cx: &mut Context<'_>,
+        room: &mut [u8],
+        waiting: &mut Waiting,
+    ) -> Poll<io::Result<usize>> {
+        // Bounded: a turn reads, or forgets what was noted and waits.
+        loop {
+            let (mut is_noted, mut short) = (false, None);
+            let read = self.fd.try_io(Interest::READABLE, |fd| {
+                is_noted = true;
+                let (len, _) = rustix::net::recv(fd, &mut *room, RecvFlags::empty())?;
+                if len < room.len() {
+                    // All there was: the next one waits for news.
+                    short = Some(len);
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                Ok(len)
+            });
+            if is_noted {
+                // News wakes whoever waits, once.
+                waiting.is_told = true;
+            }
+            match (read, short) {
+                (Ok(len), _) | (Err(_), Some(len)) => return Poll::Ready(Ok(len)),
+                (Err(err), None) if err.kind() == io::ErrorKind::WouldBlock => {}
+                (Err(err), None) if err.kind() == io::ErrorKind::Interrupted => continue,
+                (Err(err), None) => return Poll::Ready(Err(err)),
+            }
+            if waiting.holds(cx) {
+                return Poll::Pending;
+            }
+            match self.fd.poll_read_ready(cx) {
+                Poll::Ready(noted) => drop(noted?),
+                Poll::Pending => {
+                    waiting.begin(cx);
+                    return Poll::Pending;
+                }
             }
         }
     }

@@ -55,6 +55,24 @@ impl Timer {
         self.poll_deadline(cx, deadline)
     }
 
+    /// The same for a wait that begins anew all the time, the last time at `since`: it is looked at when the timer
+    /// fires, and after a `clear`.
+    pub fn poll_since(&mut self, cx: &mut Context<'_>, since: Instant, limit: Duration) -> Poll<()> {
+        let rests =
+            |timer: &Self| timer.knows(cx) && !timer.sleep.as_ref().is_some_and(|sleep| sleep.is_elapsed());
+        if self.deadline.is_some() && rests(self) {
+            return Poll::Pending;
+        }
+        let Some(deadline) = since.checked_add(limit) else { return Poll::Pending };
+        self.deadline = Some(deadline);
+        self.poll_deadline(cx, deadline)
+    }
+
+    /// Whether the timer wakes this task.
+    fn knows(&self, cx: &Context<'_>) -> bool {
+        self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()))
+    }
+
     fn poll_deadline(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         let is_earlier = sleep.deadline() > deadline;

@@ -19,6 +19,7 @@ pub(crate) mod headers;
 pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod http2;
+pub(crate) mod in_flight;
 pub(crate) mod internal;
 pub(crate) mod later;
 pub(crate) mod later_cgi;
@@ -59,6 +60,7 @@ const LISTS: &[(&str, &[Spec])] = &[
     ("Real address of the client", realip::DIRECTIVES),
     ("Access", access::DIRECTIVES),
     ("Access", referer::DIRECTIVES),
+    ("Access", in_flight::DIRECTIVES),
     ("Proxying", proxy_pass::DIRECTIVES),
     ("Proxying", proxy::DIRECTIVES),
     ("Proxying", proxy_ssl::DIRECTIVES),

@@ -11,6 +11,7 @@ use crate::directives::grpc::GrpcSettings;
 use crate::directives::headers::HeaderSettings;
 use crate::directives::health::Check;
 use crate::directives::http2::Http2Settings;
+use crate::directives::in_flight::InFlightSettings;
 use crate::directives::internal::InternalSettings;
 use crate::directives::location::{Key, Location, Matcher};
 use crate::directives::log::LogSettings;
@@ -42,6 +43,7 @@ pub(crate) struct Level {
     pub(crate) grpc: GrpcSettings,
     pub(crate) headers: HeaderSettings,
     pub(crate) http2: Http2Settings,
+    pub(crate) in_flight: InFlightSettings,
     pub(crate) internal: InternalSettings,
     pub(crate) log: LogSettings,
     pub(crate) proxy: ProxySettings,
@@ -102,6 +104,7 @@ impl Level {
         self.grpc.inherit(&outer.grpc);
         self.headers.inherit(&outer.headers);
         self.http2.inherit(&outer.http2);
+        self.in_flight.inherit(&outer.in_flight);
         self.internal.inherit(&outer.internal);
         self.log.inherit(&outer.log);
         self.proxy.inherit(&outer.proxy);

@@ -79,7 +79,13 @@ fn forward(mut head: RequestHead, framing: Framing) {
     }
     write::strip_connection_named(&mut head.headers);
     let mut out = Vec::new();
-    let to = ToUpstream { version: Version::Http11, host: b"up.example", delimit, persist: Persist::Implied, expect: true };
+    let to = ToUpstream {
+        version: Version::Http11,
+        host: b"up.example",
+        delimit,
+        persist: Persist::Implied,
+        expect: true,
+    };
     write::request(&mut out, &head, &to);
     let Ok(Parsed::Head(read, len)) =
         parse::request(&out, &Limits { head_bytes: usize::MAX, line_bytes: usize::MAX, ..Limits::default() })

@@ -5,10 +5,11 @@ use super::route::{self, OfHost};
 use crate::snapshot::{Action, RoutePlan, TcpAction, TcpPlan, TcpRoutePlan};
 use bifrons_config::units::Dur;
 use bifrons_config::{At, OneOrMany, Place, Template};
-use bifrons_filters::{FilterConfig, access};
+use bifrons_filters::{FilterConfig, access, in_flight, rewrite};
 use bifrons_model::{Host, HttpVersion, Listener, Proxy, Respond, Route, Tcp, TcpRoute};
 use bifrons_observe::config::AccessLogs;
 use bifrons_route::{IpSet, PathPattern};
+use indexmap::IndexMap;
 use std::sync::Arc;
 
 /// The routes of a listener.
@@ -75,7 +76,7 @@ fn action(cx: &mut Cx<'_>, (name, listener): (&str, &Listener), at: &At<TcpRoute
         cluster: cluster.map(|cluster| cluster.value.as_str()),
         to: route.to.clone(),
         respond: route.respond.clone(),
-        access: route.access.as_ref(),
+        gate: Gate { set: &route.set.0, in_flight: route.in_flight.as_ref(), access: route.access.as_ref() },
         idle: route.idle,
         access_log: route.access_log.clone(),
     };
@@ -90,16 +91,35 @@ pub(super) struct Bytes<'a> {
     pub(super) cluster: Option<&'a str>,
     pub(super) to: Option<Template>,
     pub(super) respond: Option<Template>,
-    pub(super) access: Option<&'a access::Config>,
+    pub(super) gate: Gate<'a>,
     pub(super) idle: Option<Dur>,
     pub(super) access_log: Option<AccessLogs>,
+}
+
+/// What comes before an endpoint is looked for.
+pub(super) struct Gate<'a> {
+    pub(super) set: &'a [IndexMap<String, Template>],
+    pub(super) in_flight: Option<&'a in_flight::Config>,
+    pub(super) access: Option<&'a access::Config>,
+}
+
+impl Gate<'_> {
+    /// The filters that do it, in the order of nginx's phases.
+    fn filters(&self) -> impl Iterator<Item = FilterConfig> + use<> {
+        let set = (!self.set.is_empty())
+            .then(|| self.set.iter().cloned().map(rewrite::Step::Set).collect())
+            .map(|steps| FilterConfig::Rewrite(rewrite::Config(steps)));
+        let in_flight = self.in_flight.cloned().map(FilterConfig::InFlight);
+        let access = self.access.cloned().map(FilterConfig::Access);
+        [set, in_flight, access].into_iter().flatten()
+    }
 }
 
 impl Bytes<'_> {
     /// The same as a route of requests, which its way needs.
     pub(super) fn route(self, cx: &mut Cx<'_>) -> RoutePlan {
         let place = self.place.clone();
-        let filters = self.access.map(|access| FilterConfig::Access(access.clone()));
+        let filters = self.gate.filters();
         let proxy = self.cluster.map(|cluster| {
             let mut proxy = Proxy::to(cluster);
             proxy.cluster = At { value: cluster.to_owned(), place: place.clone() };
@@ -126,7 +146,7 @@ impl Bytes<'_> {
             name: Some(self.name),
             path: At { value: PathPattern::everything(), place: place.clone() },
             access_log: self.access_log,
-            filters: filters.into_iter().map(|filter| At { value: filter, place: place.clone() }).collect(),
+            filters: filters.map(|filter| At { value: filter, place: place.clone() }).collect(),
             proxy,
             respond: respond.map(|respond| At { value: respond, place }),
             ..Route::default()

@@ -1,7 +1,7 @@
 //! Routes of datagrams.
 
 use super::Cx;
-use super::tcp::{self, Bytes};
+use super::tcp::{self, Bytes, Gate};
 use crate::snapshot::{Action, UdpPlan, UdpRoutePlan};
 use bifrons_balance::Address;
 use bifrons_config::{At, Place};
@@ -34,13 +34,19 @@ pub(super) fn plan(cx: &mut Cx<'_>, name: &str, listener: &Listener, udp: &Udp) 
 
 fn one(cx: &mut Cx<'_>, listener: &str, at: &At<UdpRoute>) -> Option<Arc<UdpRoutePlan>> {
     let route = &at.value;
-    let Some(cluster) = &route.proxy else {
-        let help = Some("write `proxy: cluster`".to_owned());
-        cx.problem(&at.place, "a route of datagrams needs `proxy`", help);
-        return None;
+    let cluster = match (&route.proxy, &route.respond) {
+        (Some(cluster), None) => Some(cluster),
+        (None, Some(_)) if route.to.is_none() => None,
+        _ => {
+            let help = Some("write `proxy: cluster`".to_owned());
+            cx.problem(&at.place, "a route of datagrams needs either `proxy` or `respond`", help);
+            return None;
+        }
     };
-    let place = cluster.place.clone().or(at.place.clone());
-    check(cx, &cluster.value, &place);
+    let place = cluster.and_then(|cluster| cluster.place.clone()).or(at.place.clone());
+    if let Some(cluster) = cluster {
+        check(cx, &cluster.value, &place);
+    }
     let source = tcp::source(cx, &route.source);
     let label = || match route.source.0.as_slice() {
         [] => "udp".to_owned(),
@@ -50,20 +56,21 @@ fn one(cx: &mut Cx<'_>, listener: &str, at: &At<UdpRoute>) -> Option<Arc<UdpRout
         listener,
         name: route.name.clone().unwrap_or_else(label),
         place,
-        cluster: Some(&cluster.value),
+        cluster: cluster.map(|cluster| cluster.value.as_str()),
         to: route.to.clone(),
-        respond: None,
-        access: route.access.as_ref(),
+        respond: route.respond.clone(),
+        gate: Gate { set: &route.set.0, in_flight: route.in_flight.as_ref(), access: route.access.as_ref() },
         idle: None,
         access_log: route.access_log.clone(),
     };
     let plan = Arc::new(bytes.route(cx));
-    matches!(plan.action, Action::Proxy(_)).then(|| {
+    matches!(plan.action, Action::Proxy(_) | Action::Respond { .. }).then(|| {
         Arc::new(UdpRoutePlan {
             source,
             route: plan,
             responses: route.responses,
-            requests: route.requests,
+            // Each datagram has a text of its own.
+            requests: if route.respond.is_some() { 1 } else { route.requests },
             idle: route.idle.0,
         })
     })

@@ -1,7 +1,7 @@
 //! Layer 4 downstream: one connection, passed on to a cluster byte for byte. On its way it is a request without
 //! a head: endpoints are picked, tried and recorded as for any other.
 
-use crate::conn::{ConnCx, Lease};
+use crate::conn::ConnCx;
 use crate::forward;
 use crate::relay;
 use crate::request::Task;
@@ -11,9 +11,10 @@ use crate::snapshot::{Action, ListenerPlan, RoutePlan};
 use crate::{record, worker::Local};
 use bifrons_core::{Error, Kind, Result};
 use bifrons_filters::Passed;
+use bifrons_http::cx::LimitedHow;
 use bifrons_http::h1::Pace;
 use bifrons_http::vars::Scope;
-use bifrons_http::{Body, Request, RequestHead, Response};
+use bifrons_http::{Body, ReqCx, Request, RequestHead, Tunnel};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -23,10 +24,9 @@ pub async fn serve(cx: ConnCx, plans: (Rc<Local>, Arc<ListenerPlan>), route: Arc
     task.cx.route = Some(route.name.clone());
     task.route = route.clone();
     let mut req = Request { head: RequestHead::new("TCP", b"-", b""), body: Body::Empty };
-    match answer(&mut task, &mut req, &route).await {
-        Ok(Some(res)) => {
-            relay::answer(&mut task, &req.head, res, Lease::Last).await;
-        }
+    // Boxed: what it takes to find an endpoint is not held for as long as the connection lasts.
+    match Box::pin(answer(&mut task, &mut req, &route)).await {
+        Ok(Some(tunnel)) => relay::whole(&mut task, tunnel).await,
         Ok(None) => {}
         Err(err) => {
             task.cx.status = respond::status_of_bytes(&err);
@@ -39,10 +39,13 @@ pub async fn serve(cx: ConnCx, plans: (Rc<Local>, Arc<ListenerPlan>), route: Arc
 }
 
 /// The endpoint's side of it; `None` where all has been said.
-async fn answer(task: &mut Task<'_>, req: &mut Request, route: &RoutePlan) -> Result<Option<Response>> {
+async fn answer(task: &mut Task<'_>, req: &mut Request, route: &RoutePlan) -> Result<Option<Tunnel>> {
     admit(task, req, route).await?;
     match &route.action {
-        Action::Proxy(plan) => forward::forward(plan, task, req).await.map(Some),
+        Action::Proxy(plan) => match forward::forward(plan, task, req).await?.body {
+            Body::Tunnel(tunnel) => Ok(Some(tunnel)),
+            _ => Err(Error::local(Kind::Internal, "invariant: on layer 4 there is nothing but a connection")),
+        },
         Action::Respond { body, .. } => {
             let mut text = Vec::new();
             body.render(&Scope { cx: &task.cx, req: &req.head, res: None }, &mut text);
@@ -59,13 +62,23 @@ async fn answer(task: &mut Task<'_>, req: &mut Request, route: &RoutePlan) -> Re
     }
 }
 
+/// Why a connection, or a session of datagrams, ends here; `None` where it goes on.
+pub(super) fn refusal(passed: Passed, cx: &ReqCx) -> Option<Error> {
+    match passed {
+        Passed::On => None,
+        _ if cx.limited.as_ref().is_some_and(|limited| limited.how == LimitedHow::Rejected) => {
+            Some(Error::downstream(Kind::Busy, "too many at once"))
+        }
+        _ => Some(Error::downstream(Kind::Forbidden, "access forbidden by rule")),
+    }
+}
+
 /// What requests are asked before they are routed: whoever is to be told of it in an answer learns it here by the
 /// end of the connection.
 async fn admit(task: &mut Task<'_>, req: &mut Request, route: &RoutePlan) -> Result<()> {
-    if route.chain.takes_requests()
-        && !matches!(Box::pin(route.chain.request(&mut task.cx, req)).await?, Passed::On)
-    {
-        return Err(Error::downstream(Kind::Forbidden, "access forbidden by rule"));
+    if route.chain.takes_requests() {
+        let passed = Box::pin(route.chain.request(&mut task.cx, req)).await?;
+        refusal(passed, &task.cx).map_or(Ok(()), Err)?;
     }
     if task.conn.is_misplaced {
         return Err(Error::downstream(Kind::PlainText, "plain text where TLS is spoken"));

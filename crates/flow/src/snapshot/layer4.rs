@@ -68,7 +68,7 @@ pub struct UdpPlan {
 pub struct UdpRoutePlan {
     /// Networks.
     pub source: Option<IpSet>,
-    /// With the action `proxy`.
+    /// With the action `proxy`, or `respond`.
     pub route: Arc<RoutePlan>,
     /// Answers to each datagram; `None`: any number.
     pub responses: Option<u32>,

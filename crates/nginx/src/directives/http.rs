@@ -1,5 +1,6 @@
 //! `http`, and what all its servers share.
 
+use super::in_flight::Zone;
 use super::log::Formats;
 use super::server::Server;
 use super::upstream::Upstream;
@@ -25,6 +26,8 @@ pub(crate) struct Http {
     pub(crate) variables: IndexMap<String, At<Variable>>,
     /// `proxy_cache_path`s by the names of their zones.
     pub(crate) caches: IndexMap<String, At<ZoneConfig>>,
+    /// `limit_conn_zone`s by their names.
+    pub(crate) zones: IndexMap<String, Zone>,
     /// What `match` blocks say, by their names.
     pub(crate) matches: HashMap<String, Expect>,
 }

@@ -5,7 +5,6 @@
 use crate::directive::Spec;
 
 const NO_TLS: &str = "";
-const LIMIT_CONN: &str = "only \"limit_conn\" asks for it";
 const LIMIT_REQ: &str = "only \"limit_req\" asks for it";
 
 /// What to do without modules that neither nginx nor Debian's packages of it have built in, by how the names of
@@ -107,11 +106,6 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
     Spec::later("secure_link", "let the server behind judge the link, and send files by X-Accel-Redirect"),
     Spec::later("secure_link_md5", "let the server behind judge the link, and send files by X-Accel-Redirect"),
     Spec::later("secure_link_secret", ""),
-    Spec::later("limit_conn", "in YAML `connections.per_address` of a listener bounds the connections of an address"),
-    Spec::setting_of_later("limit_conn_dry_run", LIMIT_CONN),
-    Spec::setting_of_later("limit_conn_log_level", LIMIT_CONN),
-    Spec::setting_of_later("limit_conn_status", LIMIT_CONN),
-    Spec::setting_of_later("limit_conn_zone", LIMIT_CONN),
     Spec::later("limit_req", "rates are not limited yet: let the server behind do it, and leave it out here"),
     Spec::setting_of_later("limit_req_dry_run", LIMIT_REQ),
     Spec::setting_of_later("limit_req_log_level", LIMIT_REQ),

@@ -1,6 +1,8 @@
 //! `stream`: layer 4.
 
 use super::super::settings::settings;
+use super::in_flight::Zone;
+use super::rewrite;
 use super::server::{self, ListenError, PORTS_MAX};
 use super::upstream::Upstream;
 use crate::context::Ctx;
@@ -9,7 +11,7 @@ use crate::level::Level;
 use crate::tree::{Directive, Word};
 use crate::values;
 use bifrons_config::units::Dur;
-use bifrons_config::{Place, Template};
+use bifrons_config::{Place, Problem, Template, Var, vars};
 use indexmap::IndexMap;
 
 const STREAMS: Contexts = Contexts::STREAMS;
@@ -43,6 +45,7 @@ pub(crate) struct Stream {
     pub(crate) level: Level,
     pub(crate) servers: Vec<StreamServer>,
     pub(crate) upstreams: IndexMap<String, Upstream>,
+    pub(crate) zones: IndexMap<String, Zone>,
     /// The `server` block that is being read.
     server: StreamServer,
     is_there: Option<()>,
@@ -54,6 +57,8 @@ pub(crate) struct StreamServer {
     pub(crate) level: Level,
     pub(crate) listens: Vec<StreamListen>,
     pub(crate) action: Option<StreamAction>,
+    /// `set`.
+    pub(crate) set: Vec<IndexMap<String, Template>>,
     pub(crate) place: Option<Place>,
 }
 
@@ -123,12 +128,20 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "return",
         SERVER,
         Args::Exact(1),
-        "A text that is sent, with variables; the connection is closed behind it.",
+        "A text that is sent, with variables; the connection is closed behind it. Each datagram is answered with it.",
         |cx, d| {
             if let Some(text) = cx.template(&d.args[0]) {
                 act(cx, d, StreamAction::Return(text));
             }
         },
+    ),
+    Spec::new(
+        "set",
+        SERVER,
+        Args::Exact(2),
+        "Gives a variable a value, before anything else happens: what is read ahead or agreed upon in TLS has none \
+         then in nginx.",
+        set,
     ),
     Spec::new(
         "proxy_timeout",
@@ -297,6 +310,30 @@ fn server(cx: &mut Ctx, directive: &Directive) {
 
 fn act(cx: &mut Ctx, directive: &Directive, action: StreamAction) {
     cx.put(directive, action, |cx| &mut cx.stream.server.action);
+}
+
+fn set(cx: &mut Ctx, directive: &Directive) {
+    let word = &directive.args[0];
+    let Some(name) = rewrite::variable(&word.text).map(str::to_ascii_lowercase) else {
+        return cx.problem(word, format!("invalid variable name \"{}\"", word.text));
+    };
+    if !matches!(vars::find(&name, &|_| true), Some(Var::User(_))) {
+        return cx.problem(word, format!("the duplicate \"{name}\" variable"));
+    }
+    let value = &directive.args[1];
+    let Some(template) = cx.template(value) else { return };
+    if value.text.contains("$ssl_") || value.text.contains("${ssl_") {
+        let message = "\"set\" of what TLS says: it has its value here, and has none yet in nginx, where \"set\" comes first";
+        cx.notes.warn(
+            Problem::at(value.place.clone(), message)
+                .help("use \"map\", which is computed when it is needed"),
+        );
+    }
+    match cx.stream.server.set.last_mut() {
+        Some(last) if !last.contains_key(&name) => drop(last.insert(name, template)),
+        // One that is set again: what was set in between has the first value.
+        _ => cx.stream.server.set.push([(name, template)].into()),
+    }
 }
 
 fn listen(cx: &mut Ctx, directive: &Directive) {

@@ -9,6 +9,7 @@
 use super::clusters::Clusters;
 use super::rules::sole_answer;
 use crate::context::Ctx;
+use crate::directives::in_flight;
 use crate::directives::location::{Location, Matcher};
 use crate::directives::rewrite::Rule;
 use crate::directives::server::Server;
@@ -251,7 +252,10 @@ impl Emitter<'_> {
         let rules =
             route.filters.iter().take_while(|filter| matches!(filter.value, FilterConfig::Rewrite(_)));
         let at = rules.count();
-        route.filters.splice(at..at, level.access.emit().into_iter().map(At::from));
+        let zones = std::mem::take(&mut self.cx.http.zones);
+        let in_flight = in_flight::emit(self.cx, level, ("http", &zones)).map(FilterConfig::InFlight);
+        self.cx.http.zones = zones;
+        route.filters.splice(at..at, in_flight.into_iter().chain(level.access.emit()).map(At::from));
         if let Some(pass) = &level.pass {
             let (settings, answers, ssl) = match pass.grpc {
                 true => (&level.grpc.proxy, &level.grpc.answers, &level.grpc.ssl),

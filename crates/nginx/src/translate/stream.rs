@@ -5,13 +5,14 @@
 //! cluster without endpoints has the way, and the upstream's own the endpoints.
 
 use crate::context::Ctx;
+use crate::directives::in_flight as limits;
 use crate::directives::proxy_pass::ProxyPass;
 use crate::directives::stream::{StreamAction, StreamListen, StreamServer};
 use crate::directives::upstream::{self, Upstream};
 use crate::level::Level;
 use bifrons_config::units::Dur;
 use bifrons_config::{At, OneOrMany, Place, Problem, Source, Template};
-use bifrons_filters::{FilterConfig, access};
+use bifrons_filters::{FilterConfig, access, in_flight};
 use bifrons_model::{
     ClientAddress, Cluster, Config, Listener, ProxyHeaderIn, ProxyHeaderOut, ProxyHeaderWord, Resolver,
     Retry, RetryOn, Tcp, TcpRoute, Timeouts, Udp, UdpRoute, UpstreamTimeouts,
@@ -32,10 +33,11 @@ pub(super) fn emit(cx: &mut Ctx, config: &mut Config) {
     for mut server in stream.servers {
         server.level.inherit(&stream.level);
         let target = target(cx, &server, &stream.upstreams, config);
+        let in_flight = limits::emit(cx, &server.level, ("stream", &stream.zones));
         let listens = std::mem::take(&mut server.listens);
         for listen in &listens {
             let name = format!("stream:{}{}", if listen.udp { "udp:" } else { "" }, listen.address);
-            let listener = listener(cx, &server, listen, &target);
+            let listener = listener(cx, (&server, listen), &target, in_flight.clone());
             config.listeners.insert(name, listener);
         }
     }
@@ -131,7 +133,12 @@ fn cluster(level: &Level, upstream: &Upstream, tls: Option<bifrons_tls::Upstream
     }
 }
 
-fn listener(cx: &mut Ctx, server: &StreamServer, listen: &StreamListen, target: &Target) -> Listener {
+fn listener(
+    cx: &mut Ctx,
+    (server, listen): (&StreamServer, &StreamListen),
+    target: &Target,
+    in_flight: Option<in_flight::Config>,
+) -> Listener {
     let level = &server.level;
     let stream = &level.stream;
     let access_log: Option<AccessLogs> = Some(level.log.emit().unwrap_or(OneOrMany(Vec::new())));
@@ -156,14 +163,14 @@ fn listener(cx: &mut Ctx, server: &StreamServer, listen: &StreamListen, target: 
     }
     let place = server.place.clone().unwrap_or_else(|| Place::new(&Source::new("", ""), 0..0));
     if listen.udp {
-        if target.respond.is_some() {
-            cx.later(listen.place.clone(), "\"return\" to datagrams", "");
-        }
         let route = UdpRoute {
             name: Some(listen.address.clone()),
             proxy: target.cluster.clone(),
             to: target.to.clone(),
+            respond: target.respond.clone(),
             access,
+            set: OneOrMany(server.set.clone()),
+            in_flight,
             responses: stream.responses,
             requests: stream.requests.unwrap_or(0),
             idle,
@@ -183,6 +190,8 @@ fn listener(cx: &mut Ctx, server: &StreamServer, listen: &StreamListen, target: 
         to: target.to.clone(),
         respond: target.respond.clone(),
         access,
+        set: OneOrMany(server.set.clone()),
+        in_flight,
         terminate: listen.ssl,
         idle: Some(idle),
         access_log,

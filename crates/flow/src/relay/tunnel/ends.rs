@@ -1,6 +1,6 @@
 //! What a tunnel joins: connections, and streams of HTTP/2 on either side.
 
-use super::{gone, until_both_end};
+use super::{Course, Direction, gone};
 use bifrons_core::Result;
 use bifrons_http::h1::Conn;
 use bifrons_http::h2::{Exchange, H2Body};
@@ -8,6 +8,8 @@ use bifrons_http::{Duplex, Tunnel};
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 /// One end.
@@ -33,9 +35,23 @@ pub(in crate::relay) struct Limits {
 /// Relays until both directions have ended, or one fails, or nothing has moved for too long.
 pub(in crate::relay) async fn join(down: &End<'_>, up: &End<'_>, limits: &Limits) -> Result<()> {
     let moved = Cell::new(false);
-    let there = one_way((down, up), limits.up, &moved);
-    let back = one_way((up, down), limits.down, &moved);
-    until_both_end(there, back, &moved, limits.idle).await
+    let mut there = pin!(one_way((down, up), limits.up, &moved));
+    let mut back = pin!(one_way((up, down), limits.down, &moved));
+    let mut course = Course::new(limits.idle);
+    poll_fn(|cx| {
+        if !course.is_over(Direction::There)
+            && let Poll::Ready(end) = there.as_mut().poll(cx)
+        {
+            course.end(Direction::There, end)?;
+        }
+        if !course.is_over(Direction::Back)
+            && let Poll::Ready(end) = back.as_mut().poll(cx)
+        {
+            course.end(Direction::Back, end)?;
+        }
+        course.poll(cx, moved.take())
+    })
+    .await
 }
 
 async fn one_way((from, to): (&End<'_>, &End<'_>), limit: Duration, moved: &Cell<bool>) -> Result<()> {

@@ -4,12 +4,13 @@ use super::{Pair, Port};
 use crate::destination::{self, Destination, Target};
 use crate::record::{self, Share};
 use crate::respond;
+use crate::serve::tcp;
 use crate::shared::Admitted;
 use crate::snapshot::{Action, ListenerPlan, ProxyPlan, UdpRoutePlan};
 use crate::worker::{Local, Worker};
 use bifrons_balance::{Active, EndpointAddr, NoEndpoint, Outcome, PickCx, TriedSet};
+use bifrons_config::Template;
 use bifrons_core::{Error, Kind, Result, Side};
-use bifrons_filters::Passed;
 use bifrons_http::vars::Scope;
 use bifrons_http::{Attempt, Body, ConnFacts, Layer4, ReqCx, Request, RequestHead};
 use bifrons_net::udp::{self, AT_ONCE, Piece, To};
@@ -180,7 +181,6 @@ struct Run<'a> {
     local: &'a Rc<Local>,
     listener: &'a ListenerPlan,
     entry: &'a Entry,
-    proxy: &'a ProxyPlan,
     head: RequestHead,
     cx: ReqCx,
 }
@@ -195,14 +195,12 @@ pub(super) async fn run(
     worker.shard.inc(listener.stats.accepted);
     let _open = Share::of(&worker, listener.stats.active);
     let plan = entry.session.plan.clone();
-    let Action::Proxy(proxy) = &plan.route.action else { return };
     let facts = facts(&listener, &entry);
     let mut run = Run {
         worker: &worker,
         local: &local,
         listener: &listener,
         entry: &entry,
-        proxy,
         head: RequestHead::new("UDP", b"-", b""),
         cx: ReqCx::new(Rc::new(facts), entry.session.moved.get()),
     };
@@ -241,20 +239,47 @@ fn facts(listener: &ListenerPlan, entry: &Entry) -> ConnFacts {
 }
 
 impl Run<'_> {
-    /// Picks, connects, relays.
     async fn serve(&mut self) -> Result<()> {
         self.admit().await?;
+        let plan = self.entry.session.plan.clone();
+        match &plan.route.action {
+            Action::Proxy(proxy) => self.proxy(proxy).await,
+            Action::Respond { body, .. } => {
+                self.respond(body);
+                Ok(())
+            }
+            _ => Err(Error::local(Kind::Internal, "invariant: a route of datagrams has no other action")),
+        }
+    }
+
+    /// Sends a text; an empty one is none.
+    fn respond(&self, body: &Template) {
+        let mut text = Vec::new();
+        body.render(&Scope { cx: &self.cx, req: &self.head, res: None }, &mut text);
+        let session = &self.entry.session;
+        drop(session.waiting.take());
+        if text.is_empty() {
+            return;
+        }
+        let sent =
+            self.entry.port.socket.send(Some(session.client), &[Piece { bytes: &text, segment: None }]);
+        session.sent.set(sent.bytes);
+        self.lose(Dropped::Send, 1 - sent.datagrams.min(1));
+    }
+
+    /// Picks, connects, relays.
+    async fn proxy(&mut self, proxy: &ProxyPlan) -> Result<()> {
         let local = self.local;
-        let destination = match &self.proxy.url {
-            None => Destination::of(local, self.proxy.cluster)?,
+        let destination = match &proxy.url {
+            None => Destination::of(local, proxy.cluster)?,
             Some(text) => {
                 let by = (&**self.worker, &**local);
-                destination::by_name(text, self.proxy.cluster, by, (&self.cx, &self.head)).await?
+                destination::by_name(text, proxy.cluster, by, (&self.cx, &self.head)).await?
             }
         };
         let target = destination.target();
         self.cx.cluster = Some(target.plan.name.clone());
-        let (active, socket) = self.connect(target)?;
+        let (active, socket) = self.connect(target, proxy)?;
         let _share = Share::of(self.worker, target.plan.stats.requests_active);
         let outcome = self.relay(socket).await;
         let session = &self.entry.session;
@@ -287,10 +312,8 @@ impl Run<'_> {
             return Ok(());
         }
         let mut req = Request { head: RequestHead::new("UDP", b"-", b""), body: Body::Empty };
-        match chain.request(&mut self.cx, &mut req).await? {
-            Passed::On => Ok(()),
-            _ => Err(Error::downstream(Kind::Forbidden, "access forbidden by rule")),
-        }
+        let passed = chain.request(&mut self.cx, &mut req).await?;
+        tcp::refusal(passed, &self.cx).map_or(Ok(()), Err)
     }
 
     fn report(&self, target: Target<'_>, active: &Active, outcome: Outcome) {
@@ -301,7 +324,7 @@ impl Run<'_> {
 
     /// A socket to an endpoint; others are tried where the kernel knows no way to one, as far as `retry` lets them:
     /// of nothing else it is known whether a datagram has arrived.
-    fn connect(&mut self, target: Target<'_>) -> Result<(Active, Udp)> {
+    fn connect(&mut self, target: Target<'_>, proxy: &ProxyPlan) -> Result<(Active, Udp)> {
         let key = target.plan.balance.key().map(|template| {
             let mut bytes = Vec::new();
             template.render(&Scope { cx: &self.cx, req: &self.head, res: None }, &mut bytes);
@@ -309,7 +332,7 @@ impl Run<'_> {
         });
         let mut tried = TriedSet::default();
         let mut failed = None;
-        let retry = &self.proxy.retry;
+        let retry = &proxy.retry;
         let began = clock::recent();
         let is_in_time = || retry.within.is_zero() || clock::read() - began < retry.within;
         for made in 0..ATTEMPTS_MAX {
@@ -437,7 +460,10 @@ impl Run<'_> {
             cx.status = respond::status_of_bytes(&err);
             cx.note_error(err);
         }
-        let cluster = self.local.snapshot.clusters.get(self.proxy.cluster).map(|cluster| &**cluster);
+        let cluster = match &session.plan.route.action {
+            Action::Proxy(proxy) => self.local.snapshot.clusters.get(proxy.cluster).map(|cluster| &**cluster),
+            _ => None,
+        };
         record::session((self.worker, self.listener), (&session.plan.route, cluster), (cx, &self.head));
     }
 }

@@ -1,6 +1,10 @@
 //! A connection on which another protocol than HTTP/1 runs: what that one says and hears here.
 
 use super::Conn;
+use crate::buffers;
+use bifrons_core::{Error, Result};
+use bifrons_net::Waiting;
+use bytes::Bytes;
 use std::task::{Context, Poll, Waker};
 
 /// Whether the connection is to end in its protocol's own way.
@@ -19,6 +23,40 @@ impl Conn {
     /// Whether what was read ahead begins so.
     pub fn starts_with(&self, text: &[u8]) -> bool {
         self.buf.borrow().starts_with(text)
+    }
+
+    /// What was read ahead, which is the caller's from here on.
+    pub fn take_ahead(&self) -> Bytes {
+        let buf = std::mem::take(&mut *self.buf.borrow_mut());
+        if buf.is_empty() {
+            // Its room is of use to others.
+            buffers::give(buf);
+            return Bytes::new();
+        }
+        buf.freeze()
+    }
+
+    /// Reads past any framing into room that is lent, where nothing was read ahead and nothing is encrypted; 0 is
+    /// the end.
+    ///
+    /// # Errors
+    /// `Reset`. Nothing limits the wait: that is the caller's.
+    pub fn poll_copy(
+        &self,
+        cx: &mut Context<'_>,
+        room: &mut [u8],
+        waiting: &mut Waiting,
+    ) -> Poll<Result<usize>> {
+        self.stream.poll_copy(cx, room, waiting).map(|read| {
+            let len = read.map_err(|err| Error::io(self.side, &err))?;
+            self.count_received(len as u64);
+            Ok(len)
+        })
+    }
+
+    /// Counts bytes that came in beside the buffer.
+    pub fn count_received(&self, len: u64) {
+        self.received.set(self.received.get() + len);
     }
 
     /// Says whether it rests between two messages, where another protocol than HTTP/1 runs on it.

@@ -206,8 +206,11 @@ impl Conn {
         self.write_ended.get()
     }
 
-    /// What the socket takes of `data` at once; `None` where it takes nothing now.
-    fn write_at_once(&self, data: &[u8]) -> Result<Option<usize>> {
+    /// What the socket of a plain connection takes of `data` at once; `None` where it takes nothing now.
+    ///
+    /// # Errors
+    /// `Reset` when the peer is gone.
+    pub fn write_at_once(&self, data: &[u8]) -> Result<Option<usize>> {
         match self.stream.try_write(data) {
             Ok(len) => {
                 self.sent.set(self.sent.get() + len as u64);
