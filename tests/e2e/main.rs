@@ -61,6 +61,7 @@ mod cache {
     mod metrics;
     mod nginx;
     mod nodes;
+    mod poisoning;
     mod purging;
     mod ranges;
     mod requests;

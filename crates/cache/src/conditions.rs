@@ -84,16 +84,24 @@ pub fn ask_about(head: &mut RequestHead, stored: &ResponseHead) -> bool {
     etag.is_some() || changed.is_some()
 }
 
+/// Fields by which a request asks for less than the whole.
+const CONDITIONS: [Name; 6] = [
+    Name::IfMatch,
+    Name::IfNoneMatch,
+    Name::IfModifiedSince,
+    Name::IfUnmodifiedSince,
+    Name::IfRange,
+    Name::Range,
+];
+
+/// Whether a request has conditions, or asks for a range.
+pub fn has_any(req: &RequestHead) -> bool {
+    CONDITIONS.iter().any(|name| req.headers.has(*name))
+}
+
 /// Takes a client's conditions and ranges out of a request whose answer is for all.
 pub fn drop_conditions(head: &mut RequestHead) {
-    for name in [
-        Name::IfMatch,
-        Name::IfNoneMatch,
-        Name::IfModifiedSince,
-        Name::IfUnmodifiedSince,
-        Name::IfRange,
-        Name::Range,
-    ] {
+    for name in CONDITIONS {
         head.headers.remove(name);
     }
 }

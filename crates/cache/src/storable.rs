@@ -74,6 +74,8 @@ pub enum Why {
     Expired,
     /// The path looks like a file of another type.
     Type,
+    /// The request says in a field beside the key what it means.
+    Override,
     /// The configuration says so.
     Configured,
     /// It was not asked for often enough.
@@ -81,6 +83,11 @@ pub enum Why {
 }
 
 impl Why {
+    /// Whether it says nothing of the next request for the same.
+    pub fn is_own(self) -> bool {
+        matches!(self, Self::RequestNoStore | Self::Authorization | Self::Override | Self::Configured)
+    }
+
     /// A word for `Cache-Status` and logs.
     pub fn word(self) -> &'static str {
         match self {
@@ -96,6 +103,7 @@ impl Why {
             Self::NoLifetime => "no-lifetime",
             Self::Expired => "expired",
             Self::Type => "type",
+            Self::Override => "override",
             Self::Configured => "configured",
             Self::Uses => "uses",
         }
@@ -254,6 +262,7 @@ fn rfc9111(
         must_revalidate: control.must_revalidate || control.proxy_revalidate || control.s_maxage.is_some(),
         immutable: control.immutable,
         heuristic,
+        to_the_end: false,
     };
     let is_confirmable = res.headers.has(Name::Etag) || res.headers.has(Name::LastModified);
     let has_use = times.initial_age_s < lifetime_s && !terms.no_cache

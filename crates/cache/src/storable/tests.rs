@@ -189,6 +189,7 @@ fn as_nginx_reads_it() {
     assert_eq!(lifetime("Expires: 0"), Err(Why::Expired));
     assert_eq!(lifetime("Cache-Control: max-age=60\nAge: 3600"), Ok(60));
     assert_eq!(lifetime("Set-Cookie: a=b"), Err(Why::SetCookie));
+    assert!(judge_by(&nginx, "", (200, "")).unwrap().stored.terms.to_the_end);
 }
 
 #[test]
