@@ -7,8 +7,9 @@ use crate::slice::Version;
 use crate::stored::{Stored, Terms, Times};
 use crate::vary::{self, NoVariant};
 use bifrons_http::name::FieldName;
-use bifrons_http::{Headers, Method, Name, RequestHead, ResponseHead};
+use bifrons_http::{Headers, Method, Name, RequestHead, ResponseHead, date};
 use std::ops::Range;
+use std::time::{Duration, UNIX_EPOCH};
 
 mod guard;
 mod nginx;
@@ -170,7 +171,12 @@ pub fn judge(rules: &Rules, exchange: &Exchange<'_>) -> Result<Storable, Why> {
             NoVariant::Star | NoVariant::TooMany => Why::Vary,
         })?,
     };
-    let head = head_to_store(rules.standard, res, &fields);
+    let mut head = head_to_store(rules.standard, res, &fields);
+    if rules.standard == Standard::Rfc9111 && !head.headers.has(Name::Date) {
+        // RFC 9110 6.6.1: when it came, for caches behind us.
+        let at = UNIX_EPOCH + Duration::from_secs(exchange.received_s);
+        head.headers.append_as("Date", date::format(at).as_bytes());
+    }
     let mut own = Headers::new();
     for (_, name, value) in res.headers.iter().filter(|_| !fields.is_empty()) {
         if is_named(&fields, name) {

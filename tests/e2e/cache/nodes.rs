@@ -296,6 +296,46 @@ fn the_link_is_encrypted_where_it_is_asked_for() {
 }
 
 #[test]
+fn of_a_purge_by_method_each_node_makes_its_own_keys() {
+    let Some(redis) = Redis::start() else { return };
+    let origin = origin();
+    let keyed = |key: &str| {
+        let cache =
+            format!("zone: main, x_cache_status: true, purge: {{ allow: [127.0.0.0/8] }}, key: {key}");
+        let linked = "replication: { redis: \"@redis@\" }\n";
+        let conf = config(None, linked).replace("zone: main, x_cache_status: true", &cache);
+        let address = format!("redis://:secret@{}", redis.addr);
+        Proxy::yaml(&conf).with("app", origin.addr()).with("redis", address).start()
+    };
+    let here = keyed("{ headers: [X-Tenant] }");
+    let others = [
+        keyed("{ query: { deny: [utm_*] } }"),
+        keyed("{ headers: [x-tenant] }"),
+        keyed("{ text: \"$scheme|$host|$path\" }"),
+    ];
+    others.iter().chain([&here]).for_each(wait_linked);
+    let ask = |node: &Proxy, line: &str| {
+        let request = format!("{line} HTTP/1.1\r\nHost: test\r\nX-Tenant: one\r\n\r\n");
+        status(&node.client().ask(&request)).to_owned()
+    };
+    let stored = |node: &Proxy| {
+        // The first to ask had another query, so that the URL of what is stored is another too.
+        ask(node, "GET /a?utm_x=1");
+        ask(node, "GET /a");
+        ask(node, "GET /b");
+        get(node, "/a");
+    };
+    others.iter().for_each(stored);
+    ask(&here, "PURGE /a");
+    for node in &others {
+        wait_until("it is heard", || metric(node, "bifrons_replication_received_total") == 1);
+        assert_eq!(ask(node, "GET /a"), "MISS");
+        assert_eq!(ask(node, "GET /b"), "HIT");
+    }
+    assert_eq!(get(&others[1], "/a"), "HIT", "of another tenant");
+}
+
+#[test]
 fn what_is_said_of_the_links_encryption_must_fit() {
     for (linked, expected) in [
         ("redis: \"redis://127.0.0.1\", tls: { ca: ca.pem }", "rediss://"),

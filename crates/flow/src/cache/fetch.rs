@@ -329,6 +329,10 @@ pub(super) fn renewed(
 ) -> std::result::Result<Meta, Why> {
     unkeyed::check(plan, (&task.route, &task.cx), (&req.headers, &old.head.headers))?;
     let mut merged = conditions::updated(&old.head, fields);
+    if !fields.has(Name::Date) {
+        // It was confirmed when that came (RFC 9110 6.6.1): by its own date it would be as old as before.
+        merged.headers.remove(Name::Date);
+    }
     if let Some(age) = fields.get(Name::Age) {
         merged.headers.append(Name::Age, age);
     }
