@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import os
@@ -52,9 +53,13 @@ def probe(port: int, row: Row) -> None:
     else:
         conn = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        conn.request("GET", row.path)
+        conn.request("GET", row.path, headers={"Accept-Encoding": "gzip"} if row.gzip else {})
         answer = conn.getresponse()
         body = answer.read()
+        if row.gzip:
+            if answer.getheader("Content-Encoding") != "gzip":
+                raise BenchError(f"GET {row.path} was not compressed")
+            body = gzip.decompress(body)
     except (OSError, http.client.HTTPException) as err:
         raise BenchError(f"no answer to GET {row.path}: {err!r}") from err
     finally:
@@ -147,6 +152,8 @@ def wrk(procs: Procs, cores: Cores, port: int, row: Row, seconds: float) -> Load
             "-s", str(script)]
     if row.close:
         argv += ["-H", "Connection: close"]
+    if row.gzip:
+        argv += ["-H", "Accept-Encoding: gzip"]
     argv.append(_url(port, row))
     if row.script:
         # What chooses paths: how many there are, by what law, and what tells this run from others.

@@ -74,6 +74,7 @@ METRICS: dict[str, tuple[Metric, ...]] = {
     "h2load": FLAT_OUT,
     "udp": flat_out(Metric("cpu_us", "CPU µs/question", micros, ratio=True), "questions/s"),
     "cache": (*FLAT_OUT, Metric("hit_ratio", "hits", share)),
+    "zipf": (*FLAT_OUT, Metric("hit_ratio", "hits", share), Metric("best_ratio", "best policy simulated", share)),
     "stampede": (
         Metric("upstream", "requests to the origin", count),
         CPU,

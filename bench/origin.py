@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ http {{
         listen 127.0.0.1:{port} backlog=4096;
         root {files};
         location / {{ default_type text/plain; return 200 "{body}"; }}
+        location = /64k.txt {{ default_type text/plain; }}
 {locations}
         # What caches keep: the same, whatever stands behind the name; and the same slowly: half of 64 KiB at once, half a second later.
         location /cached/ {{
@@ -76,7 +78,16 @@ def write_files(work: Path) -> Path:
     root.chmod(0o755)
     for name, size in FILES.items():
         (root / name).write_bytes(os.urandom(size))
+    (root / "64k.txt").write_bytes(text(64 << 10))
     return root
+
+
+def text(size: int) -> bytes:
+    """Words as often as Zipf's law has them, the same in every run: gzip makes a third of it, as of a page."""
+    chance = random.Random(1)
+    words = ["".join(chance.choices("etaoinshrdlucmfwypvbgkqjxz", k=chance.randint(2, 9))) for _ in range(2_000)]
+    weights = [1 / rank for rank in range(1, len(words) + 1)]
+    return " ".join(chance.choices(words, weights, k=size)).encode()[:size]
 
 
 @dataclass(frozen=True)

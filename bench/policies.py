@@ -8,10 +8,9 @@ import itertools
 import random
 from collections import OrderedDict, deque
 
-from rows import MEMORY_PART, ZIPF
+from rows import MEMORY_PART, WARMUP_REQUESTS, ZIPF
 
-# As the measured caches: so many requests until it has settled, then those that count.
-WARMUP = 300_000
+# Requests that count, behind those until it has settled.
 COUNTED = 300_000
 # Of S3-FIFO's room, the part for what was seen once (Yang et al., SOSP 2023).
 SMALL_PART = 0.1
@@ -30,7 +29,7 @@ def best(objects: int) -> float:
     room = int(objects * MEMORY_PART)
     sums = list(itertools.accumulate(1 / rank ** ZIPF for rank in range(1, objects + 1)))
     chance = random.Random(1)
-    asked = [bisect.bisect_left(sums, chance.random() * sums[-1]) for _ in range(WARMUP + COUNTED)]
+    asked = [bisect.bisect_left(sums, chance.random() * sums[-1]) for _ in range(objects * WARMUP_REQUESTS + COUNTED)]
     return max(_s3_fifo(asked, room), _tiny_lfu(asked, room))
 
 
@@ -43,6 +42,7 @@ def _tiny_lfu(asked: list[int], room: int) -> float:
     window_room = max(1, int(room * WINDOW_PART))
     main_room = room - window_room
     protected_room = int(main_room * PROTECTED_PART)
+    settled = len(asked) - COUNTED
     hits = 0
     for at, key in enumerate(asked):
         counts[key] = min(counts.get(key, 0) + 1, COUNT_MAX)
@@ -70,7 +70,7 @@ def _tiny_lfu(asked: list[int], room: int) -> float:
                     if counts.get(candidate, 0) > counts.get(victim, 0):
                         del probation[victim]
                         probation[candidate] = None
-        hits += is_hit and at >= WARMUP
+        hits += is_hit and at >= settled
     return hits / COUNTED
 
 
@@ -80,6 +80,7 @@ def _s3_fifo(asked: list[int], room: int) -> float:
     main: deque[int] = deque()
     ghost: OrderedDict[int, None] = OrderedDict()
     often: dict[int, int] = {}
+    settled = len(asked) - COUNTED
     hits = 0
 
     def evict_main() -> None:
@@ -107,7 +108,7 @@ def _s3_fifo(asked: list[int], room: int) -> float:
     for at, key in enumerate(asked):
         if key in often:
             often[key] = min(often[key] + 1, FREQUENCY_MAX)
-            hits += at >= WARMUP
+            hits += at >= settled
             continue
         while len(often) >= room:
             if len(small) >= small_room and small:

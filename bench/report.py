@@ -124,7 +124,7 @@ def _warnings(result: dict) -> list[str]:
         if proxy["spread"] > SPREAD_WARN:
             warnings.append(f"{name}: rounds differ by {proxy['spread'] * 100:.0f}% in {title}")
         # In the latency row the origin shares the core on purpose.
-        waited = proxy["median"]["core_waited"] if result["kind"] in ("wrk", "h2load", "udp", "cache") else 0.0
+        waited = proxy["median"]["core_waited"] if result["kind"] in ("wrk", "h2load", "udp", "cache", "zipf") else 0.0
         # Threads of its own that wait for each other come to more than the whole time.
         if WAITED_WARN < waited <= 1:
             warnings.append(f"{name}: waited {waited * 100:.0f}% of the time for its core, which others used too")

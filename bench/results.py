@@ -42,6 +42,7 @@ def result(outcome: Outcome, peers: list[Peer], where: dict, what: dict, setting
     middle = {name: medians(rounds) for name, rounds in outcome.rounds.items()}
     versions = {peer.name: peer.version() for peer in peers if peer.name in middle}
     kind = "cache" if row.cache and row.is_flat_out else row.kind
+    kind = "zipf" if row.script == "zipf" else kind
     main = main_metric(kind)
     reference = REFERENCE_CACHE if row.cache else REFERENCE
     return {

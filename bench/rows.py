@@ -9,6 +9,8 @@ SMALL_BYTES = 66
 MEMORY_PART = 0.05
 # Beside its body, a stored answer's head and what is known about it.
 OBJECT_BYTES = 512
+# Many objects: so many requests for each of them until a cache has settled on some, and a simulation likewise.
+WARMUP_REQUESTS = 3
 # The exponent of Zipf's law in bench/lua/zipf.lua.
 ZIPF = 0.9
 
@@ -42,6 +44,8 @@ class Row:
     """Whether bytes are passed on as they are."""
     cache: str = ""
     """Where answers are kept: `memory` or `disk`; empty: nowhere."""
+    gzip: int = 0
+    """The level at which answers are compressed on their way; 0: they are not."""
     script: str = ""
     """The script in bench/lua that chooses paths."""
     objects: int = 0
@@ -78,6 +82,7 @@ GROUPS = (
     Group("stampede", "1,000 clients, one cold key: requests to the origin"),
     Group("idle", "Idle keep-alive connections: memory of one"),
     Group("latency", "Half load at a constant rate: latency added by one hop"),
+    Group("gzip", "Text of 64 KiB, compressed on its way: CPU per request"),
     Group("static", "Static files: CPU per request"),
     Group("routes", "Routing among many: CPU per request"),
 )
@@ -92,6 +97,13 @@ def _routes(count: int) -> Row:
     return Row(
         f"routes-{count}", f"{count:,} route{'s' if count > 1 else ''}, the request hits the middle one", "routes",
         path=route_path(count // 2) + "item", routes=count,
+    )
+
+
+def _gzip(level: int) -> Row:
+    return Row(
+        f"gzip-64k-{level}", f"64 KiB of text compressed by gzip at level {level} on its way, 16 connections", "gzip",
+        path="/64k.txt", body_bytes=64 << 10, conns=16, gzip=level,
     )
 
 
@@ -150,13 +162,15 @@ ROWS = (
         path="/cached/64k.bin", body_bytes=64 << 10, script="among", objects=1_000, cache="disk",
     ),
     Row(
-        "cache-zipf", "100,000 answers of 4 KiB asked for by Zipf's law (0.9), memory for 5 % of them", "cache",
-        kind="wrk", path="/cached/4k.bin", body_bytes=4 << 10, script="zipf", objects=100_000, cache="memory",
+        "cache-zipf", "200,000 answers of 4 KiB asked for by Zipf's law (0.9), memory for 5 % of them", "cache",
+        kind="wrk", path="/cached/4k.bin", body_bytes=4 << 10, script="zipf", objects=200_000, cache="memory",
     ),
     Row(
         "cache-stampede", "1,000 clients at once for one cold key, 64 KiB", "stampede",
         kind="stampede", path="/cached/slow/64k.bin", body_bytes=64 << 10, conns=1_000, cache="memory",
     ),
+    _gzip(1),
+    _gzip(6),
     Row(
         "h2-to-h2", "HTTP/2 without TLS on both sides, 8 connections × 16 streams, 66-byte answers", "http2",
         kind="h2load", conns=8, streams=16, http2_origin=True,

@@ -15,13 +15,11 @@ import policies
 from origin import Origin
 from peers import Job, OURS, Peer, REFERENCE
 from procs import BenchError, Cores, Procs
-from rows import Row, route_path
+from rows import Row, WARMUP_REQUESTS, route_path
 from stampede import stampede
 
 # Fills connection pools and caches before a round counts.
 WARMUP_SECONDS = 1.0
-# Many objects: so many requests for each of them until a cache has settled on some, as the simulation has them.
-WARMUP_REQUESTS = 3
 WARMUP_SECONDS_MAX = 60.0
 # Idle rows: memory varies little between rounds, and 10,000 connections take a while.
 IDLE_ROUNDS_MAX = 3
@@ -107,6 +105,7 @@ class Runner:
             http2_origin=row.http2_origin,
             layer4="udp" if row.kind == "udp" else "tcp" if row.layer4 else "",
             cache=row.cache, cache_bytes=row.cache_bytes, cache_dir=self._cache_dir(home) if row.cache else None,
+            gzip=row.gzip,
             routes=tuple(route_path(index) for index in range(row.routes)),
         )
         reason = peer.declines(job)

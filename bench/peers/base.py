@@ -45,6 +45,8 @@ class Job:
     """As many of them in memory."""
     cache_dir: Path | None = None
     """Where those on disk go."""
+    gzip: int = 0
+    """Compress text by gzip at this level; 0: pass bodies on as they are."""
     routes: tuple[str, ...] = ()
     """Path prefixes that lead to the origin; empty: everything does."""
 

@@ -54,6 +54,10 @@ clusters:
 ROUTE_HTTP2 = '      - {{ path: "/*", proxy: {{ cluster: origin, forwarded: [], http_version: "2" }} }}'
 ROUTE_PROXY = '      - {{ path: "{prefix}*", proxy: {{ cluster: origin, forwarded: [] }} }}'
 ROUTE_CACHE = '      - {{ path: "/*", proxy: {{ cluster: origin, forwarded: [] }}, cache: {{ zone: main }} }}'
+ROUTE_GZIP = (
+    '      - {{ path: "/*", proxy: {{ cluster: origin, forwarded: [] }}, '
+    "filters: [{{ compress: {{ codings: [gzip], levels: {{ gzip: {level} }} }} }}] }}"
+)
 ROUTE_STATIC = '      - {{ path: "/*", static: "{root}" }}'
 TLS = '    tls: {{ certificates: [{{ cert: "{pem}", key: "{pem}" }}]{sessions} }}\n'
 NO_SESSIONS = ", sessions: { tickets: false, cache: 0 }"
@@ -88,6 +92,8 @@ class Bifrons(Peer):
             text, routes = CONFIG + CLUSTERS, ROUTE_HTTP2.format()
         elif job.cache:
             text, routes = CONFIG + CLUSTERS + self._caches(job), ROUTE_CACHE.format()
+        elif job.gzip:
+            text, routes = CONFIG + CLUSTERS, ROUTE_GZIP.format(level=job.gzip)
         else:
             prefixes = job.routes or ("/",)
             text, routes = CONFIG + CLUSTERS, "\n".join(ROUTE_PROXY.format(prefix=prefix) for prefix in prefixes)

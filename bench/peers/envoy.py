@@ -35,6 +35,8 @@ class Envoy(Peer):
         return ask_version([str(binary()), "--version"], r"/([\d.]+)[/-]")
 
     def declines(self, job: Job) -> str | None:
+        if job.gzip:
+            return "is not set up to compress here"
         if job.pem:
             return "is not set up for TLS here"
         if job.layer4 == "udp":

@@ -59,6 +59,8 @@ class Haproxy(Peer):
         return ask_version(["haproxy", "-v"], r"version ([\d.]+)")
 
     def declines(self, job: Job) -> str | None:
+        if job.gzip:
+            return "is not set up to compress here"
         if job.layer4 == "udp":
             return "passes no datagrams on"
         if job.cache == "disk":

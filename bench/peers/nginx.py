@@ -35,7 +35,7 @@ http {{
         keepalive_requests {requests};
         keepalive_timeout {idle}s;
     }}
-{cache}    server {{
+{cache}{gzip}    server {{
         listen 127.0.0.1:{port} {ssl}backlog=4096;
 {certificate}{locations}
     }}
@@ -62,6 +62,12 @@ CACHE = """\
     proxy_cache_path {dir}/cache levels=1:2 keys_zone=main:256m max_size={size} inactive={idle}s use_temp_path=off;
     proxy_cache main;
     proxy_cache_lock on;
+"""
+GZIP = """\
+    gzip on;
+    gzip_comp_level {level};
+    gzip_types text/plain;
+    gzip_proxied any;
 """
 CERTIFICATE = """\
         ssl_certificate {pem};
@@ -94,6 +100,7 @@ class Nginx(Peer):
             ssl=("ssl " if job.pem else "") + ("http2 " if job.http2 else ""),
             certificate=CERTIFICATE.format(pem=job.pem, tickets="on" if job.resume else "off") if job.pem else "",
             locations=self._locations(job), cache=self._cache(job),
+            gzip=GZIP.format(level=job.gzip) if job.gzip else "",
         ))
         return ["nginx", "-e", f"{job.dir}/error.log", "-p", str(job.dir), "-c", str(conf), "-g", "daemon off;"]
 

@@ -62,6 +62,7 @@ mod cache {
     mod metrics;
     mod nginx;
     mod nodes;
+    mod poisoning;
     mod purging;
     mod ranges;
     mod requests;

@@ -232,13 +232,21 @@ pub fn dry_run(loaded: &Loaded) -> Result<Snapshot, Problems> {
         Ok(snapshot) => (Some(snapshot), Problems::default()),
         Err(problems) => (None, problems),
     };
-    if let Err(problem) = check_admin(&loaded.config) {
-        problems.push(problem);
+    for checked in [check_admin(&loaded.config), check_replication(&loaded.config)] {
+        if let Err(problem) = checked {
+            problems.push(problem);
+        }
     }
     match snapshot {
         Some(snapshot) => problems.into_result(snapshot),
         None => Err(problems),
     }
+}
+
+/// Nodes tell each other beside the snapshot.
+fn check_replication(config: &Config) -> Result<(), Problem> {
+    let Some(replication) = &config.replication else { return Ok(()) };
+    replication.check().map_err(|message| Problem::nowhere(format!("replication: {message}")))
 }
 
 /// The admin server's address is the one thing that the snapshot does not need.

@@ -67,10 +67,11 @@ pub fn shape(req: &RequestHead, head: &mut ResponseHead, len: Option<u64>, manne
         }
     }
     let Some(len) = len.filter(|_| is_whole && has_ranges) else { return Shape::Whole };
-    let asked = match req.method() == Method::Get && conditions::allows_range(req, &head.headers) {
-        true => range::asked(req, len, (manner.standard, manner.parts_max)),
-        false => Asked::Whole,
-    };
+    let asked =
+        match req.method() == Method::Get && conditions::allows_range(req, &head.headers, manner.standard) {
+            true => range::asked(req, len, (manner.standard, manner.parts_max)),
+            false => Asked::Whole,
+        };
     if !head.headers.has(Name::AcceptRanges) && (!is_nginx || asked == Asked::Whole) {
         head.headers.append_as("Accept-Ranges", b"bytes");
     }

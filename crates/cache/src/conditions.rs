@@ -1,5 +1,6 @@
 //! Conditional requests: answered from the store, made by it, and what comes of them (RFC 9110 13, RFC 9111 4.3).
 
+use crate::config::Standard;
 use bifrons_http::headers::list_members;
 use bifrons_http::{Headers, Name, RequestHead, ResponseHead, date};
 use std::time::SystemTime;
@@ -54,13 +55,19 @@ fn is_failed(asked: &Headers, have: &Headers) -> bool {
 }
 
 /// Whether `If-Range` lets a part be sent (RFC 9110 13.1.5): strong validators only.
-pub fn allows_range(req: &RequestHead, have: &Headers) -> bool {
+pub fn allows_range(req: &RequestHead, have: &Headers, standard: Standard) -> bool {
     let Some(wanted) = req.headers.get(Name::IfRange) else { return true };
     match wanted {
         [b'"', ..] | [b'W', b'/', ..] => {
             have.get(Name::Etag).is_some_and(|etag| Etag::of(etag).is_strongly(Etag::of(wanted)))
         }
-        _ => date::parse(wanted).is_some() && date::parse(wanted) == only_date(have, Name::LastModified),
+        _ => {
+            let changed = only_date(have, Name::LastModified);
+            // What changes twice in the second of the answer has the same date twice (RFC 9110 8.8.2.2).
+            let is_strong = || only_date(have, Name::Date).is_none_or(|made| changed < Some(made));
+            let is_it = changed.is_some() && date::parse(wanted.trim_ascii()) == changed;
+            is_it && (standard == Standard::Nginx || is_strong())
+        }
     }
 }
 
@@ -84,16 +91,24 @@ pub fn ask_about(head: &mut RequestHead, stored: &ResponseHead) -> bool {
     etag.is_some() || changed.is_some()
 }
 
+/// Fields by which a request asks for less than the whole.
+const CONDITIONS: [Name; 6] = [
+    Name::IfMatch,
+    Name::IfNoneMatch,
+    Name::IfModifiedSince,
+    Name::IfUnmodifiedSince,
+    Name::IfRange,
+    Name::Range,
+];
+
+/// Whether a request has conditions, or asks for a range.
+pub fn has_any(req: &RequestHead) -> bool {
+    CONDITIONS.iter().any(|name| req.headers.has(*name))
+}
+
 /// Takes a client's conditions and ranges out of a request whose answer is for all.
 pub fn drop_conditions(head: &mut RequestHead) {
-    for name in [
-        Name::IfMatch,
-        Name::IfNoneMatch,
-        Name::IfModifiedSince,
-        Name::IfUnmodifiedSince,
-        Name::IfRange,
-        Name::Range,
-    ] {
+    for name in CONDITIONS {
         head.headers.remove(name);
     }
 }

@@ -39,6 +39,11 @@ pub struct CacheConfig {
     pub set_cookie: bool,
     /// Whether an answer is not stored whose path looks like a file of another type: `/account/x.css` that is HTML.
     pub guard_types: bool,
+    /// Whether an answer is not stored whose request names another method, path or host than its own in a field that is
+    /// not in `key.headers` and not in the answer's `Vary`: `X-HTTP-Method-Override`, `X-Original-URL`, and
+    /// `X-Forwarded-Host` where a client's is passed on.
+    #[serde(skip_serializing_if = "Clone::clone")]
+    pub guard_overrides: bool,
     /// The share of the time since the last change that an answer is good for whose origin says nothing else; 0: none.
     pub heuristic: Ratio,
     /// The longest such guess.
@@ -104,6 +109,7 @@ impl Default for CacheConfig {
             post: false,
             set_cookie: false,
             guard_types: true,
+            guard_overrides: true,
             // RFC 9111 4.2.2 names 10 %; a day, since what was not changed for ten days may be gone tomorrow.
             heuristic: Ratio::percent(10),
             heuristic_max: Dur(Duration::from_secs(24 * 60 * 60)),

@@ -18,6 +18,8 @@ pub enum State<T> {
     Serving(Arc<T>),
     /// Its answer is nobody else's.
     Pass,
+    /// Its answer is its own for what it said of itself; another's may be for all.
+    Own,
     /// There was none.
     Failed,
 }
@@ -28,6 +30,7 @@ impl<T> Clone for State<T> {
             Self::Waiting => Self::Waiting,
             Self::Serving(object) => Self::Serving(object.clone()),
             Self::Pass => Self::Pass,
+            Self::Own => Self::Own,
             Self::Failed => Self::Failed,
         }
     }
@@ -93,7 +96,7 @@ impl<T> Flights<T> {
         match self.map().get(&key) {
             Some(Slot::Flying { news, .. }) if is_alive(news) => match &*news.borrow() {
                 State::Serving(object) => Some(object.clone()),
-                State::Waiting | State::Pass | State::Failed => None,
+                State::Waiting | State::Pass | State::Own | State::Failed => None,
             },
             _ => None,
         }
@@ -129,6 +132,11 @@ impl<T> Flight<T> {
     /// The answer begins.
     pub fn serve(&self, object: Arc<T>) {
         self.say.send_replace(State::Serving(object));
+    }
+
+    /// The answer is nobody else's for what its request said of itself: those that wait may try for another.
+    pub fn own(self) {
+        self.say.send_replace(State::Own);
     }
 
     /// The answer is nobody else's, and neither will those be that come within `within`.

@@ -2,6 +2,7 @@
 
 use crate::config::KeyConfig;
 use bifrons_config::Template;
+use bifrons_http::headers::list_members;
 use bifrons_http::vars::Scope;
 use bifrons_http::{FieldName, Name};
 
@@ -40,6 +41,21 @@ impl KeyPlan {
         })
     }
 
+    /// Whether the scheme makes a difference.
+    pub fn has_scheme(&self) -> bool {
+        self.text.is_none() && !self.any_scheme
+    }
+
+    /// Whether the host makes a difference.
+    pub fn has_host(&self) -> bool {
+        self.text.is_none() && !self.any_host
+    }
+
+    /// Whether that field makes a difference.
+    pub fn has_field(&self, name: &str) -> bool {
+        self.headers.iter().any(|field| field.text().eq_ignore_ascii_case(name))
+    }
+
     /// Appends the key of a request whose target is `target`.
     pub fn write(&self, scope: &Scope<'_>, target: &[u8], out: &mut Vec<u8>) {
         match &self.text {
@@ -47,6 +63,13 @@ impl KeyPlan {
             None => self.write_url(scope, target, out),
         }
         // No target and no field has a line feed: what follows can't be taken for a part of it.
+        if self.text.is_none() && !self.any_host && scope.cx.is_trusted {
+            // The origin is told it as it came, and may answer for that host.
+            for value in scope.req.headers.get_all(Name::XForwardedHost) {
+                out.extend_from_slice(b"\nx-forwarded-host:");
+                out.extend(value.iter().map(u8::to_ascii_lowercase));
+            }
+        }
         for name in &self.headers {
             for value in scope.req.headers.get_all(name) {
                 out.push(b'\n');
@@ -66,15 +89,14 @@ impl KeyPlan {
     }
 
     fn write_url(&self, scope: &Scope<'_>, target: &[u8], out: &mut Vec<u8>) {
+        let scheme = scheme_of(scope);
         if !self.any_scheme {
-            out.extend_from_slice(scope.cx.conn.scheme().as_bytes());
+            out.extend_from_slice(scheme.as_bytes());
             out.extend_from_slice(b"://");
         }
         if !self.any_host {
             // With the port, which the origin sees too and may put into what it says.
-            let default: &[u8] = if scope.cx.conn.scheme() == "https" { b":443" } else { b":80" };
-            let authority = scope.req.authority();
-            let authority = authority.strip_suffix(default).unwrap_or(authority);
+            let authority = without_default_port(scope.req.authority(), scheme);
             out.extend(authority.iter().map(u8::to_ascii_lowercase));
         }
         let at = memchr::memchr(b'?', target);
@@ -101,10 +123,32 @@ impl KeyPlan {
             Some(begin) => name.starts_with(begin.as_bytes()),
             None => name == pattern.as_bytes(),
         };
+        // Some origins take `;` for `&`: behind an argument that makes no difference there may be one that does.
+        if memchr::memchr(b';', argument).is_some() {
+            return true;
+        }
         !argument.is_empty()
             && self.allow.as_ref().is_none_or(|allow| allow.iter().any(|pattern| is(pattern)))
             && !self.deny.iter().any(|pattern| is(pattern))
     }
+}
+
+/// The scheme that the origin is told of: of what a trusted proxy says, else of the connection. Its answers differ by it,
+/// a redirect from the one to the other above all.
+pub fn scheme_of(scope: &Scope<'_>) -> &'static str {
+    let told = scope.req.headers.get(Name::XForwardedProto).filter(|_| scope.cx.is_trusted);
+    let told = told.and_then(|told| list_members(told).next());
+    match told {
+        Some(told) if told.eq_ignore_ascii_case(b"https") => "https",
+        Some(told) if told.eq_ignore_ascii_case(b"http") => "http",
+        _ => scope.cx.conn.scheme(),
+    }
+}
+
+/// Host and port, but for the port that the scheme means without one.
+pub fn without_default_port<'a>(authority: &'a [u8], scheme: &str) -> &'a [u8] {
+    let default: &[u8] = if scheme == "https" { b":443" } else { b":80" };
+    authority.strip_suffix(default).unwrap_or(authority)
 }
 
 fn name_of(argument: &[u8]) -> &[u8] {

@@ -70,6 +70,8 @@ pub struct CachePlan {
     force_ranges: bool,
     /// Whether answers to POST are stored.
     pub post: bool,
+    /// Whether answers are not stored that a field beside the key may have changed.
+    pub guards_overrides: bool,
     /// Bytes of a slice.
     pub slice: Option<u64>,
     /// Who may purge.
@@ -155,6 +157,7 @@ impl CachePlan {
             range_max: config.range_max.map(|size| size.0),
             force_ranges: config.force_ranges,
             post: config.post,
+            guards_overrides: config.guard_overrides,
             slice: slice(config.slice)?,
             purge: config.purge.as_ref().map(PurgePlan::build).transpose()?,
             cache_status: config.cache_status,
@@ -183,7 +186,8 @@ impl CachePlan {
     /// Whether an outdated answer may be given while it is fetched anew (RFC 5861 3).
     pub fn may_update(&self, stored: &Stored, verdict: Verdict) -> bool {
         let Verdict::Stale(stale_s) = verdict else { return false };
-        stale_s < stored.times.while_revalidate_s || self.use_stale.contains(&UseStale::Updating)
+        is_within(stored, stale_s, stored.times.while_revalidate_s)
+            || self.use_stale.contains(&UseStale::Updating)
     }
 
     /// Whether one may be given in place of what came (RFC 9111 4.2.4, RFC 5861 4).
@@ -193,7 +197,7 @@ impl CachePlan {
             Trouble::Status(status) => matches!(status, 500 | 502 | 503 | 504),
             Trouble::Error | Trouble::Timeout | Trouble::Invalid => true,
         };
-        if is_error && stale_s < stored.times.if_error_s {
+        if is_error && is_within(stored, stale_s, stored.times.if_error_s) {
             return true;
         }
         self.use_stale.iter().any(|when| match trouble {
@@ -209,6 +213,11 @@ impl CachePlan {
         // 30 days: what is older than that is not given in place of an error.
         if self.use_stale.is_empty() { 0 } else { 30 * 24 * 60 * 60 }
     }
+}
+
+/// Whether one that is stale by so many seconds is so for no longer than allowed.
+fn is_within(stored: &Stored, stale_s: u64, most_s: u64) -> bool {
+    stale_s < most_s || stored.terms.to_the_end && most_s > 0 && stale_s == most_s
 }
 
 /// Bytes of a slice.

@@ -47,6 +47,8 @@ pub enum Cause {
     Request,
     /// Only answers to other variants of the request are stored.
     Variant,
+    /// What is stored is outdated: told of a request that waited for another's answer.
+    Outdated,
 }
 
 /// What `Cache-Status` tells.
@@ -75,6 +77,13 @@ const VALUE_BYTES: usize = 128;
 pub fn tell(head: &mut ResponseHead, told: &Told) {
     let mut value = String::with_capacity(VALUE_BYTES);
     value.push_str(match told.status {
+        // RFC 9211 2.6: such a one was on its way to the origin, and is none that was answered from the store.
+        Status::Hit if told.is_collapsed => match told.cause {
+            Cause::Store => "bifrons; fwd=uri-miss",
+            Cause::Request => "bifrons; fwd=request",
+            Cause::Variant => "bifrons; fwd=vary-miss",
+            Cause::Outdated => "bifrons; fwd=stale",
+        },
         Status::Hit | Status::Stale | Status::Updating => "bifrons; hit",
         Status::Miss if told.why == Some(Why::Method) => "bifrons; fwd=method",
         Status::Miss if told.cause == Cause::Variant => "bifrons; fwd=vary-miss",

@@ -7,8 +7,9 @@ use crate::slice::Version;
 use crate::stored::{Stored, Terms, Times};
 use crate::vary::{self, NoVariant};
 use bifrons_http::name::FieldName;
-use bifrons_http::{Headers, Method, Name, RequestHead, ResponseHead};
+use bifrons_http::{Headers, Method, Name, RequestHead, ResponseHead, date};
 use std::ops::Range;
+use std::time::{Duration, UNIX_EPOCH};
 
 mod guard;
 mod nginx;
@@ -74,6 +75,8 @@ pub enum Why {
     Expired,
     /// The path looks like a file of another type.
     Type,
+    /// The request says in a field beside the key what it means.
+    Override,
     /// The configuration says so.
     Configured,
     /// It was not asked for often enough.
@@ -81,6 +84,11 @@ pub enum Why {
 }
 
 impl Why {
+    /// Whether it says nothing of the next request for the same.
+    pub fn is_own(self) -> bool {
+        matches!(self, Self::RequestNoStore | Self::Authorization | Self::Override | Self::Configured)
+    }
+
     /// A word for `Cache-Status` and logs.
     pub fn word(self) -> &'static str {
         match self {
@@ -96,6 +104,7 @@ impl Why {
             Self::NoLifetime => "no-lifetime",
             Self::Expired => "expired",
             Self::Type => "type",
+            Self::Override => "override",
             Self::Configured => "configured",
             Self::Uses => "uses",
         }
@@ -162,7 +171,12 @@ pub fn judge(rules: &Rules, exchange: &Exchange<'_>) -> Result<Storable, Why> {
             NoVariant::Star | NoVariant::TooMany => Why::Vary,
         })?,
     };
-    let head = head_to_store(rules.standard, res, &fields);
+    let mut head = head_to_store(rules.standard, res, &fields);
+    if rules.standard == Standard::Rfc9111 && !head.headers.has(Name::Date) {
+        // RFC 9110 6.6.1: when it came, for caches behind us.
+        let at = UNIX_EPOCH + Duration::from_secs(exchange.received_s);
+        head.headers.append_as("Date", date::format(at).as_bytes());
+    }
     let mut own = Headers::new();
     for (_, name, value) in res.headers.iter().filter(|_| !fields.is_empty()) {
         if is_named(&fields, name) {
@@ -254,6 +268,7 @@ fn rfc9111(
         must_revalidate: control.must_revalidate || control.proxy_revalidate || control.s_maxage.is_some(),
         immutable: control.immutable,
         heuristic,
+        to_the_end: false,
     };
     let is_confirmable = res.headers.has(Name::Etag) || res.headers.has(Name::LastModified);
     let has_use = times.initial_age_s < lifetime_s && !terms.no_cache

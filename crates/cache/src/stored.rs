@@ -51,6 +51,8 @@ pub struct Terms {
     pub immutable: bool,
     /// Its lifetime was guessed (RFC 9111 4.2.2).
     pub heuristic: bool,
+    /// Fresh also in the second in which its lifetime ends, as nginx has it.
+    pub to_the_end: bool,
 }
 
 /// Whether an answer may be used.
@@ -89,7 +91,8 @@ impl Stored {
     pub fn verdict(&self, asked: &Directives, is_marked: bool, now_s: u64) -> Verdict {
         let (times, terms) = (&self.times, &self.terms);
         let age_s = times.age_s(now_s);
-        let is_fresh = age_s < times.lifetime_s && !is_marked;
+        let is_in_time = age_s < times.lifetime_s || terms.to_the_end && age_s == times.lifetime_s;
+        let is_fresh = is_in_time && !is_marked;
         if terms.no_cache || asked.no_cache.is_all() {
             return Verdict::Unusable;
         }
@@ -119,8 +122,8 @@ impl Stored {
         for number in [received_s, initial_age_s, lifetime_s, while_revalidate_s, if_error_s] {
             out.extend_from_slice(&number.to_le_bytes());
         }
-        let Terms { no_cache, must_revalidate, immutable, heuristic } = self.terms;
-        let flags = [no_cache, must_revalidate, immutable, heuristic];
+        let Terms { no_cache, must_revalidate, immutable, heuristic, to_the_end } = self.terms;
+        let flags = [no_cache, must_revalidate, immutable, heuristic, to_the_end];
         out.push(flags.iter().enumerate().fold(0, |bits, (at, flag)| bits | u8::from(*flag) << at));
         out.extend_from_slice(&self.head.status.to_le_bytes());
         count(out, self.head.headers.len());
@@ -145,7 +148,13 @@ impl Stored {
         };
         let [flags] = read.array()?;
         let has = |at: u8| flags >> at & 1 == 1;
-        let terms = Terms { no_cache: has(0), must_revalidate: has(1), immutable: has(2), heuristic: has(3) };
+        let terms = Terms {
+            no_cache: has(0),
+            must_revalidate: has(1),
+            immutable: has(2),
+            heuristic: has(3),
+            to_the_end: has(4),
+        };
         let mut head = ResponseHead::new(u16::from_le_bytes(read.array()?));
         if !(100..1000).contains(&head.status) {
             return None;

@@ -52,25 +52,47 @@ pub fn selects(variant: &[u8], request: &Headers) -> bool {
     true
 }
 
-/// All values of the field in one form: a list without blanks between its members, those of the `Accept` family in
-/// lower case and sorted. A field that is not there is not the same as one that is empty.
+/// Fields that are no lists: a comma in them, and what stands beside it, says something.
+const TEXTS: [&[u8]; 8] = [
+    b"authorization",
+    b"cookie",
+    b"from",
+    b"host",
+    b"if-modified-since",
+    b"origin",
+    b"referer",
+    b"user-agent",
+];
+
+/// All values of the field in one form, as far as its meaning is known to stay the same: lines of a list are joined and
+/// have no blanks between their members, those of the `Accept` family are in lower case and sorted. A field that is not
+/// there is not the same as one that is empty.
 fn value(request: &Headers, name: &[u8]) -> Vec<u8> {
     if !request.has(name) {
         return b"\0".to_vec();
     }
-    let is_choice = matches!(name, b"accept" | b"accept-encoding" | b"accept-language" | b"accept-charset");
-    let mut members: Vec<Vec<u8>> = Vec::new();
-    for member in request.get_all(name).flat_map(list_members) {
-        members.push(match is_choice {
-            true => member.iter().filter(|b| !b" \t".contains(b)).map(u8::to_ascii_lowercase).collect(),
-            false => member.to_vec(),
-        });
+    match name {
+        b"accept" | b"accept-encoding" | b"accept-language" | b"accept-charset" => choices(request, name),
+        _ => {
+            let lines: Vec<&[u8]> = request.get_all(name).collect();
+            let text = lines.join(&b","[..]);
+            // Who knows what stands between quotes.
+            if TEXTS.contains(&name) || memchr::memchr(b'"', &text).is_some() {
+                return text;
+            }
+            let members: Vec<&[u8]> = text.split(|b| *b == b',').map(<[u8]>::trim_ascii).collect();
+            members.join(&b","[..])
+        }
     }
-    if is_choice {
-        // Each has its weight beside it, so that their order says nothing.
-        members.sort();
-        members.dedup();
-    }
+}
+
+/// What a client would like: each with its weight beside it, so that their order says nothing.
+fn choices(request: &Headers, name: &[u8]) -> Vec<u8> {
+    let in_one_form =
+        |member: &[u8]| member.iter().filter(|b| !b" \t".contains(b)).map(u8::to_ascii_lowercase).collect();
+    let mut members: Vec<Vec<u8>> = request.get_all(name).flat_map(list_members).map(in_one_form).collect();
+    members.sort();
+    members.dedup();
     members.join(&b","[..])
 }
 

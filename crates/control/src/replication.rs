@@ -7,6 +7,7 @@
 mod link;
 mod outbox;
 mod position;
+mod waiting;
 
 use bifrons_flow::Shared;
 use bifrons_model::Replication as Config;
@@ -53,6 +54,8 @@ impl Replication {
         let name = format!("{}-{:08x}", shared.instance, fastrand::u32(..));
         let node = Arc::new(Node { name, outbox: Outbox::default(), counts: Counts::default() });
         node.outbox.set_open(config.is_some());
+        // Here they hold already; others have not heard of them. Twice told is once purged.
+        waiting::read(shared).iter().for_each(|purge| node.outbox.push(purge));
         shared.zones.on_purge({
             let node = Arc::clone(&node);
             move |purge| node.outbox.push(purge)
@@ -62,6 +65,7 @@ impl Replication {
             move |out| node.expose(out)
         });
         let (settings, news) = watch::channel(config);
+        tokio::spawn(waiting::keep(Arc::clone(shared), Arc::clone(&node)));
         tokio::spawn(run(Arc::clone(shared), Arc::clone(&node), news));
         Self { settings, node }
     }

@@ -80,6 +80,13 @@ impl Edits {
         }
     }
 
+    /// Whether what a client says in that field is gone behind these edits.
+    pub fn replaces(&self, name: &str) -> bool {
+        self.edits.iter().any(|(op, field, _)| {
+            matches!(op, Op::Remove | Op::Set) && field.text().eq_ignore_ascii_case(name)
+        })
+    }
+
     /// Adds to `out` what is to be added to that response.
     pub fn render_response(&self, cx: &ReqCx, req: &RequestHead, res: &ResponseHead, out: &mut Headers) {
         SCRATCH.with_borrow_mut(|(values, ends)| {

@@ -136,7 +136,7 @@ pub async fn by_url<'a>(
     task: &mut Task<'a>,
     req: &mut Request,
 ) -> Result<Destination<'a>> {
-    let text = render(url, task, &req.head);
+    let text = render(url, &task.cx, &req.head);
     let (host, path) = parse(&text).map_err(|why| {
         let text = String::from_utf8_lossy(&text);
         Error::local(Kind::Internal, format!("\"{text}\" leads nowhere: {why}"))
@@ -160,8 +160,8 @@ pub async fn by_url<'a>(
 }
 
 /// The `$proxy_host` that such a URL makes; `None` where it makes no sense.
-pub fn host_of(url: &Template, task: &Task<'_>, head: &RequestHead) -> Option<Box<str>> {
-    let text = render(url, task, head);
+pub fn host_of(url: &Template, cx: &ReqCx, head: &RequestHead) -> Option<Box<str>> {
+    let text = render(url, cx, head);
     parse(&text).ok().map(|(host, _)| shown(host).into())
 }
 
@@ -169,9 +169,9 @@ fn shown(host: &str) -> &str {
     if host.starts_with("unix:") { "localhost" } else { host.strip_suffix(":80").unwrap_or(host) }
 }
 
-fn render(url: &Template, task: &Task<'_>, head: &RequestHead) -> Vec<u8> {
+fn render(url: &Template, cx: &ReqCx, head: &RequestHead) -> Vec<u8> {
     let mut text = Vec::new();
-    url.render(&Scope { cx: &task.cx, req: head, res: None }, &mut text);
+    url.render(&Scope { cx, req: head, res: None }, &mut text);
     text
 }
 

@@ -1,5 +1,6 @@
 //! What outlives a snapshot and is shared by all workers, kept by name.
 
+use crate::cache;
 use crate::lookup::Lookups;
 use crate::snapshot::Snapshot;
 use crate::sticky::Sessions;
@@ -56,7 +57,7 @@ pub struct Shared {
 impl Shared {
     /// Without a snapshot yet.
     pub fn new(metrics: Arc<Registry>, access: AccessLogger, tls: Arc<Store>) -> Arc<Self> {
-        Arc::new(Self {
+        let shared = Arc::new(Self {
             snapshot: ArcSwapOption::empty(),
             generation: AtomicU64::new(0),
             clusters: Mutex::default(),
@@ -74,7 +75,12 @@ impl Shared {
             idle: Arc::default(),
             instance: format!("bifrons-{:08x}", fastrand::u32(..)),
             epoch: Instant::now(),
-        })
+        });
+        let known = Arc::downgrade(&shared);
+        shared.zones.on_request(move |purge, inputs| {
+            known.upgrade().map_or(Ok(0), |shared| cache::purge_told(&shared, purge, inputs))
+        });
+        shared
     }
 
     /// Puts a snapshot in place; workers take it up with their next request.

@@ -55,6 +55,8 @@ pub struct Snapshot {
     pub by_name: HashMap<Box<str>, usize>,
     /// Zones of stored answers, taken into force when it is published.
     pub caches: Vec<PlannedZone>,
+    /// The routes that use them.
+    pub cached: Vec<Arc<RoutePlan>>,
     /// Files and certificates it was built with.
     pub tls: Arc<Store>,
 }

@@ -12,9 +12,12 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Replication {
-    /// Where Redis is: `redis://:password@10.0.0.5:6379/0`.
+    /// Where Redis is: `redis://:password@10.0.0.5:6379/0`; with `rediss://` by TLS.
     #[schemars(with = "String")]
     pub redis: RedisUrl,
+    /// What both sides prove by TLS. The files are read anew for every connection.
+    #[serde(default, skip_serializing_if = "RedisTls::is_default")]
+    pub tls: RedisTls,
     /// Key of the stream; nodes with the same one purge together.
     #[serde(default = "stream")]
     pub stream: String,
@@ -24,6 +27,44 @@ pub struct Replication {
     /// How long connecting and each command may take.
     #[serde(default = "timeout")]
     pub timeout: Dur,
+}
+
+/// What both sides of an encrypted link to Redis prove.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RedisTls {
+    /// A file with the certificates of authorities that may vouch for Redis, in PEM; the system's where nothing is
+    /// said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+    /// Our own certificate, in PEM, which Redis asks for where it is not told otherwise (`tls-auth-clients`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cert: Option<String>,
+    /// Its key, in PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl RedisTls {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Replication {
+    /// What is said twice or by half.
+    ///
+    /// # Errors
+    /// Why it can't be so.
+    pub fn check(&self) -> Result<(), String> {
+        if self.tls.cert.is_some() != self.tls.key.is_some() {
+            return Err(format!("`cert` and `key` belong together{HELP_MARK}write both, or neither"));
+        }
+        if !self.tls.is_default() && !self.redis.is_encrypted() {
+            return Err(format!("`tls` is for `rediss://`{HELP_MARK}write rediss:// in `redis`"));
+        }
+        Ok(())
+    }
 }
 
 /// Where Redis is.
@@ -36,18 +77,29 @@ impl RedisUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is spoken to by TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.starts_with("rediss://")
+    }
 }
 
 impl TryFrom<String> for RedisUrl {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let rest = text.strip_prefix("redis://").or_else(|| text.strip_prefix("redis+unix://"));
+        let rest =
+            ["redis://", "rediss://", "redis+unix://"].iter().find_map(|begin| text.strip_prefix(begin));
+        if text.ends_with("#insecure") {
+            return Err(format!(
+                "the link to Redis can't go unproven{HELP_MARK}name its authority in `tls.ca`"
+            ));
+        }
         match rest {
             Some(rest) if !rest.is_empty() => Ok(Self(text)),
             // Without the text: it may hold a password.
             _ => Err(format!(
-                "this is no address of Redis{HELP_MARK}write redis://:password@10.0.0.5:6379/0 or redis+unix:///run/redis.sock"
+                "this is no address of Redis{HELP_MARK}write redis://:password@10.0.0.5:6379/0, rediss://:password@redis.example:6380/0 or redis+unix:///run/redis.sock"
             )),
         }
     }

@@ -23,6 +23,10 @@ pub struct ZoneConfig {
     pub keys: Size,
     /// Bytes on disk; the longest unused answers go first. At least 8 MiB.
     pub max_size: Size,
+    /// Bytes of the file system that stay free, whoever takes them: with less, the longest unused answers go, all of
+    /// them if need be. 0: only `max_size` counts.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub min_free: Size,
     /// Answers on disk that nobody asked for during this time are removed, fresh or not.
     pub inactive: Dur,
     /// Bytes that may wait to be written; what comes while they do is not stored on disk, and counted.
@@ -44,6 +48,7 @@ impl Default for ZoneConfig {
             // 80,000 answers, nginx's usual example.
             keys: Size::mib(10),
             max_size: Size::mib(1024),
+            min_free: Size(0),
             // nginx's default.
             inactive: Dur(Duration::from_secs(600)),
             // A second of a disk that writes 64 MiB/s.
@@ -53,6 +58,10 @@ impl Default for ZoneConfig {
             tags: 256,
         }
     }
+}
+
+fn is_nothing(size: &Size) -> bool {
+    size.0 == 0
 }
 
 impl ZoneConfig {

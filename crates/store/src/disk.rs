@@ -23,6 +23,7 @@ pub(crate) use spill::Spill;
 
 pub use pool::DiskBody;
 
+use crate::config::ZoneConfig;
 use crate::growing::Growing;
 use crate::index::{Entry, Placed};
 use crate::object::Object;
@@ -56,6 +57,8 @@ pub(crate) struct Disk {
     /// Whether a purge waits to be synced.
     pub(crate) urgent: AtomicBool,
     pub(crate) size_max: AtomicU64,
+    /// Bytes of the file system that stay free.
+    pub(crate) min_free: AtomicU64,
     /// Held while another process must not.
     lock: Mutex<Option<File>>,
     /// One snapshot at a time.
@@ -64,18 +67,19 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// The store in a directory, which is made if it is missing; and the secret of its keys' hashes.
-    pub(crate) fn new(path: &str, size_max: u64, queue_max: u64) -> io::Result<(Self, u64)> {
+    pub(crate) fn new(path: &str, config: &ZoneConfig) -> io::Result<(Self, u64)> {
         let dir = PathBuf::from(path);
         std::fs::create_dir_all(&dir).map_err(|error| named(&dir, &error))?;
         let seed = seed(&dir).map_err(|error| named(&dir, &error))?;
         let disk = Self {
             segments: Segments::new(&dir),
-            queue: Queue::new(queue_max),
+            queue: Queue::new(config.write_queue.0),
             pool: Arc::default(),
             journal: Journal::new(&dir),
             ready: AtomicBool::new(false),
             urgent: AtomicBool::new(false),
-            size_max: AtomicU64::new(size_max.max(SIZE_MIN)),
+            size_max: AtomicU64::new(config.max_size.0.max(SIZE_MIN)),
+            min_free: AtomicU64::new(config.min_free.0),
             lock: Mutex::default(),
             snapshot: Mutex::default(),
             dir,
@@ -103,6 +107,14 @@ impl Disk {
 
     pub(crate) fn is_ready(&self) -> bool {
         self.ready.load(Relaxed)
+    }
+
+    /// Whether the file system has less room left than is to stay free. What it does not say is no reason to give
+    /// anything up.
+    fn is_short(&self) -> bool {
+        let min_free = self.min_free.load(Relaxed);
+        let free = || rustix::fs::statvfs(&self.dir).map(|said| said.f_bavail.saturating_mul(said.f_frsize));
+        min_free > 0 && free().is_ok_and(|free| free < min_free)
     }
 
     /// Bytes of a segment that small answers share: a store has some 64 of them, so that giving one up is no

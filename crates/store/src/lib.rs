@@ -37,7 +37,7 @@ pub use fill::Fill;
 pub use growing::Growing;
 pub use key::{Key, tag_hash};
 pub use object::{Meta, Object};
-pub use purge::{Mode, Purge, PurgeError, Scope};
+pub use purge::{KeyInputs, Mode, Purge, PurgeError, Scope};
 pub use stats::{Counter, Stats, Usage};
 pub use ticket::Ticket;
 pub use zone::{Found, Listed, Loading, Zone};

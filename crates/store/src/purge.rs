@@ -24,6 +24,26 @@ pub enum Scope {
     Url(String),
     /// Whose URL begins so: `example.com/static/`, or `/static/` for all hosts. A `*` at the end may stand.
     Prefix(String),
+    /// Under the key of a request, which each route makes in its own way.
+    Request(Box<KeyInputs>),
+}
+
+/// What keys are made of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyInputs {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// Host, with its port.
+    pub host: String,
+    /// Path and query.
+    pub target: String,
+    /// The path as it was normalised for routing, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Fields of the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<(String, String)>,
 }
 
 /// What becomes of them.

@@ -1,7 +1,7 @@
 //! The zones of a process by name: for purges, people and metrics.
 
 use crate::config::ZoneConfig;
-use crate::purge::{Purge, PurgeError};
+use crate::purge::{KeyInputs, Purge, PurgeError, Scope};
 use crate::stats::{Stats, Usage};
 use crate::zone::{Inner, Listed, Zone};
 use std::collections::BTreeMap;
@@ -11,11 +11,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 /// Tells other nodes of a purge.
 type Publish = Box<dyn Fn(&Purge) + Send + Sync>;
 
+/// Purges what is under the keys that routes make of a request. Says how many zones it concerned.
+type ByRequest = Box<dyn Fn(&Purge, &KeyInputs) -> Result<usize, ZonesError> + Send + Sync>;
+
 /// The zones of a process. A zone belongs to who opened it; here it is known as long as it lives.
 #[derive(Default)]
 pub struct Zones {
     known: Mutex<Known>,
     publish: OnceLock<Publish>,
+    by_request: OnceLock<ByRequest>,
 }
 
 #[derive(Default)]
@@ -68,6 +72,14 @@ impl Zones {
         let _ = self.publish.set(Box::new(publish));
     }
 
+    /// Who knows how keys are made of requests; the first one stays.
+    pub fn on_request(
+        &self,
+        purge: impl Fn(&Purge, &KeyInputs) -> Result<usize, ZonesError> + Send + Sync + 'static,
+    ) {
+        let _ = self.by_request.set(Box::new(purge));
+    }
+
     /// Purges here and on all other nodes. Says how many zones of this one it concerned.
     ///
     /// # Errors
@@ -90,6 +102,9 @@ impl Zones {
     /// # Errors
     /// As for [`Zones::purge`].
     pub fn apply(&self, purge: &Purge) -> Result<usize, ZonesError> {
+        if let Scope::Request(inputs) = &purge.what {
+            return self.by_request.get().map_or(Ok(0), |by_request| by_request(purge, inputs));
+        }
         let zones = self.named(purge.zone.as_deref())?;
         for (_, zone) in &zones {
             zone.purge(&purge.what, purge.mode)?;

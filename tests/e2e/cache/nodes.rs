@@ -2,6 +2,7 @@
 
 use super::support::{metric, status};
 use bifrons_testkit::addr::free_addr;
+use bifrons_testkit::certs::{Authority, KeyKind};
 use bifrons_testkit::proxy::listens;
 use bifrons_testkit::{Origin, Proxy, TempDir, wait_until};
 use std::net::SocketAddr;
@@ -12,26 +13,53 @@ struct Redis {
     addr: SocketAddr,
     dir: TempDir,
     child: Child,
+    encrypts: bool,
 }
 
 impl Redis {
     /// `None` where it isn't installed.
     fn start() -> Option<Self> {
+        Self::start_at(free_addr(), TempDir::new(), false)
+    }
+
+    /// One that speaks TLS only, asks for certificates, and has its own of that authority.
+    fn start_encrypted(authority: &Authority) -> Option<Self> {
         let (addr, dir) = (free_addr(), TempDir::new());
-        let Some(child) = Self::run(addr, &dir) else {
+        let pair = authority.issue(&[&addr.ip().to_string()], KeyKind::Ecdsa);
+        dir.write("cert.pem", &pair.cert);
+        dir.write("key.pem", &pair.key);
+        dir.write("ca.pem", &authority.pem);
+        Self::start_at(addr, dir, true)
+    }
+
+    fn start_at(addr: SocketAddr, dir: TempDir, encrypts: bool) -> Option<Self> {
+        let Some(child) = Self::run(addr, &dir, encrypts) else {
             println!("SKIPPED: redis-server is not installed");
             return None;
         };
-        let redis = Self { addr, dir, child };
+        let redis = Self { addr, dir, child, encrypts };
         wait_until("Redis listens", || listens(addr));
         Some(redis)
     }
 
-    fn run(addr: SocketAddr, dir: &TempDir) -> Option<Child> {
+    fn run(addr: SocketAddr, dir: &TempDir, encrypts: bool) -> Option<Child> {
         let (ip, port) = (addr.ip().to_string(), addr.port().to_string());
-        Command::new("redis-server")
-            .args(["--bind", &ip, "--port", &port, "--appendonly", "yes", "--appendfsync", "always"])
-            .args(["--requirepass", "secret", "--dir"])
+        let mut command = Command::new("redis-server");
+        let ports = if encrypts {
+            ["--port", "0", "--tls-port", &port]
+        } else {
+            ["--port", &port, "--tls-port", "0"]
+        };
+        command.args(["--bind", &ip]).args(ports);
+        for (name, file) in
+            [("--tls-cert-file", "cert.pem"), ("--tls-key-file", "key.pem"), ("--tls-ca-cert-file", "ca.pem")]
+        {
+            if encrypts {
+                command.arg(name).arg(dir.path().join(file));
+            }
+        }
+        command
+            .args(["--appendonly", "yes", "--appendfsync", "always", "--requirepass", "secret", "--dir"])
             .arg(dir.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -46,7 +74,7 @@ impl Redis {
     }
 
     fn again(&mut self) {
-        self.child = Self::run(self.addr, &self.dir).unwrap();
+        self.child = Self::run(self.addr, &self.dir, self.encrypts).unwrap();
         wait_until("Redis listens again", || listens(self.addr));
     }
 }
@@ -208,6 +236,117 @@ fn without_redis_a_purge_holds_here_and_is_told_later() {
     wait_until("it is heard", || metric(&nodes[1], "bifrons_replication_received_total") == 1);
     assert_eq!(get(&nodes[1], "/a"), "MISS");
     assert_eq!(metric(&nodes[0], "bifrons_replication_waiting"), 0);
+}
+
+#[test]
+fn a_purge_that_waits_for_redis_outlives_its_process() {
+    let Some(mut redis) = Redis::start() else { return };
+    let (origin, dir) = (origin(), TempDir::new());
+    let other = node(&origin, redis.addr, None, "");
+    let mut here = node(&origin, redis.addr, Some(&dir), "");
+    [&other, &here].into_iter().for_each(wait_linked);
+    get(&other, "/a");
+    redis.stop();
+    wait_until("it is noticed", || !linked(&here));
+    purge(&here, "{\"url\":\"test/a\"}");
+    let waiting = dir.path().join("zone/purges-waiting");
+    wait_until("it is on disk", || waiting.exists());
+    here.signal("KILL");
+    here.wait_exit();
+    redis.again();
+    wait_linked(&other);
+    assert_eq!(get(&other, "/a"), "HIT");
+
+    let here = node(&origin, redis.addr, Some(&dir), "");
+    wait_until("it is heard", || metric(&other, "bifrons_replication_received_total") == 1);
+    assert_eq!(get(&other, "/a"), "MISS");
+    wait_until("it waits no more", || !waiting.exists());
+    assert_eq!(metric(&here, "bifrons_replication_waiting"), 0);
+}
+
+#[test]
+fn the_link_is_encrypted_where_it_is_asked_for() {
+    let authority = Authority::new("Nodes");
+    let Some(redis) = Redis::start_encrypted(&authority) else { return };
+    let (origin, dir) = (origin(), TempDir::new());
+    let own = authority.issue(&["node"], KeyKind::Ecdsa);
+    dir.write("cert.pem", &own.cert);
+    dir.write("key.pem", &own.key);
+    dir.write("ca.pem", &authority.pem);
+    dir.write("other.pem", &Authority::new("Others").pem);
+    let linked_by = |ca: &str| {
+        let file = |name: &str| dir.path().join(name).display().to_string();
+        let (ca, cert, key) = (file(ca), file("cert.pem"), file("key.pem"));
+        let linked = format!(
+            "replication: {{ redis: \"rediss://:secret@{}\", tls: {{ ca: {ca}, cert: {cert}, key: {key} }} }}\n",
+            redis.addr
+        );
+        Proxy::yaml(&config(None, &linked)).with("app", origin.addr()).start()
+    };
+    let nodes = ["ca.pem", "ca.pem"].map(linked_by);
+    nodes.iter().for_each(wait_linked);
+    get(&nodes[1], "/a");
+    purge(&nodes[0], "{\"url\":\"test/a\"}");
+    wait_until("it is heard", || metric(&nodes[1], "bifrons_replication_received_total") == 1);
+    assert_eq!(get(&nodes[1], "/a"), "MISS");
+
+    let stranger = linked_by("other.pem");
+    stranger.wait_log("purges do not reach other nodes");
+    assert!(!linked(&stranger), "whom no authority of ours vouches for is not spoken to");
+}
+
+#[test]
+fn of_a_purge_by_method_each_node_makes_its_own_keys() {
+    let Some(redis) = Redis::start() else { return };
+    let origin = origin();
+    let keyed = |key: &str| {
+        let cache =
+            format!("zone: main, x_cache_status: true, purge: {{ allow: [127.0.0.0/8] }}, key: {key}");
+        let linked = "replication: { redis: \"@redis@\" }\n";
+        let conf = config(None, linked).replace("zone: main, x_cache_status: true", &cache);
+        let address = format!("redis://:secret@{}", redis.addr);
+        Proxy::yaml(&conf).with("app", origin.addr()).with("redis", address).start()
+    };
+    let here = keyed("{ headers: [X-Tenant] }");
+    let others = [
+        keyed("{ query: { deny: [utm_*] } }"),
+        keyed("{ headers: [x-tenant] }"),
+        keyed("{ text: \"$scheme|$host|$path\" }"),
+    ];
+    others.iter().chain([&here]).for_each(wait_linked);
+    let ask = |node: &Proxy, line: &str| {
+        let request = format!("{line} HTTP/1.1\r\nHost: test\r\nX-Tenant: one\r\n\r\n");
+        status(&node.client().ask(&request)).to_owned()
+    };
+    let stored = |node: &Proxy| {
+        // The first to ask had another query, so that the URL of what is stored is another too.
+        ask(node, "GET /a?utm_x=1");
+        ask(node, "GET /a");
+        ask(node, "GET /b");
+        get(node, "/a");
+    };
+    others.iter().for_each(stored);
+    ask(&here, "PURGE /a");
+    for node in &others {
+        wait_until("it is heard", || metric(node, "bifrons_replication_received_total") == 1);
+        assert_eq!(ask(node, "GET /a"), "MISS");
+        assert_eq!(ask(node, "GET /b"), "HIT");
+    }
+    assert_eq!(get(&others[1], "/a"), "HIT", "of another tenant");
+}
+
+#[test]
+fn what_is_said_of_the_links_encryption_must_fit() {
+    for (linked, expected) in [
+        ("redis: \"redis://127.0.0.1\", tls: { ca: ca.pem }", "rediss://"),
+        ("redis: \"rediss://127.0.0.1\", tls: { cert: c.pem }", "belong together"),
+        ("redis: \"rediss://127.0.0.1/#insecure\"", "tls.ca"),
+    ] {
+        let (status, said) = Proxy::yaml(&config(None, &format!("replication: {{ {linked} }}\n")))
+            .with("app", "127.0.0.1:1")
+            .fail();
+        assert!(!status.success() && said.contains(expected), "{linked}: {said}");
+    }
 }
 
 #[test]

@@ -245,6 +245,13 @@ fn check(expected: &str, answer: &Message, interim: &[Message], asked: &[Message
             let statuses: Vec<String> = interim.iter().map(|one| one.status().to_string()).collect();
             if statuses.join(" ") == rest { Ok(()) } else { fail(&interim) }
         }
+        // So many seconds ago or a little more, which no clock is in the way of.
+        "dated" => {
+            let at = answer.field("Date").and_then(|at| date::parse(at.as_bytes()));
+            let ago = at.and_then(|at| SystemTime::now().duration_since(at).ok());
+            let least = Duration::from_secs(rest.trim_start_matches('-').parse().unwrap());
+            if ago.is_some_and(|ago| ago >= least) { Ok(()) } else { fail(&answer.field("Date")) }
+        }
         "no" => {
             if answer.has(rest) {
                 fail(&answer.all(rest))

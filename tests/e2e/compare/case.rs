@@ -14,7 +14,8 @@
 //! A step opens a connection of its own. `later` before it waits until what was good for a second is so no more,
 //! `+` takes the connection of the step before, `to NAME` another address than `@web@`. `raw N BYTES` sends
 //! escaped bytes and reads N answers. `HTTP/1.0` may stand behind the path, and `!Host` among the fields leaves
-//! `Host` out. `websocket /path | fields :: text ;; text` opens a WebSocket, says the texts one after the other,
+//! `Host` out. `begin NAME STEP` sends and reads nothing: `end NAME` reads the answer, and what stands between goes on
+//! beside it. It waits until an endpoint has the request, which `wait NAME STEP` does not. `websocket /path | fields :: text ;; text` opens a WebSocket, says the texts one after the other,
 //! waits for each to come back, and closes. `[row] STEP` is a step whose answers differ, as the row of that name
 //! in docs/guide/nginx.md says.
 //!
@@ -53,6 +54,7 @@ pub(super) struct Step {
     pub(super) differs: bool,
     /// Whether time passes before.
     pub(super) is_later: bool,
+    pub(super) part: Part,
     pub(super) same_connection: bool,
     /// The placeholder of the address.
     pub(super) to: &'static str,
@@ -61,6 +63,18 @@ pub(super) struct Step {
     pub(super) methods: Vec<String>,
     /// What is said once the connection has become a WebSocket.
     pub(super) messages: Option<Vec<Vec<u8>>>,
+}
+
+/// How much of a step is done at its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    /// Its request is sent, and has come to an endpoint.
+    Begin(&'static str),
+    /// Its request is sent.
+    Wait(&'static str),
+    /// The answer to the one of that name is read.
+    End(&'static str),
 }
 
 /// All of a file; what stands before the first case is for people.
@@ -150,6 +164,13 @@ fn step(text: &'static str, closes: bool) -> Step {
         Some(rest) => (true, rest),
         None => (false, rest),
     };
+    let (word, behind) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (part, rest) = match (word, behind.split_once(' ')) {
+        ("begin", Some((name, rest))) => (Part::Begin(name), rest),
+        ("wait", Some((name, rest))) => (Part::Wait(name), rest),
+        ("end", _) => (Part::End(behind), "/"),
+        _ => (Part::Whole, rest),
+    };
     let (same_connection, rest) = match rest.strip_prefix("+ ") {
         Some(rest) => (true, rest),
         None => (false, rest),
@@ -162,6 +183,7 @@ fn step(text: &'static str, closes: bool) -> Step {
         text,
         differs,
         is_later,
+        part,
         same_connection,
         to,
         bytes,

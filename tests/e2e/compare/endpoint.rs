@@ -2,7 +2,7 @@
 
 use crate::websocket;
 use bifrons_testkit::addr::own_ip;
-use bifrons_testkit::{Message, Origin};
+use bifrons_testkit::{Message, Origin, wait_until};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -19,7 +19,8 @@ impl Endpoint {
     /// a WebSocket; a request that asks for none gets its own start line and body back. An empty answer closes
     /// the connection, one of status 101 makes it a WebSocket that sends back what it is told. `@connection@` and
     /// `@request@` count its connections and the requests on one. An answer called `app1/busy` is given by `app1`
-    /// alone, before one called `busy`.
+    /// alone, before one called `busy`. One that begins with `@after@` and a number waits until so many requests have
+    /// come, and one of `@after@` alone is never given.
     pub(super) fn start(name: &str, answers: &BTreeMap<&'static str, Vec<u8>>) -> Self {
         Self::start_at(SocketAddr::from((own_ip(), 0)), name, answers)
     }
@@ -47,6 +48,15 @@ impl Endpoint {
                     Some(answer) => filled(answer, &me, &request, &counts),
                     None => echo(&name, &request, closes),
                 };
+                let answer = match held(&answer) {
+                    Held::No => answer,
+                    Held::Until(count, answer) => {
+                        let come = || notes.lock().unwrap_or_else(PoisonError::into_inner).len();
+                        wait_until("the others have come", || come() >= count);
+                        answer
+                    }
+                    Held::Forever => continue,
+                };
                 if answer.is_empty() || wire.try_send(&answer).is_err() {
                     break;
                 }
@@ -69,6 +79,22 @@ impl Endpoint {
     /// The requests it got, in order.
     pub(super) fn got(&self) -> Vec<String> {
         self.got.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// How long an answer waits.
+enum Held {
+    No,
+    Until(usize, Vec<u8>),
+    Forever,
+}
+
+fn held(answer: &[u8]) -> Held {
+    let Some(rest) = answer.strip_prefix(b"@after@") else { return Held::No };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    match std::str::from_utf8(&rest[..digits]).unwrap().parse() {
+        Ok(count) => Held::Until(count, rest[digits..].to_vec()),
+        Err(_) => Held::Forever,
     }
 }
 

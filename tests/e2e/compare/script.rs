@@ -1,12 +1,12 @@
 //! The script of a client, and what came of it.
 
-use super::case::{Case, Step};
+use super::case::{Case, Part, Step};
 use super::endpoint::{self, Endpoint};
 use super::servers::{Server, Values, addr};
 use super::told;
 use crate::websocket;
 use bifrons_testkit::{Message, TempDir, Wire, free_addr, wait_until};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -63,9 +63,27 @@ fn run(case: &Case, site: &TempDir, start: impl Fn(&str, &Values) -> Option<Serv
 pub(super) fn play(case: &Case, values: &Values, endpoints: &[(String, Endpoint)], logs: &Path) -> Outcome {
     let mut steps = Vec::new();
     let mut kept: Option<Wire> = None;
+    let mut begun: BTreeMap<&str, (Wire, &Step)> = BTreeMap::new();
+    let got = || endpoints.iter().map(|(_, endpoint)| endpoint.got().len()).sum::<usize>();
     for (at, step) in case.steps.iter().enumerate() {
         if step.is_later {
             std::thread::sleep(LATER);
+        }
+        if let Part::Begin(name) | Part::Wait(name) = step.part {
+            let (before, mut wire) = (got(), Wire::connect(addr(values, step.to)));
+            wire.send(&step.bytes);
+            if matches!(step.part, Part::Begin(_)) {
+                wait_until(&format!("{}: {} is at an endpoint", case.name, step.text), || got() > before);
+            }
+            begun.insert(name, (wire, step));
+            steps.push(String::new());
+            continue;
+        }
+        if let Part::End(name) = step.part {
+            let (mut wire, of) = begun.remove(name).unwrap_or_else(|| panic!("{}: {}", case.name, step.text));
+            let (said, is_open) = answers(&mut wire, of, values);
+            steps.push(said + if is_open { "" } else { "closed" });
+            continue;
         }
         let goes_on = case.steps.get(at + 1).is_some_and(|next| next.same_connection);
         let mut wire = match (step.same_connection, kept.take()) {
@@ -121,7 +139,6 @@ fn names(conf: &str) -> BTreeSet<String> {
 
 /// Sends a step and reads its answers; whether the connection may still be open.
 fn ask(wire: &mut Wire, step: &Step, values: &Values) -> (String, bool) {
-    let mut said = String::new();
     // The other end may refuse before all is sent.
     let mut writer = wire.twin();
     let names = values.iter().map(|(name, value)| (format!("@{name}@"), value));
@@ -129,6 +146,14 @@ fn ask(wire: &mut Wire, step: &Step, values: &Values) -> (String, bool) {
         endpoint::replace(&bytes, name.as_bytes(), value.as_bytes())
     });
     let sending = std::thread::spawn(move || writer.try_send(bytes).is_ok());
+    let (said, is_open) = answers(wire, step, values);
+    let _ = sending.join();
+    (said, is_open)
+}
+
+/// Reads the answers to a step that was sent; whether the connection may still be open.
+fn answers(wire: &mut Wire, step: &Step, values: &Values) -> (String, bool) {
+    let mut said = String::new();
     let mut is_open = true;
     'requests: for method in &step.methods {
         loop {
@@ -159,7 +184,6 @@ fn ask(wire: &mut Wire, step: &Step, values: &Values) -> (String, bool) {
             said += &format!("and more: {}\n", rest.escape_ascii());
         }
     }
-    let _ = sending.join();
     (said, is_open)
 }
 

@@ -61,16 +61,22 @@ fn rfc9110_13_1_4_if_unmodified_since_fails_on_what_changed_later() {
 
 #[test]
 fn rfc9110_13_1_5_if_range_wants_strong_validators() {
-    let allows = |wanted: &str, have: &str| {
-        allows_range(&request("GET", &format!("Range: bytes=0-1\nIf-Range: {wanted}")), &fields(have))
+    let by = |standard: Standard, wanted: &str, have: &str| {
+        let asked = request("GET", &format!("Range: bytes=0-1\nIf-Range: {wanted}"));
+        allows_range(&asked, &fields(have), standard)
     };
+    let allows = |wanted: &str, have: &str| by(Standard::Rfc9111, wanted, have);
     assert!(allows("\"a\"", "ETag: \"a\""));
     assert!(!allows("W/\"a\"", "ETag: W/\"a\""));
     assert!(!allows("\"b\"", "ETag: \"a\""));
     assert!(allows("Sun, 06 Nov 1994 08:49:37 GMT", CHANGED));
     assert!(!allows("Sun, 06 Nov 1994 08:49:38 GMT", CHANGED));
     assert!(!allows("soon", ""));
-    assert!(allows_range(&request("GET", ""), &fields("")));
+    assert!(allows_range(&request("GET", ""), &fields(""), Standard::Rfc9111));
+    let at = |made: u32| format!("{CHANGED}\nDate: Sun, 06 Nov 1994 08:49:{made} GMT");
+    assert!(allows("Sun, 06 Nov 1994 08:49:37 GMT", &at(38)));
+    assert!(!allows("Sun, 06 Nov 1994 08:49:37 GMT", &at(37)), "it may have changed in that second");
+    assert!(by(Standard::Nginx, "Sun, 06 Nov 1994 08:49:37 GMT", &at(37)));
 }
 
 #[test]

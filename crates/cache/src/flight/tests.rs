@@ -66,3 +66,13 @@ fn after_a_while_another_one_goes_too() {
     drop(new);
     assert!(!flights.is_under_way(1));
 }
+
+#[test]
+fn what_is_not_stored_for_the_request_that_asked_is_nothing_about_the_next() {
+    let (flights, now) = (Arc::new(Flights::default()), Instant::now());
+    let flight = first(flights.join(1, now, AGE));
+    let news = other(flights.join(1, now, AGE));
+    flight.own();
+    assert!(matches!(&*news.borrow(), State::Own));
+    first(flights.join(1, now, AGE));
+}

@@ -29,7 +29,9 @@ fn rfc9211_2_says_what_was_done() {
         ),
         (Told { status: Status::Expired, cause: Cause::Request, ..base }, "bifrons; fwd=request"),
         (Told { status: Status::Miss, cause: Cause::Variant, ..base }, "bifrons; fwd=vary-miss"),
-        (Told { is_collapsed: true, ..base }, "bifrons; hit; collapsed"),
+        (Told { is_collapsed: true, ..base }, "bifrons; fwd=uri-miss; collapsed"),
+        (Told { is_collapsed: true, cause: Cause::Variant, ..base }, "bifrons; fwd=vary-miss; collapsed"),
+        (Told { is_collapsed: true, cause: Cause::Outdated, ..base }, "bifrons; fwd=stale; collapsed"),
         (Told { status: Status::Miss, why: Some(Why::Method), ..base }, "bifrons; fwd=method; detail=method"),
     ] {
         let mut head = response(200, "Cache-Status: origin; hit");

@@ -50,5 +50,6 @@ pub(super) fn judge(
         while_revalidate_s: control.stale_while_revalidate.unwrap_or(0),
         if_error_s: control.stale_if_error.unwrap_or(0),
     };
-    Ok((times, Terms::default()))
+    // `valid_sec >= now` (ngx_http_file_cache_read).
+    Ok((times, Terms { to_the_end: true, ..Terms::default() }))
 }

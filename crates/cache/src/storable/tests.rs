@@ -116,7 +116,7 @@ fn rfc9111_3_1_fields_of_one_connection_are_left_out() {
     let head = judge_by(&rules(), "", (200, fields)).expect("storable").stored.head;
     let names: Vec<_> =
         head.headers.iter().map(|(_, name, _)| String::from_utf8_lossy(name).into_owned()).collect();
-    assert_eq!(names, ["Cache-Control", "B"]);
+    assert_eq!(names, ["Cache-Control", "B", "Date"]);
 }
 
 #[test]
@@ -189,6 +189,7 @@ fn as_nginx_reads_it() {
     assert_eq!(lifetime("Expires: 0"), Err(Why::Expired));
     assert_eq!(lifetime("Cache-Control: max-age=60\nAge: 3600"), Ok(60));
     assert_eq!(lifetime("Set-Cookie: a=b"), Err(Why::SetCookie));
+    assert!(judge_by(&nginx, "", (200, "")).unwrap().stored.terms.to_the_end);
 }
 
 #[test]

@@ -29,6 +29,17 @@ fn rfc9111_4_2_fresh_until_its_age_is_its_lifetime() {
 }
 
 #[test]
+fn nginx_is_fresh_in_the_second_too_in_which_the_lifetime_ends() {
+    let mut stored = stored(60, 0);
+    stored.terms.to_the_end = true;
+    assert_eq!(verdict(&stored, "", 60), Verdict::Fresh);
+    assert_eq!(verdict(&stored, "", 61), Verdict::Stale(1));
+    let mut bytes = Vec::new();
+    stored.encode(&mut bytes);
+    assert_eq!(Stored::decode(&bytes).unwrap().terms, stored.terms);
+}
+
+#[test]
 fn rfc9111_5_2_2_4_no_cache_is_never_used_unasked() {
     let mut stored = stored(60, 0);
     stored.terms.no_cache = true;
@@ -89,7 +100,7 @@ fn a_soft_purge_makes_stale() {
 #[test]
 fn what_was_written_is_read_back() {
     let mut stored = stored(4, 3);
-    stored.terms = Terms { no_cache: false, must_revalidate: true, immutable: false, heuristic: true };
+    stored.terms = Terms { must_revalidate: true, heuristic: true, ..Terms::default() };
     let mut bytes = Vec::new();
     stored.encode(&mut bytes);
 

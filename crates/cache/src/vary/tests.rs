@@ -28,6 +28,14 @@ fn rfc9111_4_1_blanks_and_lines_make_no_difference() {
 }
 
 #[test]
+fn rfc9111_4_1_what_may_mean_another_thing_is_another_value() {
+    assert!(!matches("Vary: Foo", "Foo: a,,b", "Foo: a,b"), "an empty member");
+    assert!(!matches("Vary: Foo", "Foo: \"a, b\"", "Foo: \"a,b\""), "between quotes");
+    assert!(!matches("Vary: Cookie", "Cookie: a=1,2", "Cookie: a=1, 2"), "no list");
+    assert!(!matches("Vary: User-Agent", "User-Agent: A (B, C)", "User-Agent: A (B,C)"), "no list");
+}
+
+#[test]
 fn rfc9111_4_1_choices_with_weights_have_no_order() {
     assert!(matches("Vary: Accept-Encoding", "Accept-Encoding: gzip, br", "Accept-Encoding: BR,GZIP"));
     assert!(matches(

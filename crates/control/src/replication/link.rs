@@ -7,7 +7,9 @@ use bifrons_model::Replication as Config;
 use bifrons_store::{Mode, Purge, PurgeError, Scope, ZonesError};
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamId, StreamReadReply};
-use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult, Value, cmd};
+use redis::{
+    AsyncConnectionConfig, Client, ClientTlsConfig, RedisError, RedisResult, TlsCertificates, Value, cmd,
+};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -40,7 +42,7 @@ async fn try_run(
     node: &Node,
     reader: &mut Reader,
 ) -> RedisResult<std::convert::Infallible> {
-    let client = Client::open(config.redis.as_str())?;
+    let client = open(config).await?;
     let limit = config.timeout.0;
     let mut told = connect(&client, limit, limit).await?;
     let mut heard = connect(&client, limit, limit + WAIT).await?;
@@ -52,6 +54,29 @@ async fn try_run(
         failed = tell(config, node, &mut told) => failed,
         failed = hear(config, shared, node, (reader, &mut heard)) => failed,
     }
+}
+
+/// Where Redis is, with what is to be proved by TLS.
+async fn open(config: &Config) -> RedisResult<Client> {
+    let url = config.redis.as_str();
+    if !config.redis.is_encrypted() {
+        return Client::open(url);
+    }
+    let read = async |path: &String| {
+        let named = |err| std::io::Error::other(format!("{path}: {err}"));
+        tokio::fs::read(path).await.map_err(named)
+    };
+    let root_cert = match &config.tls.ca {
+        Some(ca) => Some(read(ca).await?),
+        None => None,
+    };
+    let client_tls = match (&config.tls.cert, &config.tls.key) {
+        (Some(cert), Some(key)) => {
+            Some(ClientTlsConfig { client_cert: read(cert).await?, client_key: read(key).await? })
+        }
+        _ => None,
+    };
+    Client::build_with_tls(url, TlsCertificates { client_tls, root_cert })
 }
 
 async fn connect(

@@ -13,9 +13,31 @@ const WAITING_MAX: usize = 10_000;
 /// A queue that never loses what a purge meant.
 #[derive(Default)]
 pub(crate) struct Outbox {
-    waiting: Mutex<VecDeque<Purge>>,
+    queue: Mutex<Queue>,
     news: Notify,
+    /// For what keeps a copy.
+    changed: Notify,
     is_open: AtomicBool,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Purge>,
+    /// How many have come; the number of the last one that waits.
+    come: u64,
+    /// How many had come when those that waited were given up for another.
+    begun: u64,
+}
+
+/// What has come since a copy was made.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Since {
+    /// What waits of it.
+    pub(crate) purges: Vec<Purge>,
+    /// Up to here it is known then.
+    pub(crate) come: u64,
+    /// Whether nothing else waits: what the copy has from before is done with.
+    pub(crate) is_all: bool,
 }
 
 impl Outbox {
@@ -23,7 +45,11 @@ impl Outbox {
     pub(crate) fn set_open(&self, is_open: bool) {
         self.is_open.store(is_open, Relaxed);
         if !is_open {
-            self.lock().clear();
+            let mut queue = self.lock();
+            queue.waiting.clear();
+            queue.begun = queue.come;
+            drop(queue);
+            self.changed.notify_one();
         }
     }
 
@@ -35,20 +61,39 @@ impl Outbox {
         if !self.is_open() {
             return;
         }
-        let mut waiting = self.lock();
-        if waiting.len() >= WAITING_MAX {
-            waiting.clear();
-            waiting.push_back(Purge { zone: None, what: Scope::All, mode: Mode::Hard });
+        let mut queue = self.lock();
+        if queue.waiting.len() >= WAITING_MAX {
+            queue.waiting.clear();
+            queue.begun = queue.come;
+            queue.waiting.push_back(Purge { zone: None, what: Scope::All, mode: Mode::Hard });
         } else {
-            waiting.push_back(purge.clone());
+            queue.waiting.push_back(purge.clone());
         }
+        queue.come += 1;
+        drop(queue);
         self.news.notify_one();
+        self.changed.notify_one();
+    }
+
+    /// Something has come or was told since the last call.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// What has come since so many had.
+    pub(crate) fn since(&self, known: u64) -> Since {
+        let queue = self.lock();
+        let gone = queue.come - queue.waiting.len() as u64;
+        let is_all = known < queue.begun || known <= gone;
+        let skip = if known < queue.begun { 0 } else { known.saturating_sub(gone) };
+        let purges = queue.waiting.iter().skip(skip as usize).cloned().collect();
+        Since { purges, come: queue.come, is_all }
     }
 
     /// The next one, which stays until [`Outbox::sent`].
     pub(crate) async fn next(&self) -> Purge {
         loop {
-            let first = self.lock().front().cloned();
+            let first = self.lock().waiting.front().cloned();
             match first {
                 Some(purge) => return purge,
                 None => self.news.notified().await,
@@ -58,18 +103,20 @@ impl Outbox {
 
     /// The first one was told.
     pub(crate) fn sent(&self, purge: &Purge) {
-        let mut waiting = self.lock();
-        if waiting.front() == Some(purge) {
-            waiting.pop_front();
+        let mut queue = self.lock();
+        if queue.waiting.front() == Some(purge) {
+            queue.waiting.pop_front();
         }
+        drop(queue);
+        self.changed.notify_one();
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().waiting.len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Purge>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,5 +142,24 @@ mod tests {
         outbox.push(&tag(0));
         let all = Purge { zone: None, what: Scope::All, mode: Mode::Hard };
         assert_eq!((outbox.next().await, outbox.len()), (all, 1));
+    }
+
+    #[test]
+    fn a_copy_is_told_what_has_come_and_when_to_begin_anew() {
+        let outbox = Outbox::default();
+        outbox.set_open(true);
+        let since = |known| outbox.since(known);
+        assert_eq!(since(0), Since { purges: vec![], come: 0, is_all: true });
+        [1, 2].iter().for_each(|number| outbox.push(&tag(*number)));
+        assert_eq!(since(0), Since { purges: vec![tag(1), tag(2)], come: 2, is_all: true });
+        outbox.push(&tag(3));
+        assert_eq!(since(2), Since { purges: vec![tag(3)], come: 3, is_all: false });
+        [1, 2].iter().for_each(|number| outbox.sent(&tag(*number)));
+        assert_eq!(since(3), Since { purges: vec![], come: 3, is_all: false }, "the third still waits");
+        outbox.sent(&tag(3));
+        assert_eq!(since(3), Since { purges: vec![], come: 3, is_all: true });
+        (0..=WAITING_MAX).for_each(|number| outbox.push(&tag(number)));
+        let known = since(3 + WAITING_MAX as u64);
+        assert_eq!((known.purges.len(), known.is_all), (1, true), "one stands for all");
     }
 }

@@ -73,8 +73,9 @@ fn plan(cx: &mut Cx<'_>, listener_name: &str, listener: &Listener, host: &Host) 
     let of_host = OfHost { listener: listener_name, name, host, body_max, errors };
     let mut routes = RouteTableBuilder::new(host.path);
     for route in &host.routes {
-        let plan = route::build(cx, &of_host, None, route);
-        routes.add(route.path.value.clone(), route.condition.clone(), Arc::new(plan));
+        let plan = Arc::new(route::build(cx, &of_host, None, route));
+        cx.cached.extend(plan.cache.is_some().then(|| plan.clone()));
+        routes.add(route.path.value.clone(), route.condition.clone(), plan);
     }
     let routes = routes.build().unwrap_or_else(|errors| {
         for err in errors {
@@ -90,8 +91,9 @@ fn plan(cx: &mut Cx<'_>, listener_name: &str, listener: &Listener, host: &Host) 
     });
     let mut named = HashMap::new();
     for (route_name, route) in &host.named_routes {
-        let plan = route::build(cx, &of_host, Some(route_name), route);
-        named.insert(route_name.as_str().into(), Arc::new(plan));
+        let plan = Arc::new(route::build(cx, &of_host, Some(route_name), route));
+        cx.cached.extend(plan.cache.is_some().then(|| plan.clone()));
+        named.insert(route_name.as_str().into(), plan);
     }
     let tls = host.tls.as_ref().zip(listener.tls.as_ref()).and_then(|(own, listeners)| {
         match own.over(listeners).build(cx.tls_of(listener)) {

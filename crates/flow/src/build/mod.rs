@@ -12,7 +12,7 @@ mod tcp;
 mod udp;
 
 use crate::shared::Shared;
-use crate::snapshot::{ClusterPlan, Snapshot};
+use crate::snapshot::{ClusterPlan, RoutePlan, Snapshot};
 use bifrons_cache::CacheZone;
 use bifrons_config::suggest::nearest;
 use bifrons_config::{At, Place, Problem, Problems};
@@ -47,6 +47,8 @@ struct Cx<'a> {
     dirs: HashSet<PathBuf>,
     /// Zones of stored answers.
     caches: HashMap<&'a str, Option<Arc<CacheZone>>>,
+    /// Routes that use them.
+    cached: Vec<Arc<RoutePlan>>,
 }
 
 /// Builds the snapshot of a configuration.
@@ -64,19 +66,30 @@ pub fn build(config: Arc<Config>, shared: &Shared, options: &Options) -> Result<
         formats: HashMap::new(),
         dirs: HashSet::new(),
         caches: HashMap::new(),
+        cached: Vec::new(),
     };
     let caches = cache::zones(&mut cx);
     cx.formats();
     cluster::build(&mut cx);
     let variables = cx.variables();
     let listeners = listener::build(&mut cx);
-    let (clusters, problems) = (cx.plans, cx.problems);
+    let (clusters, cached, problems) = (cx.plans, cx.cached, cx.problems);
     let lower = |plan: &Arc<ClusterPlan>| plan.name.to_ascii_lowercase().into();
     // Backwards, so that of two names that differ in case the first stays.
     let by_name = clusters.iter().enumerate().rev().map(|(at, plan)| (lower(plan), at)).collect();
     let hash = fingerprint(&config);
     let tls = shared.tls.clone();
-    problems.into_result(Snapshot { config, hash, listeners, clusters, by_name, variables, caches, tls })
+    problems.into_result(Snapshot {
+        config,
+        hash,
+        listeners,
+        clusters,
+        by_name,
+        variables,
+        caches,
+        cached,
+        tls,
+    })
 }
 
 impl<'a> Cx<'a> {

@@ -1,7 +1,7 @@
 //! A request of our own to the origin, whose answer is stored while those that wait for it read it.
 
 use super::aside::Aside;
-use super::{Look, now_s, tags};
+use super::{Look, now_s, tags, unkeyed};
 use crate::forward;
 use crate::record::{self, Share};
 use crate::request::Task;
@@ -129,7 +129,7 @@ pub(super) async fn run(mut job: Job, tell: Tell) {
         if let Some((object, old)) =
             confirmed.filter(|(_, old)| conditions::is_about(&res.head.headers, &old.head.headers))
         {
-            let came = confirm(plan, &job, (object, old), (&res.head.headers, requested_s, &ticket));
+            let came = confirm(plan, (&job, &task), (object, old), (&res.head.headers, requested_s, &ticket));
             if let Some(flight) = &flight {
                 flight.serve(came.clone());
             }
@@ -161,9 +161,11 @@ pub(super) async fn run(mut job: Job, tell: Tell) {
         Ok(storable) => store(plan, &job, task, (res, storable), (ticket, flight, tell)).await,
         Err(why) => {
             if let Some(flight) = flight {
-                // What one request says of itself says nothing of the next.
-                let is_own = matches!(why, Why::RequestNoStore | Why::Authorization | Why::Configured);
-                flight.pass(clock::recent(), if is_own { Duration::ZERO } else { plan.pass_for });
+                match why {
+                    Why::Configured => flight.pass(clock::recent(), Duration::ZERO),
+                    why if why.is_own() => flight.own(),
+                    _ => flight.pass(clock::recent(), plan.pass_for),
+                }
             }
             finish_own(tell, task, res, Some(why));
         }
@@ -182,6 +184,7 @@ fn judge(
     if plan.refuses(&Scope { cx: &task.cx, req: &job.head, res: Some(&res.head) }) {
         return Err(Why::Configured);
     }
+    unkeyed::check(plan, (&task.route, &task.cx), (&job.head.headers, &res.head.headers))?;
     let exchange = Exchange {
         req: &job.head,
         is_authorized: job.head.headers.has(Name::Authorization),
@@ -314,14 +317,22 @@ fn keep_until_s(plan: &CachePlan, stored: &Stored) -> u64 {
     stored.times.useless_s(plan.stale_max_s().max(most_s))
 }
 
-/// What is written down about a stored answer that another head has confirmed; `None` if it may not be stored any more.
+/// What is written down about a stored answer that another head has confirmed.
+///
+/// # Errors
+/// Why it may not be stored any more, or this request has no say in it.
 pub(super) fn renewed(
     plan: &CachePlan,
-    req: &RequestHead,
+    (task, req): (&Task<'_>, &RequestHead),
     (object, old): (&Arc<Object>, &Stored),
     (fields, requested_s): (&Headers, u64),
-) -> Option<Meta> {
+) -> std::result::Result<Meta, Why> {
+    unkeyed::check(plan, (&task.route, &task.cx), (&req.headers, &old.head.headers))?;
     let mut merged = conditions::updated(&old.head, fields);
+    if !fields.has(Name::Date) {
+        // It was confirmed when that came (RFC 9110 6.6.1): by its own date it would be as old as before.
+        merged.headers.remove(Name::Date);
+    }
     if let Some(age) = fields.get(Name::Age) {
         merged.headers.append(Name::Age, age);
     }
@@ -334,22 +345,24 @@ pub(super) fn renewed(
         requested_s,
         received_s: now_s(),
     };
-    let Storable { stored, .. } = storable::judge(&plan.rules, &exchange).ok()?;
+    let Storable { stored, .. } = storable::judge(&plan.rules, &exchange)?;
     let mut head = Vec::with_capacity(512);
     stored.encode(&mut head);
-    Some(Meta { head: head.into(), keep_until_s: keep_until_s(plan, &stored), ..object.meta().clone() })
+    Ok(Meta { head: head.into(), keep_until_s: keep_until_s(plan, &stored), ..object.meta().clone() })
 }
 
 /// A 304: what is stored is good for longer (RFC 9111 4.3.4).
 fn confirm(
     plan: &CachePlan,
-    job: &Job,
+    (job, task): (&Job, &Task<'_>),
     known: (&Arc<Object>, &Stored),
     (fields, requested_s, ticket): (&Headers, u64, &Ticket),
 ) -> Arc<Object> {
-    match renewed(plan, &job.head, known, (fields, requested_s)) {
-        Some(meta) => job.zone.store.renew(ticket, known.0, meta),
-        None => {
+    match renewed(plan, (task, &job.head), known, (fields, requested_s)) {
+        Ok(meta) => job.zone.store.renew(ticket, known.0, meta),
+        // It says nothing of what is stored for others, which stays as it is.
+        Err(why) if why.is_own() => known.0.clone(),
+        Err(_) => {
             job.zone.store.remove_object(known.0);
             known.0.clone()
         }

@@ -7,17 +7,21 @@ mod fetch;
 mod purge;
 mod share;
 mod slice;
+mod unkeyed;
+
+pub(crate) use purge::purge_told;
 
 use crate::action;
 use crate::bodies;
 use crate::destination;
 use crate::outcome::Outcome;
 use crate::request::Task;
-use crate::snapshot::Action;
+use crate::snapshot::{Action, RoutePlan, Snapshot};
 use bifrons_cache::answer::{answer, stored};
 use bifrons_cache::conditions;
 use bifrons_cache::config::Standard;
 use bifrons_cache::control::Directives;
+use bifrons_cache::key::{scheme_of, without_default_port};
 use bifrons_cache::purge::Asked;
 use bifrons_cache::range;
 use bifrons_cache::slice::write_key;
@@ -29,7 +33,7 @@ use bifrons_core::{Error, Kind, Result};
 use bifrons_http::h1::framing;
 use bifrons_http::headers::list_members;
 use bifrons_http::vars::{Scope, host_of};
-use bifrons_http::{Body, Method, Name, Request, RequestHead, Response, date};
+use bifrons_http::{Body, Method, Name, ReqCx, Request, RequestHead, Response, date};
 use bifrons_observe::CacheResult;
 use bifrons_store::{Found, Loading, Mode, Object, Purge};
 use std::ops::Range;
@@ -76,6 +80,7 @@ impl Look {
     /// Why the origin is asked.
     fn cause(&self) -> Cause {
         match &self.known {
+            Some(known) if known.cause == Cause::Store => Cause::Outdated,
             Some(known) => known.cause,
             None if self.has_others => Cause::Variant,
             None => Cause::Store,
@@ -183,6 +188,11 @@ fn key_of(plan: &CachePlan, scope: &Scope<'_>, target: &[u8], slice: Option<&Ran
     }
     if plan.post && scope.req.method() == Method::Post && plan.rules.standard == Standard::Rfc9111 {
         key.extend_from_slice(b"\nPOST ");
+        // The same bytes of another type are another question.
+        for name in [Name::ContentType, Name::ContentEncoding] {
+            key.extend_from_slice(scope.req.headers.get(name).unwrap_or_default());
+            key.push(b'\n');
+        }
         key.extend_from_slice(scope.cx.body.as_deref().unwrap_or_default());
     }
     key
@@ -201,11 +211,15 @@ fn asked(req: &RequestHead) -> Directives {
 
 /// `$proxy_host` is part of keys, and known before the cluster is asked.
 fn know_cluster(task: &mut Task<'_>, req: &RequestHead) {
-    let Action::Proxy(plan) = &task.route.action else { return };
-    if let Some(cluster) = task.local.snapshot.clusters.get(plan.cluster) {
-        task.cx.cluster = Some(cluster.name.clone());
+    know_cluster_of(&task.route, &task.local.snapshot, (&mut task.cx, req));
+}
+
+fn know_cluster_of(route: &RoutePlan, snapshot: &Snapshot, (cx, req): (&mut ReqCx, &RequestHead)) {
+    let Action::Proxy(plan) = &route.action else { return };
+    if let Some(cluster) = snapshot.clusters.get(plan.cluster) {
+        cx.cluster = Some(cluster.name.clone());
     }
-    task.cx.proxy_host = plan.url.as_ref().and_then(|url| destination::host_of(url, task, req));
+    cx.proxy_host = plan.url.as_ref().and_then(|url| destination::host_of(url, cx, req));
 }
 
 /// Answers what the store had no answer for at once.
@@ -390,7 +404,7 @@ fn invalidate(
     forget(target);
     for name in [Name::Location, Name::ContentLocation] {
         if let Some(value) = res.head.headers.get(name)
-            && let Some(other) = of_same_origin(value, (task.cx.conn.scheme(), req), target)
+            && let Some(other) = of_same_origin(value, (scheme_of(&scope), req), target)
         {
             forget(&other);
         }
@@ -400,11 +414,11 @@ fn invalidate(
 /// Path and query that a reference leads to, if it stays with the origin.
 fn of_same_origin(value: &[u8], (scheme, req): (&str, &RequestHead), base: &[u8]) -> Option<Vec<u8>> {
     let value = value.split(|b| *b == b'#').next().unwrap_or_default();
-    let own = host_of(req.authority());
+    let own = without_default_port(req.authority(), scheme);
     let of_authority = |rest: &[u8]| {
         let at = rest.iter().position(|b| matches!(b, b'/' | b'?')).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(at);
-        let is_own = host_of(authority).eq_ignore_ascii_case(own);
+        let is_own = without_default_port(authority, scheme).eq_ignore_ascii_case(own);
         is_own.then(|| if path.starts_with(b"/") { path.to_vec() } else { [b"/", path].concat() })
     };
     if let Some(rest) = value.strip_prefix(b"//") {

@@ -15,7 +15,7 @@ use bifrons_cache::storable::Why;
 use bifrons_cache::stored::Verdict;
 use bifrons_cache::{CachePlan, CacheZone, Trouble, vary};
 use bifrons_core::{Error, Kind, Result};
-use bifrons_http::{Method, Request, RequestHead, Response, ResponseHead};
+use bifrons_http::{Method, Name, Request, RequestHead, Response, ResponseHead};
 use bifrons_model::ClientAbort;
 use bifrons_net::clock;
 use bifrons_store::{Found, Object};
@@ -66,9 +66,13 @@ pub(super) async fn answer(
     if !plan.collapse && !is_updated || look.is_bypassed {
         return lead(plan, task, req, (zone, None, look)).await;
     }
-    for _ in 0..TURNS_MAX {
+    // What keeps an answer from being others' keeps this one's too.
+    let is_own = look.asked.no_store || req.head.headers.has(Name::Authorization);
+    for turn in 0..TURNS_MAX {
         let news = match zone.flights.join(key, clock::recent(), plan.collapse_age) {
-            // The last answer was not to be stored: nobody waits, and who gets one that is stores it.
+            // Conditions and ranges are the origin's to answer where the last answer was not to be stored.
+            Joined::Alone if task.cx.slice.is_none() && conditions::has_any(&req.head) => break,
+            // Nobody waits then, and who gets one that is stores it.
             Joined::Alone => return lead(plan, task, req, (zone, None, look)).await,
             Joined::First(flight) => {
                 // The one before may have come to its end just now.
@@ -83,6 +87,7 @@ pub(super) async fn answer(
             State::Serving(object) => {
                 let is_ours = vary::selects(&object.meta().vary, &req.head.headers);
                 let known = Known::of(plan, &look.asked, object, now_s()).filter(|_| is_ours);
+                let known = known.map(|known| Known { cause: look.cause(), ..known });
                 match known.filter(|known| known.verdict == Verdict::Fresh) {
                     Some(known) => match give(plan, task, &req.head, &known, (Status::Hit, true)) {
                         Ok(outcome) => return Ok(outcome),
@@ -93,6 +98,8 @@ pub(super) async fn answer(
                 }
             }
             State::Pass => break,
+            State::Own if is_own || turn > 0 => break,
+            State::Own => {}
             State::Failed => {
                 if let Some(known) = stand_in(plan, &look, Trouble::Error) {
                     return give(plan, task, &req.head, &known, (Status::Stale, false));
@@ -288,14 +295,15 @@ async fn pass_head(
     if res.head.status != old.head.status {
         return outcome;
     }
-    let said = res.head.headers.get(bifrons_http::Name::ContentLength);
+    let said = res.head.headers.get(Name::ContentLength);
     let said = said.and_then(bifrons_cache::control::seconds);
     let is_same_length = said.is_none()
         || known.object.body().len() == said
         || said == Some(bifrons_cache::control::SECONDS_MAX);
     if conditions::is_about(&res.head.headers, &old.head.headers) && is_same_length {
-        let renewed = fetch::renewed(plan, &req.head, (&known.object, old), (&res.head.headers, requested_s));
-        if let Some(meta) = renewed {
+        let renewed =
+            fetch::renewed(plan, (task, &req.head), (&known.object, old), (&res.head.headers, requested_s));
+        if let Ok(meta) = renewed {
             zone.store.renew(&ticket, &known.object, meta);
         }
     } else {

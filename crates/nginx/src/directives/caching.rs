@@ -42,7 +42,7 @@ pub(crate) const DIRECTIVES: &[Spec] = &[
         "proxy_cache_path",
         Contexts::HTTP,
         Args::AtLeast(2),
-        "Defines a zone of stored answers: directory, `keys_zone=NAME:SIZE`, `inactive`, `max_size`. Beside the \
+        "Defines a zone of stored answers: directory, `keys_zone=NAME:SIZE`, `inactive`, `max_size`, `min_free`. Beside the \
          directory the zone has 64 MiB in memory. How files are named is the store's own, so `levels`, \
          `use_temp_path` and the pace of nginx's processes have no effect.",
         path,
@@ -204,6 +204,7 @@ fn path(cx: &mut Ctx, directive: &Directive) {
                 values::parse_size(size).map(|size| config.keys = size).is_some()
             }),
             Some(("max_size", size)) => values::parse_size(size).map(|size| config.max_size = size).is_some(),
+            Some(("min_free", size)) => values::parse_size(size).map(|size| config.min_free = size).is_some(),
             Some(("inactive", time)) => values::parse_time(time).map(|time| config.inactive = time).is_some(),
             Some(("levels", levels)) => levels.split(':').all(|level| matches!(level, "1" | "2")),
             Some(("use_temp_path", value)) => matches!(value, "on" | "off"),
@@ -217,10 +218,6 @@ fn path(cx: &mut Ctx, directive: &Directive) {
                 | "purger_threshold",
                 time,
             )) => values::parse_time(time).is_some(),
-            Some(("min_free", size)) if values::parse_size(size).is_some() => {
-                cx.later(word.place.clone(), "\"min_free\"", "bound the store by max_size");
-                true
-            }
             _ => false,
         };
         if !is_right {

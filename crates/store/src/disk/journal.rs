@@ -79,6 +79,8 @@ pub(crate) fn encode_purged(number: u64, mode: Mode, scope: &Scope, out: &mut Ve
         Scope::Tag(text) => (2, text.as_str()),
         Scope::Url(text) => (3, text.as_str()),
         Scope::Prefix(text) => (4, text.as_str()),
+        // No zone takes one.
+        Scope::Request(_) => return,
     };
     framed(out, |out| {
         out.push(3);

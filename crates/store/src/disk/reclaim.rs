@@ -24,7 +24,9 @@ pub(super) fn run(writer: &mut Writer<'_>) {
     for _ in 0..FILES_MAX {
         // Room for what is being written next.
         let max = disk.size_max.load(Relaxed).saturating_sub(disk.segment_size());
-        if disk.segments.size() <= max || !reclaim(writer, true) {
+        let is_short = disk.is_short();
+        // Where there is no room for what is written, there is none for what is copied.
+        if disk.segments.size() <= max && !is_short || !reclaim(writer, !is_short) {
             return;
         }
     }

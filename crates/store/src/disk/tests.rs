@@ -358,3 +358,19 @@ fn a_full_disk_gives_misses() {
     }
     assert_eq!(output.status.code(), Some(77), "{said}{}", String::from_utf8_lossy(&output.stdout));
 }
+
+#[test]
+fn answers_go_where_the_file_system_has_less_room_than_is_to_stay_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = ZoneConfig { min_free: Size(1), ..disk_config(dir.path()) };
+    let zone = disk_zone(&config);
+    store(&zone, "/4", &body_of("/4"));
+    flush(&zone);
+    assert_eq!((files(dir.path(), "object-").len(), zone.stats().disk_evictions.value()), (1, 0));
+
+    // As much as no file system has.
+    zone.reconfigure(&ZoneConfig { min_free: Size(1 << 60), ..config });
+    eventually("it goes", || files(dir.path(), "object-").is_empty());
+    assert_eq!((find(&zone, "/4"), zone.stats().disk_evictions.value()), (None, 1));
+    close(zone);
+}

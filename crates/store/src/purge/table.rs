@@ -179,6 +179,11 @@ impl Target {
     fn of(scope: &Scope) -> Result<Self, PurgeError> {
         let text = match scope {
             Scope::All => return Ok(Self::All),
+            // A zone knows nothing of requests.
+            Scope::Request(inputs) => {
+                let text = inputs.target.chars().take(64).collect();
+                return Err(PurgeError::Empty(text, "key of a zone", "a URL"));
+            }
             Scope::Host(text) | Scope::Tag(text) | Scope::Url(text) | Scope::Prefix(text) => text.as_str(),
         };
         let empty = |what, example| {

@@ -57,7 +57,7 @@ impl Inner {
     pub(super) fn open(name: &str, config: &ZoneConfig) -> io::Result<Arc<Self>> {
         let (disk, seed) = match &config.path {
             Some(path) => {
-                let (disk, seed) = Disk::new(path, config.max_size.0, config.write_queue.0)?;
+                let (disk, seed) = Disk::new(path, config)?;
                 (Some(disk), seed)
             }
             None => (None, random()),
@@ -106,6 +106,7 @@ impl Inner {
         self.memory.set_bytes(config.memory.0);
         if let Some(disk) = &self.disk {
             disk.size_max.store(config.max_size.0.max(crate::disk::SIZE_MIN), Relaxed);
+            disk.min_free.store(config.min_free.0, Relaxed);
             disk.queue.set_bytes_max(config.write_queue.0);
         }
     }

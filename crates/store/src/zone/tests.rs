@@ -274,3 +274,36 @@ fn a_purge_of_many_answers_at_once_is_one_record() {
         zone.usage().entries == 0 && zone.usage().purges == 0
     });
 }
+
+/// Stores that many answers with one tag, purges it and says how long that took.
+fn purge_a_tag_of(count: usize) -> std::time::Duration {
+    let keys = Size::mib(1024);
+    let config = ZoneConfig { memory: Size::mib(4096), keys, ..ZoneConfig::default() };
+    let zone = Zone::open("tags", &config).unwrap();
+    for number in 0..count {
+        store_meta(&zone, meta("example.com", &format!("/{number}"), &["all"]), b"x");
+    }
+    store(&zone, "/other", b"x");
+    assert_eq!(zone.usage().entries, count as u64 + 1);
+    let begun = std::time::Instant::now();
+    purge(&zone, Scope::Tag("all".into()), Mode::Hard);
+    let took = begun.elapsed();
+    for number in [0, count / 2, count - 1] {
+        assert_eq!(find(&zone, &format!("/{number}")), None, "gone at once");
+    }
+    assert_eq!(find(&zone, "/other"), Some(b"x".to_vec()));
+    eventually("all are swept", || zone.usage().entries == 1);
+    took
+}
+
+#[test]
+fn a_purge_of_a_tag_looks_at_none_of_its_answers() {
+    println!("20,000 answers: {:?}", purge_a_tag_of(20_000));
+}
+
+/// What it takes is printed: some µs, whatever the number.
+#[test]
+#[ignore = "takes a gigabyte: run it by name with --run-ignored all"]
+fn a_purge_of_a_tag_looks_at_none_of_a_million_answers() {
+    println!("1,000,000 answers: {:?}", purge_a_tag_of(1_000_000));
+}

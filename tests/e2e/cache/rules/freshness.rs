@@ -1,6 +1,6 @@
 //! How long an answer is good for, and how old it is (RFC 9111 4.2).
 
-use super::super::script::{not_reused, play, reused};
+use super::super::script::{Rows, not_reused, play, reused};
 
 #[test]
 fn rfc9111_4_2_1_s_maxage_wins_over_max_age_and_that_over_expires() {
@@ -225,4 +225,21 @@ fn rfc9111_4_2_2_a_tenth_of_the_time_since_the_last_change_is_guessed() {
     ));
     play("", rows);
     play(", heuristic: 0%", vec![("switched off", not_reused(guessed))]);
+}
+
+#[test]
+fn rfc9110_6_6_1_what_comes_without_a_date_has_that_of_its_coming() {
+    let rows: Rows = vec![
+        (
+            "for caches behind",
+            "? GET\n! 200 | Cache-Control: max-age=60\n> asked\n~ 2\n? GET\n> stored | dated -2".to_owned(),
+        ),
+        (
+            "what confirms",
+            "? GET\n! 200 | Cache-Control: max-age=0 | ETag: \"a\" | Date: {-600}\n> asked\n\
+             ? GET\n! 304 | Cache-Control: max-age=60 | ETag: \"a\"\n> asked\n? GET\n> stored"
+                .to_owned(),
+        ),
+    ];
+    play("", rows);
 }

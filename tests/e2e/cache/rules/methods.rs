@@ -38,6 +38,11 @@ fn rfc9111_4_4_unsafe_methods_forget_what_location_and_content_location_name() {
         rows.push(("absolute", of(method, "Location: http://test@/other", "asked")));
         rows.push(("without a scheme", of(method, "Location: //test@/other", "asked")));
         rows.push(("of another host", of(method, "Location: http://elsewhere@/other", "stored")));
+        rows.push(("of another port", of(method, "Location: http://test:81@/other", "stored")));
+        rows.push((
+            "of the port that the scheme means",
+            of(method, "Location: http://test:80@/other", "asked"),
+        ));
         rows.push(("of another scheme", of(method, "Location: https://test@/other", "stored")));
         rows.push(("another path", of(method, "Location: @/third", "stored")));
     }
