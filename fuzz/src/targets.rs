@@ -1,6 +1,7 @@
 //! The targets, one file each.
 
 pub mod chunked;
+pub mod http2_frames;
 pub mod nginx_conf;
 pub mod path_normalize;
 pub mod request_head;
