@@ -22,6 +22,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "request_head", run: targets::request_head::run, words: targets::HTTP_WORDS },
     Target { name: "response_head", run: targets::response_head::run, words: targets::HTTP_WORDS },
     Target { name: "chunked", run: targets::chunked::run, words: targets::chunked::WORDS },
+    Target { name: "http2_frames", run: targets::http2_frames::run, words: targets::http2_frames::WORDS },
     Target { name: "nginx_conf", run: targets::nginx_conf::run, words: targets::nginx_conf::WORDS },
     Target { name: "yaml_config", run: targets::yaml_config::run, words: targets::yaml_config::WORDS },
     Target {

@@ -2,6 +2,7 @@
 
 pub mod chunked;
 pub mod client_hello;
+pub mod http2_frames;
 pub mod nginx_conf;
 pub mod path_normalize;
 pub mod request_head;

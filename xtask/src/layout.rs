@@ -15,7 +15,7 @@ const UNSAFE_CRATE: &str = "net";
 /// Who may use whom: a crate uses only crates of lower layers; crates of one layer don't know each other.
 const LAYERS: &[&[&str]] = &[
     &["core"],
-    &["config", "net"],
+    &["config", "net", "frames"],
     &["http", "route", "balance", "observe", "store"],
     &["codec", "grpc"],
     &["filters", "files", "variables", "tls", "multiplex", "cache"],

@@ -163,7 +163,7 @@ pub struct Http2 {
     pub stream_window: Size,
     /// The same of all streams of a connection together.
     pub connection_window: Size,
-    /// Bytes of an answer that may wait for a slow client, for each stream.
+    /// Bytes of answers that may wait for a slow client, all streams of a connection together.
     pub send_buffer: Size,
 }
 

@@ -4,7 +4,7 @@ use crate::call::poll_upload;
 use crate::link::Lease;
 use crate::upload::Upload;
 use bifrons_core::{Error, Kind, Limits, Result, Side};
-use bifrons_http::h2::head;
+use bifrons_http::h2::upstream;
 use bifrons_http::{Headers, Source};
 use bifrons_net::Timer;
 use bytes::Bytes;
@@ -127,7 +127,7 @@ impl Source for Answer {
             Poll::Ready(Err(err)) => return Poll::Ready(Err(crate::failure(&err, false))),
             Poll::Pending => return self.poll_timer(cx).map(Err),
         };
-        let read = |fields: http::HeaderMap| head::trailers(&fields, &self.rest.limits, Side::Upstream);
+        let read = |fields: http::HeaderMap| upstream::trailers(&fields, &self.rest.limits, Side::Upstream);
         self.trailers = trailers.map(read).transpose()?;
         self.end();
         Poll::Ready(Ok(None))

@@ -2,7 +2,7 @@
 
 use bifrons_core::{Error, Kind, Result};
 use bifrons_http::Body;
-use bifrons_http::h2::{Meter, head};
+use bifrons_http::h2::{Meter, upstream};
 use bifrons_net::Timer;
 use bytes::Bytes;
 use h2::{Reason, SendStream};
@@ -96,7 +96,7 @@ impl Upload {
     fn end(&mut self) -> Result<()> {
         self.is_begun = true;
         let sent = match self.body.take_trailers() {
-            Some(trailers) => self.stream.send_trailers(head::trailers_to(&trailers)),
+            Some(trailers) => self.stream.send_trailers(upstream::trailers_to(&trailers)),
             None => self.stream.send_data(Bytes::new(), true),
         };
         sent.map_err(|err| crate::failure(&err, false))

@@ -119,13 +119,12 @@ fn made_you_reset() {
         let head = Frame::bytes(kind::HEADERS, flag::END_HEADERS, stream, &block(&fields));
         [head, Frame::bytes(kind::DATA, 0, stream, b"xy")].concat()
     });
-    // The first of these is the last.
-    let code = flood(&[], 10_000, |round| {
+    // A window that grows by nothing.
+    is_sent_away(10_000, |round| {
         let stream = round * 2 + 1;
         let update = Frame::bytes(kind::WINDOW_UPDATE, 0, stream, &0u32.to_be_bytes());
         [headers(stream, 0, "/slow"), update].concat()
     });
-    assert_eq!(code, Some(code::PROTOCOL_ERROR));
 }
 
 #[test]
@@ -208,14 +207,13 @@ fn made_you_reset_by_malformed_heads() {
     });
 }
 
-/// A body behind the end of its stream (RFC 9113 5.1, half-closed): the first of these is the last.
+/// A body behind the end of its stream (RFC 9113 5.1, half-closed).
 #[test]
 fn made_you_reset_by_data_behind_the_end() {
-    let code = flood(&[], 10_000, |round| {
+    is_sent_away(10_000, |round| {
         let stream = round * 2 + 1;
         [headers(stream, flag::END_STREAM, "/slow"), Frame::bytes(kind::DATA, 0, stream, b"x")].concat()
     });
-    assert_eq!(code, Some(code::PROTOCOL_ERROR));
 }
 
 #[test]

@@ -374,10 +374,9 @@ fn frames_around_blocks_and_states() {
             "7 a code that nobody knows",
             ([opens(&[]), frame(kind::RST_STREAM, 0, 1, &[0, 0, 0, 0xff])].concat(), Fate::Nothing),
         ),
-        // 8.1 calls it malformed; the library passes over it, and nothing of it goes on.
         ("8.1 a pseudo-field in trailers", {
             let head = frame(kind::HEADERS, flag::END_HEADERS, 1, &block(&request("POST", "/")));
-            ([head, frame(kind::HEADERS, 5, 1, &block(&[(":method", "GET")]))].concat(), Fate::Status(200))
+            ([head, frame(kind::HEADERS, 5, 1, &block(&[(":method", "GET")]))].concat(), MALFORMED)
         }),
         ("8.1.1 a length in two DATA frames that differs", {
             let body = [frame(kind::DATA, 0, 1, b"x"), frame(kind::DATA, 1, 1, b"yz")].concat();

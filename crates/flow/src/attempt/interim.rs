@@ -5,7 +5,7 @@ use crate::request::Task;
 use crate::snapshot::Action;
 use bifrons_core::Result;
 use bifrons_http::h1::write;
-use bifrons_http::h2;
+use bifrons_http::h2::ToClient;
 use bifrons_http::vars::Scope;
 use bifrons_http::{RequestHead, ResponseHead, Version};
 
@@ -23,7 +23,7 @@ pub(crate) async fn relay_interim(task: &Task<'_>, req: &RequestHead, head: &Res
     }
     let server = relay::server_of(&task.route, task.listener);
     if let Some(exchange) = &task.conn.exchange {
-        return exchange.interim(Ok(h2::head::response(head, server, None, false)));
+        return exchange.interim(head, &ToClient { server, len: None, keeps_length: false });
     }
     let mut out = Vec::new();
     write::interim(&mut out, head, server);

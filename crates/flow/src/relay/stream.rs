@@ -9,7 +9,7 @@ use crate::call;
 use crate::request::{After, Task};
 use crate::respond;
 use bifrons_core::{Error, Kind, Result};
-use bifrons_http::h2::{self, Exchange, H2Body, websocket};
+use bifrons_http::h2::{self, Exchange, H2Body, ToClient, websocket};
 use bifrons_http::pacer::Paced;
 use bifrons_http::spool::Held;
 use bifrons_http::{Body, Name, RequestHead, Response, Tunnel};
@@ -80,7 +80,8 @@ async fn tunnel(
     (body, upstream): (H2Body, &Tunnel),
 ) -> Result<()> {
     let Some(limits) = tunnel::limits(task) else { return Ok(()) };
-    exchange.head(h2::head::response(&res.head, server_for(task, &res.head), None, false), false)?;
+    let to = ToClient { server: server_for(task, &res.head), len: None, keeps_length: false };
+    exchange.head(&res.head, &to, false)?;
     exchange.set_body_max(u64::MAX);
     let sent_before = exchange.sent();
     let body = RefCell::new(body);
@@ -105,11 +106,11 @@ async fn send(task: &mut Task<'_>, req: &RequestHead, res: &mut Response, exchan
     let len = len.filter(|len| !is_spare(len));
     let keeps_length = announced && (is_bodiless || res.body.length().is_some()) && res.head.status != 204;
     let is_last = is_bodiless || res.body.is_empty();
-    let head = h2::head::response(&res.head, server_for(task, &res.head), len, keeps_length);
     if is_bodiless {
         res.body = Body::Empty;
     }
-    exchange.head(head, is_last)?;
+    let to = ToClient { server: server_for(task, &res.head), len, keeps_length };
+    exchange.head(&res.head, &to, is_last)?;
     if is_last {
         return Ok(());
     }
@@ -166,7 +167,7 @@ async fn relay(task: &mut Task<'_>, body: &mut Body, exchange: &Exchange) -> Res
     endpoint_done(task);
     match trailers_of(task, body) {
         Some(trailers) => {
-            let sent = exchange.end(Some(h2::head::trailers_to(&trailers)));
+            let sent = exchange.trailers(&trailers);
             task.cx.trailers = trailers;
             sent
         }

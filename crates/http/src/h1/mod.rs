@@ -5,7 +5,7 @@ pub mod chunked;
 pub mod conn;
 pub mod framing;
 pub mod parse;
-mod scan;
+pub(crate) mod scan;
 pub mod write;
 
 pub use body::H1Body;

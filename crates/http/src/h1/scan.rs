@@ -46,7 +46,7 @@ const fn is_one_of(byte: u8, set: &[u8]) -> bool {
 }
 
 /// How many bytes at the beginning of `text` are of a token.
-pub(super) fn token_len(text: &[u8]) -> usize {
+pub(crate) fn token_len(text: &[u8]) -> usize {
     text.iter().position(|&b| CLASSES[usize::from(b)] & TOKEN == 0).unwrap_or(text.len())
 }
 
@@ -98,7 +98,7 @@ fn value_len(text: &[u8]) -> usize {
 }
 
 /// Whether all bytes may stand in a field's value.
-pub(super) fn is_value(text: &[u8]) -> bool {
+pub(crate) fn is_value(text: &[u8]) -> bool {
     value_len(text) == text.len()
 }
 
@@ -243,7 +243,7 @@ fn has_visible_name(text: &[u8]) -> bool {
 }
 
 /// Whether a field of that name, a token, stays.
-fn is_kept(name: &[u8], rules: NameRules, side: Side) -> Result<bool> {
+pub(crate) fn is_kept(name: &[u8], rules: NameRules, side: Side) -> Result<bool> {
     let has_underscore = memchr::memchr(b'_', name).is_some();
     let is_irregular = || name.iter().any(|&b| !b.is_ascii_alphanumeric() && b != b'-' && b != b'_');
     let of_underscore = if has_underscore { rules.underscores } else { NameRule::Allow };

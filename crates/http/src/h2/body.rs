@@ -1,34 +1,29 @@
 //! The body of a request as it comes over a stream.
 
 use super::exchange::Exchange;
-use super::{error, head};
+use super::server::{State, keep};
+use crate::buffers::ROOM_MIN;
 use crate::h1::Pace;
 use crate::headers::Headers;
-use bifrons_core::{Error, Kind, Limits, Result, Side};
+use bifrons_core::{Error, Kind, Result};
 use bifrons_net::{Timer, clock};
 use bytes::Bytes;
-use h2::RecvStream;
-use std::collections::VecDeque;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// A handle to it. The client's window opens again by what was passed on, so that one slow reader holds
 /// up itself only (RFC 9113 5.2).
 pub struct H2Body {
-    stream: RecvStream,
     exchange: Rc<Exchange>,
-    /// Pieces that were looked at before the body was wanted.
-    ahead: VecDeque<Bytes>,
     /// Bytes of the last piece, which is passed on when the next one is asked for.
     held: usize,
-    /// Bytes still to come, where that was announced; the `h2` crate holds the client to it.
+    /// Bytes still to come, where that was announced; the client is held to it.
     left: Option<u64>,
     seen: u64,
     pace: Pace,
     is_call: bool,
-    limits: Limits,
     began: Option<Instant>,
     timer: Timer,
     trailers: Option<Headers>,
@@ -41,23 +36,15 @@ impl H2Body {
         self.pace.timeout = timeout;
     }
 
-    /// Of that stream; `len` bytes are announced, trailers keep to `limits`.
-    pub fn new(
-        stream: RecvStream,
-        exchange: Rc<Exchange>,
-        len: Option<u64>,
-        (pace, limits): (Pace, Limits),
-    ) -> Self {
+    /// Of that stream; `len` bytes are announced.
+    pub fn new(exchange: Rc<Exchange>, len: Option<u64>, pace: Pace) -> Self {
         Self {
-            stream,
             exchange,
-            ahead: VecDeque::new(),
             held: 0,
             left: len,
             seen: 0,
             pace,
             is_call: false,
-            limits,
             began: None,
             timer: Timer::new(),
             trailers: None,
@@ -81,31 +68,25 @@ impl H2Body {
 
     /// Whether some of it has come.
     pub fn has_begun(&self) -> bool {
-        !self.ahead.is_empty()
+        let state = self.exchange.server().state().borrow();
+        state.frames.stream(self.exchange.key()).is_some_and(|stream| !stream.owner.data.is_empty())
     }
 
     /// The whole body, if it has come with its head and is small: then it can be sent again.
     pub fn take_whole(&mut self) -> Option<Bytes> {
-        let mut cx = Context::from_waker(Waker::noop());
-        let mut whole = None;
-        // Bounded: a second piece is none of a small body's.
-        while !self.stream.is_end_stream() {
-            match self.stream.poll_data(&mut cx) {
-                Poll::Ready(Some(Ok(piece))) if piece.is_empty() => {}
-                Poll::Ready(Some(Ok(piece))) if whole.is_none() => whole = Some(piece),
-                Poll::Ready(Some(Ok(piece))) => {
-                    self.ahead.extend([whole.take().unwrap_or_default(), piece]);
-                    return None;
-                }
-                // What is wrong shows again when the body is read.
-                _ => break,
-            }
-        }
-        if !self.stream.is_end_stream() {
-            self.ahead.extend(whole);
+        let key = self.exchange.key();
+        let mut state = self.exchange.server().state().borrow_mut();
+        let is_whole = state.frames.stream(key).is_some_and(|stream| {
+            stream.is_received()
+                && stream.reset().is_none()
+                && stream.owner.trailers.is_none()
+                && stream.owner.data.len() <= ROOM_MIN
+        });
+        if !is_whole {
             return None;
         }
-        let whole = whole.unwrap_or_default();
+        let whole = state.take_data(key);
+        drop(state);
         self.is_ended = true;
         self.exchange.count_received(whole.len());
         self.held = whole.len();
@@ -121,26 +102,34 @@ impl H2Body {
         if self.is_ended {
             return Poll::Ready(Ok(None));
         }
-        self.exchange.go_on()?;
         self.release();
-        if let Some(piece) = self.ahead.pop_front() {
+        let exchange = self.exchange.clone();
+        let mut state = exchange.server().state().borrow_mut();
+        exchange.go_on(&mut state);
+        let key = exchange.key();
+        let piece = state.take_data(key);
+        let Some(stream) = state.frames.stream_mut(key) else { return Poll::Ready(Ok(None)) };
+        // Trailers are the end that is still to be told.
+        let is_end = stream.is_received() && stream.owner.trailers.is_none();
+        if !piece.is_empty() {
+            self.is_ended = is_end;
             return Poll::Ready(self.take(piece).map(Some));
         }
-        // Bounded: every turn takes a frame, and the `h2` crate bounds empty ones.
-        loop {
-            match self.stream.poll_data(cx) {
-                Poll::Ready(Some(Ok(piece))) if piece.is_empty() => {}
-                Poll::Ready(Some(Ok(piece))) => return Poll::Ready(self.take(piece).map(Some)),
-                Poll::Ready(Some(Err(err))) => return Poll::Ready(Err(error(Side::Downstream, &err))),
-                Poll::Ready(None) => break,
-                Poll::Pending => return self.poll_timer(cx).map(Err),
-            }
+        if is_end {
+            self.is_ended = true;
+            return Poll::Ready(Ok(None));
         }
-        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(|err| error(Side::Downstream, &err))?;
-        self.trailers =
-            trailers.map(|trailers| head::trailers(&trailers, &self.limits, Side::Downstream)).transpose()?;
-        self.is_ended = true;
-        Poll::Ready(Ok(None))
+        if let Some(trailers) = stream.owner.trailers.take() {
+            self.is_ended = true;
+            self.trailers = Some(trailers?);
+            return Poll::Ready(Ok(None));
+        }
+        keep(&mut stream.owner.body_waker, cx);
+        if let Some(err) = exchange.end(&state) {
+            return Poll::Ready(Err(err));
+        }
+        drop(state);
+        self.poll_timer(cx).map(Err)
     }
 
     fn take(&mut self, piece: Bytes) -> Result<Bytes> {
@@ -153,19 +142,28 @@ impl H2Body {
         if self.seen > self.exchange.body_max() {
             return Err(Error::downstream(Kind::BodyTooLarge, "the body is larger than body_bytes"));
         }
-        // The end often comes with the last piece, and then the length of the rest is known.
-        if self.ahead.is_empty() && self.stream.is_end_stream() {
-            self.is_ended = true;
-        }
         Ok(piece)
     }
 
     /// The window's part of the last piece is free again.
     fn release(&mut self) {
         let held = std::mem::take(&mut self.held);
-        if held > 0 {
-            // The stream may be over; then there is no window.
-            let _ = self.stream.flow_control().release_capacity(held);
+        if held > 0
+            && let Ok(mut state) = self.exchange.server().state().try_borrow_mut()
+        {
+            self.consume(&mut state, held);
+        }
+    }
+
+    fn consume(&self, state: &mut State, len: usize) {
+        if state.is_over {
+            return;
+        }
+        let State { frames, out, .. } = &mut *state;
+        let before = out.len();
+        frames.consume(self.exchange.key(), len, out.text());
+        if out.len() > before {
+            self.exchange.server().tell(state);
         }
     }
 
@@ -197,8 +195,16 @@ impl H2Body {
 }
 
 impl Drop for H2Body {
+    /// Nobody wants the rest: windows open for whoever else sends.
     fn drop(&mut self) {
-        self.held += self.ahead.iter().map(Bytes::len).sum::<usize>();
-        self.release();
+        let Ok(mut state) = self.exchange.server().state().try_borrow_mut() else { return };
+        let rest = state.take_data(self.exchange.key()).len();
+        if let Some(stream) = state.frames.stream_mut(self.exchange.key()) {
+            stream.owner.is_unwanted = true;
+        }
+        let held = std::mem::take(&mut self.held) + rest;
+        if held > 0 {
+            self.consume(&mut state, held);
+        }
     }
 }

@@ -1,28 +1,29 @@
 //! Our half of one stream of a client's connection: the answer, and what is known about the stream.
 
-use super::error;
-use super::meter::Meter;
+use super::head::{self, ToClient};
+use super::server::{Server, State, keep};
 use crate::h1::Pace;
 use crate::h1::conn::Outgoing;
-use bifrons_core::{Error, Kind, Result, Side};
+use crate::head::ResponseHead;
+use crate::headers::Headers;
+use bifrons_core::{Error, Kind, Result};
+use bifrons_frames::frame::PAYLOAD_MAX;
+use bifrons_frames::{Key, Reason, Reset};
 use bifrons_net::Timer;
 use bytes::Bytes;
-use h2::server::SendResponse;
-use h2::{Reason, SendStream};
-use http::{HeaderMap, Response};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// One request's stream, and its answer.
+/// One request's stream, and its answer. The stream ends with it at the latest.
 pub struct Exchange {
-    respond: RefCell<SendResponse<Bytes>>,
-    stream: RefCell<Option<SendStream<Bytes>>>,
+    server: Rc<Server>,
+    key: Key,
     timer: RefCell<Timer>,
     outgoing: RefCell<Outgoing>,
-    meter: Rc<Meter>,
     expecting: Cell<bool>,
+    answering: Cell<bool>,
     reset: Cell<bool>,
     aborted: Cell<bool>,
     body_max: Cell<u64>,
@@ -32,21 +33,28 @@ pub struct Exchange {
 
 impl Exchange {
     /// Of a stream whose request has come, `head_bytes` of it; the client must take the answer at that pace.
-    pub fn new(respond: SendResponse<Bytes>, head_bytes: u64, pace: Pace, meter: Rc<Meter>) -> Self {
-        meter.earn_stream();
+    pub(super) fn new(server: Rc<Server>, key: Key, head_bytes: u64, pace: Pace) -> Self {
         Self {
-            respond: RefCell::new(respond),
-            stream: RefCell::new(None),
+            server,
+            key,
             timer: RefCell::new(Timer::new()),
             outgoing: RefCell::new(Outgoing::begin(pace, 0)),
-            meter,
             expecting: Cell::new(false),
+            answering: Cell::new(false),
             reset: Cell::new(false),
             aborted: Cell::new(false),
             body_max: Cell::new(u64::MAX),
             received: Cell::new(head_bytes),
             sent: Cell::new(0),
         }
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.key
     }
 
     /// The timer of waits for somebody else than the client.
@@ -60,11 +68,11 @@ impl Exchange {
     }
 
     /// Tells the client to go on, if it waits for that (RFC 9110 10.1.1).
-    pub(super) fn go_on(&self) -> Result<()> {
+    pub(super) fn go_on(&self, state: &mut State) {
         if self.expecting.replace(false) {
-            self.interim(Response::builder().status(100).body(()))
-        } else {
-            Ok(())
+            let State { frames, out, .. } = state;
+            frames.head(self.key, false, out.text(), |encoder, out| encoder.status(100, out));
+            self.server.tell(state);
         }
     }
 
@@ -75,7 +83,7 @@ impl Exchange {
 
     /// Whether the head of the answer was sent.
     pub(super) fn is_answering(&self) -> bool {
-        self.stream.borrow().is_some()
+        self.answering.get()
     }
 
     /// How many bytes the body may have.
@@ -97,46 +105,88 @@ impl Exchange {
         self.sent.get()
     }
 
+    /// Why nothing more can be sent, if so.
+    pub(super) fn end(&self, state: &State) -> Option<Error> {
+        let reset = state.frames.stream(self.key).and_then(|stream| stream.reset());
+        match reset {
+            _ if state.is_over => Some(Error::downstream(Kind::Closed, "the client's connection is gone")),
+            Some(Reset::ByClient(reason)) => Some(Error::downstream(
+                Kind::Closed,
+                format!("the client reset the stream: {}", reason.name()),
+            )),
+            Some(Reset::ByUs(reason)) => {
+                Some(Error::downstream(Kind::Closed, format!("the stream was reset: {}", reason.name())))
+            }
+            None => None,
+        }
+    }
+
     /// Whether the client has given the stream up, or made us give it up by what it sent.
     pub fn was_reset(&self) -> bool {
         if !self.aborted.get() && !self.reset.get() {
-            // Ready or not, what came of it is noted.
-            let _ = self.poll_reset(&mut Context::from_waker(Waker::noop()));
+            self.note_reset(&self.server.state().borrow());
         }
         self.reset.get()
     }
 
+    /// Whether it is over before its time; notes whose doing that was.
+    fn note_reset(&self, state: &State) -> bool {
+        let reset = state.frames.stream(self.key).and_then(|stream| stream.reset());
+        if reset.is_none() && !state.is_over {
+            return false;
+        }
+        // NO_ERROR says only that the client wants no more of the answer than it has.
+        self.reset.set(reset != Some(Reset::ByClient(Reason::NO_ERROR)));
+        true
+    }
+
     /// Ready when the client has given the stream up, or its connection is gone.
     pub fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let gone = match &mut *self.stream.borrow_mut() {
-            Some(stream) => ready!(stream.poll_reset(cx)),
-            None => ready!(self.respond.borrow_mut().poll_reset(cx)),
-        };
-        // NO_ERROR says only that the client wants no more of the answer than it has.
-        self.reset.set(gone.map_or(true, |reason| reason != Reason::NO_ERROR));
-        Poll::Ready(())
+        let mut state = self.server.state().borrow_mut();
+        if self.note_reset(&state) {
+            return Poll::Ready(());
+        }
+        if let Some(stream) = state.frames.stream_mut(self.key) {
+            keep(&mut stream.owner.reset_waker, cx);
+        }
+        Poll::Pending
     }
 
     /// Sends an interim answer.
     ///
     /// # Errors
     /// `Closed` when the stream is gone.
-    pub fn interim(&self, head: std::result::Result<Response<()>, http::Error>) -> Result<()> {
-        let head = head.map_err(|err| Error::local(Kind::Internal, err.to_string()))?;
-        let sent = self.respond.borrow_mut().send_informational(head);
-        sent.map_err(|err| error(Side::Downstream, &err))
+    pub fn interim(&self, head: &ResponseHead, to: &ToClient<'_>) -> Result<()> {
+        let mut state = self.server.state().borrow_mut();
+        if let Some(err) = self.end(&state) {
+            return Err(err);
+        }
+        // They are hints, and nothing waits for them: a client that takes nothing gets none.
+        if !self.server.is_full(&state) {
+            let State { frames, out, .. } = &mut *state;
+            frames.head(self.key, false, out.text(), |encoder, out| {
+                head::write(head, to, encoder, out);
+            });
+            self.server.tell(&mut state);
+        }
+        Ok(())
     }
 
     /// Sends the head of the answer; `is_last` where nothing follows.
     ///
     /// # Errors
     /// `Closed` when the stream is gone.
-    pub fn head(&self, head: Response<()>, is_last: bool) -> Result<()> {
-        let size = head.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-        self.sent.set(self.sent.get() + 13 + size.sum::<usize>() as u64);
-        let stream = self.respond.borrow_mut().send_response(head, is_last);
-        let stream = stream.map_err(|err| error(Side::Downstream, &err))?;
-        *self.stream.borrow_mut() = Some(stream);
+    pub fn head(&self, head: &ResponseHead, to: &ToClient<'_>, is_last: bool) -> Result<()> {
+        let mut state = self.server.state().borrow_mut();
+        if let Some(err) = self.end(&state) {
+            return Err(err);
+        }
+        let State { frames, out, .. } = &mut *state;
+        frames.head(self.key, is_last, out.text(), |encoder, out| {
+            self.sent.set(self.sent.get() + head::write(head, to, encoder, out));
+        });
+        self.answering.set(true);
+        self.server.tell(&mut state);
         Ok(())
     }
 
@@ -146,59 +196,72 @@ impl Exchange {
     /// `Closed` when the stream is gone, `Timeout` when the client makes no room for `limit`, or makes it
     /// slower than its pace.
     pub fn poll_room(&self, cx: &mut Context<'_>, want: usize, limit: Duration) -> Poll<Result<usize>> {
-        let mut stream = self.stream.borrow_mut();
-        let Some(stream) = &mut *stream else { return Poll::Ready(Err(gone())) };
-        // No more than that: what one stream holds of the connection's window, others lack.
-        stream.reserve_capacity(want);
-        // Bounded: capacity that was taken away again is waited for.
-        while stream.capacity() == 0 {
-            match stream.poll_capacity(cx) {
-                Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(err))) => return Poll::Ready(Err(error(Side::Downstream, &err))),
-                Poll::Ready(None) => return Poll::Ready(Err(gone())),
-                Poll::Pending => {
-                    let Some(wait) = self.outgoing.borrow_mut().wait(self.sent.get(), limit) else {
-                        let reason = "the client takes bytes slower than their least rate";
-                        return Poll::Ready(Err(Error::downstream(Kind::Timeout, reason)));
-                    };
-                    ready!(self.timer.borrow_mut().poll(cx, wait));
-                    let err = Error::downstream(Kind::Timeout, "the client takes no bytes");
-                    return Poll::Ready(Err(err));
-                }
-            }
+        let mut state = self.server.state().borrow_mut();
+        if let Some(err) = self.end(&state) {
+            return Poll::Ready(Err(err));
         }
-        self.timer.borrow_mut().clear();
-        self.outgoing.borrow_mut().over();
-        Poll::Ready(Ok(stream.capacity()))
+        if let Poll::Ready(room) = self.server.poll_room(&mut state, self.key, want, cx) {
+            self.timer.borrow_mut().clear();
+            self.outgoing.borrow_mut().over();
+            return Poll::Ready(Ok(room));
+        }
+        let wait = self.outgoing.borrow_mut().wait(self.sent.get(), limit);
+        let reason = match wait {
+            None => "the client takes bytes slower than their least rate",
+            Some(wait) => {
+                ready!(self.timer.borrow_mut().poll(cx, wait));
+                "the client takes no bytes"
+            }
+        };
+        self.server.give_up_place(&mut state, self.key);
+        Poll::Ready(Err(Error::downstream(Kind::Timeout, reason)))
     }
 
     /// Sends bytes there is room for.
     ///
     /// # Errors
     /// `Closed` when the stream is gone.
-    pub fn data(&self, bytes: Bytes, is_last: bool) -> Result<()> {
-        let len = bytes.len() as u64;
-        self.meter.earn_data(bytes.len());
-        let mut stream = self.stream.borrow_mut();
-        let Some(stream) = &mut *stream else { return Err(gone()) };
-        stream.send_data(bytes, is_last).map_err(|err| error(Side::Downstream, &err))?;
-        self.sent.set(self.sent.get() + len);
+    pub fn data(&self, mut bytes: Bytes, is_last: bool) -> Result<()> {
+        let mut state = self.server.state().borrow_mut();
+        if let Some(err) = self.end(&state) {
+            return Err(err);
+        }
+        self.server.meter().earn_data(bytes.len());
+        self.sent.set(self.sent.get() + bytes.len() as u64);
+        // Bounded: every turn but the last takes a whole frame.
+        loop {
+            let piece = bytes.split_to(bytes.len().min(PAYLOAD_MAX));
+            let is_end = is_last && bytes.is_empty();
+            let State { frames, out, .. } = &mut *state;
+            let header = frames.data_header(self.key, piece.len(), is_end);
+            out.text().extend_from_slice(&header.ok_or_else(gone)?);
+            out.push(piece);
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        self.server.tell(&mut state);
         Ok(())
     }
 
-    /// Ends the answer, with trailer fields where there are any.
+    /// Ends the answer by trailer fields, if any of them can be sent.
     ///
     /// # Errors
     /// `Closed` when the stream is gone.
-    pub fn end(&self, trailers: Option<HeaderMap>) -> Result<()> {
-        match trailers.filter(|trailers| !trailers.is_empty()) {
-            Some(trailers) => {
-                let mut stream = self.stream.borrow_mut();
-                let Some(stream) = &mut *stream else { return Err(gone()) };
-                stream.send_trailers(trailers).map_err(|err| error(Side::Downstream, &err))
-            }
-            None => self.data(Bytes::new(), true),
+    pub fn trailers(&self, trailers: &Headers) -> Result<()> {
+        if !head::has_trailers(trailers) {
+            return self.data(Bytes::new(), true);
         }
+        let mut state = self.server.state().borrow_mut();
+        if let Some(err) = self.end(&state) {
+            return Err(err);
+        }
+        let State { frames, out, .. } = &mut *state;
+        frames.head(self.key, true, out.text(), |encoder, out| {
+            head::write_trailers(trailers, encoder, out);
+        });
+        self.server.tell(&mut state);
+        Ok(())
     }
 
     /// Gives the stream up: the client must not take what it has for a whole answer.
@@ -207,10 +270,17 @@ impl Exchange {
             return;
         }
         self.aborted.set(true);
-        match &mut *self.stream.borrow_mut() {
-            Some(stream) => stream.send_reset(Reason::INTERNAL_ERROR),
-            None => self.respond.borrow_mut().send_reset(Reason::INTERNAL_ERROR),
-        }
+        let mut state = self.server.state().borrow_mut();
+        let State { frames, out, .. } = &mut *state;
+        frames.reset(self.key, Reason::INTERNAL_ERROR, out.text());
+        self.server.give_up_place(&mut state, self.key);
+        self.server.tell(&mut state);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.server.release(self.key);
     }
 }
 

@@ -72,18 +72,27 @@ impl Meter {
 
     /// Counts what was read.
     pub(super) fn feed(&self, bytes: &[u8]) {
+        let cost = self.0.borrow_mut().frames.count_idle(bytes);
+        self.spend(cost);
         let mut state = self.0.borrow_mut();
-        let cost = state.frames.count_idle(bytes);
-        if cost > state.left {
-            state.refill(clock::recent());
-        }
-        if cost > state.left {
-            state.offence = Some(Offence::Idling);
-        }
         if state.frames.first.is_some_and(|first| first != SETTINGS) {
             state.offence = Some(Offence::NoSettings);
         }
-        state.left = state.left.saturating_sub(cost);
+    }
+
+    /// So many frames that carry nothing have come.
+    pub(super) fn spend(&self, frames: u32) {
+        if frames == 0 {
+            return;
+        }
+        let mut state = self.0.borrow_mut();
+        if frames > state.left {
+            state.refill(clock::recent());
+        }
+        if frames > state.left {
+            state.offence = Some(Offence::Idling);
+        }
+        state.left = state.left.saturating_sub(frames);
     }
 
     /// A request came.

@@ -1,18 +1,23 @@
-//! HTTP/2 (RFC 9113): framing, HPACK and flow control are the `h2` crate's; here is what joins it to our
-//! messages and connections.
+//! HTTP/2 (RFC 9113): what joins it to our messages and connections. Clients are served by our own engine, whose
+//! pure half is `bifrons-frames`; towards endpoints framing, HPACK and flow control are the `h2` crate's.
 
 pub mod body;
 pub mod exchange;
 pub mod head;
 pub mod io;
 pub mod meter;
+mod output;
+pub mod server;
 pub mod upstream;
 pub mod websocket;
 
+pub use bifrons_frames::{Config, Fault, Reason};
 pub use body::H2Body;
 pub use exchange::Exchange;
+pub use head::ToClient;
 pub use io::Io;
 pub use meter::{Meter, Offence};
+pub use server::{Rules, Server, Turn};
 
 use bifrons_core::{Error, Kind, Side};
 

@@ -1,17 +1,18 @@
 //! Heads towards endpoints of HTTP/2 and back (RFC 9113 8): without a detour over the text of HTTP/1, for what
 //! goes out was parsed, and what comes in was looked at by the `h2` crate.
 
-use super::head::append;
 use super::websocket::{self, KEY};
+use crate::h1::chunked::is_forbidden_trailer;
+use crate::h1::parse::{self, Parsed};
 use crate::h1::write::Delimit;
 use crate::head::{RequestHead, ResponseHead, Version};
 use crate::headers::{Fields, Headers};
 use crate::name::Name;
-use bifrons_core::{Error, Kind, Limits, Result};
+use bifrons_core::{Error, Kind, Limits, Result, Side};
 use h2::ext::Protocol;
 use http::header::{CONTENT_LENGTH, HeaderValue, TE};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Request, Uri};
+use http::{HeaderMap, HeaderName, Method, Request, Uri};
 
 /// What a request's head needs besides the request itself.
 #[derive(Clone, Copy, Debug)]
@@ -133,6 +134,51 @@ pub fn response(status: u16, fields: &HeaderMap, limits: &Limits) -> Result<Resp
     text.extend_from_slice(b"\r\n");
     let headers = Headers::of(&text, found);
     Ok(ResponseHead { status, reason: 0..0, headers, version: Version::Http20 })
+}
+
+/// Trailer fields for an endpoint.
+pub fn trailers_to(trailers: &Headers) -> HeaderMap {
+    let mut fields = HeaderMap::with_capacity(trailers.len());
+    for (id, name, value) in trailers.iter() {
+        if id == Name::Other || !id.is_hop_by_hop() && id != Name::ContentLength {
+            append(&mut fields, name, value);
+        }
+    }
+    fields
+}
+
+/// Trailer fields of an endpoint, read by the parser of HTTP/1 as heads are.
+///
+/// # Errors
+/// What that parser refuses.
+pub fn trailers(fields: &HeaderMap, limits: &Limits, side: Side) -> Result<Headers> {
+    let mut text = Vec::with_capacity(256);
+    for (name, value) in fields {
+        field(&mut text, name.as_str().as_bytes(), value.as_bytes());
+    }
+    text.extend_from_slice(b"\r\n");
+    let strict = Limits { lone_lf: false, ..*limits };
+    match parse::trailers(&text, &strict, side)? {
+        Parsed::Head(mut trailers, len) if len == text.len() => {
+            trailers.remove_where(|name, _| is_forbidden_trailer(name));
+            Ok(trailers)
+        }
+        _ => Err(Error::of(side, Kind::Malformed, "trailers that are none of HTTP/1")),
+    }
+}
+
+/// A field that HTTP/2 can carry; every name and value of ours is one, for they were parsed.
+fn append(fields: &mut HeaderMap, name: &[u8], value: &[u8]) {
+    if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+        fields.append(name, value);
+    }
+}
+
+fn field(text: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    text.extend_from_slice(name);
+    text.extend_from_slice(b": ");
+    text.extend_from_slice(value);
+    text.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! A connection on which another protocol than HTTP/1 runs: what that one says and hears here.
 
-use super::Conn;
+use super::{Conn, take_front};
 use crate::buffers;
 use bifrons_core::{Error, Result};
 use bifrons_net::Waiting;
 use bytes::Bytes;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// Whether the connection is to end in its protocol's own way.
 #[derive(Default)]
@@ -57,6 +58,25 @@ impl Conn {
     /// Counts bytes that came in beside the buffer.
     pub fn count_received(&self, len: u64) {
         self.received.set(self.received.get() + len);
+    }
+
+    /// Reads more bytes behind those that were read ahead; 0 is the end. How long that may take is for the caller to
+    /// say.
+    ///
+    /// # Errors
+    /// `Reset`.
+    pub fn poll_more(&self, cx: &mut Context<'_>) -> Poll<Result<usize>> {
+        self.poll_fill(cx, self.room.get(), (&self.read_timer, Duration::MAX))
+    }
+
+    /// Shows what was read ahead to `take`, which says how many bytes of it are done with.
+    pub fn look<T>(&self, take: impl FnOnce(&[u8]) -> (usize, T)) -> T {
+        let mut buf = self.buf.borrow_mut();
+        let (len, taken) = take(&buf);
+        if len > 0 {
+            take_front(&mut buf, len);
+        }
+        taken
     }
 
     /// Says whether it rests between two messages, where another protocol than HTTP/1 runs on it.
