@@ -157,12 +157,13 @@ impl Stream {
         room: &mut [u8],
         waiting: &mut Waiting,
     ) -> Poll<io::Result<usize>> {
+        let reactor = self.reactor()?;
         // Bounded: a turn reads, or forgets what was noted and waits.
         loop {
             let (mut is_noted, mut short) = (false, None);
-            let read = self.fd.try_io(Interest::READABLE, |fd| {
+            let read = reactor.try_io(Interest::READABLE, |_| {
                 is_noted = true;
-                let (len, _) = rustix::net::recv(fd, &mut *room, RecvFlags::empty())?;
+                let (len, _) = rustix::net::recv(&self.fd, &mut *room, RecvFlags::empty())?;
                 if len < room.len() {
                     // All there was: the next one waits for news.
                     short = Some(len);
@@ -183,7 +184,7 @@ impl Stream {
             if waiting.holds(cx) {
                 return Poll::Pending;
             }
-            match self.fd.poll_read_ready(cx) {
+            match reactor.poll_read_ready(cx) {
                 Poll::Ready(noted) => drop(noted?),
                 Poll::Pending => {
                     waiting.begin(cx);
