@@ -10,7 +10,7 @@ use answer::Rules;
 use bifrons_balance::{Endpoint, EndpointAddr, SharedEndpoints};
 use bifrons_flow::snapshot::ClusterPlan;
 use bifrons_flow::{Shared, Snapshot};
-use bifrons_model::HealthCheck;
+use bifrons_model::{HealthCheck, HttpVersion, ProxyHeaderOut};
 use bifrons_observe::metrics::{Counter, Gauge, Metric};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -29,6 +29,12 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 /// 250 ms: how soon a new endpoint (a name that moved) gets checks, and one that is gone loses them.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
+/// What HTTP/2 is called in ALPN (RFC 9113 3.2).
+const H2: &[u8] = b"h2";
+/// Headers of the PROXY protocol that speak of nobody but us (2.1, 2.2 `LOCAL`).
+const LOCAL_V1: &[u8] = b"PROXY UNKNOWN\r\n";
+const LOCAL_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+
 /// The checks of a snapshot, for as long as this lives.
 #[derive(Debug, Default)]
 pub struct Checks {
@@ -41,6 +47,8 @@ struct Job {
     /// How connections are encrypted, among the rest.
     plan: Arc<ClusterPlan>,
     config: HealthCheck,
+    /// What the endpoints are asked by.
+    version: HttpVersion,
     rules: Rules,
     endpoints: Arc<SharedEndpoints>,
     shared: Arc<Shared>,
@@ -56,7 +64,8 @@ impl Checks {
         let mut tasks = JoinSet::new();
         for plan in &snapshot.clusters {
             let cluster = snapshot.config.clusters.get(&*plan.name);
-            let Some(config) = cluster.and_then(|cluster| cluster.health_check.clone()) else { continue };
+            let Some(cluster) = cluster else { continue };
+            let Some(config) = cluster.health_check.clone() else { continue };
             let counter = |metric, labels: &[&str]| shared.metrics.counter(metric, labels);
             let job = Job {
                 cluster: plan.name.clone(),
@@ -67,6 +76,7 @@ impl Checks {
                 failed: counter(Metric::HealthChecks, &[&plan.name, "failed"]),
                 changes: counter(Metric::HealthChanges, &[&plan.name]),
                 shared: shared.clone(),
+                version: cluster.http_version,
                 config,
             };
             if job.config.mandatory {
@@ -195,26 +205,47 @@ impl Job {
         }
     }
 
-    /// Over TLS where requests go over TLS too.
+    /// As requests go: behind a header of the PROXY protocol, over TLS.
     async fn secure(
         &self,
         endpoint: &Endpoint,
-        stream: impl AsyncRead + AsyncWrite + Unpin,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
     ) -> Result<(), String> {
-        let Some(tls) = &self.plan.tls else { return self.talk(stream, "http").await };
+        // Another port is another server's, of which nothing is known (HAProxy's rule).
+        if let Some(version) = self.plan.proxy_protocol.filter(|_| self.config.port.is_none()) {
+            let header = if version == ProxyHeaderOut::V1 { LOCAL_V1 } else { LOCAL_V2 };
+            stream.write_all(header).await.map_err(|error| error.to_string())?;
+        }
+        // Whoever is asked for TLS in another protocol's words does not begin with it.
+        let tls = self.plan.tls.as_ref().filter(|_| self.plan.starttls.is_none());
+        let Some(tls) = tls else {
+            return self.talk(stream, ("http", self.version == HttpVersion::V2)).await;
+        };
         let name = tls.name.as_ref().and_then(|name| name.as_text()).unwrap_or(&endpoint.name);
         let (mut config, server) = tls.client(name)?;
-        if self.config.grpc.is_some() {
-            Arc::make_mut(&mut config).alpn_protocols = vec![b"h2".to_vec()];
+        let is_call = self.config.grpc.is_some();
+        let offered: &[&[u8]] = match self.version {
+            HttpVersion::V2 => &[H2],
+            _ if is_call => &[H2],
+            HttpVersion::Auto => &[H2, b"http/1.1"],
+            _ => &[],
+        };
+        if !offered.is_empty() {
+            Arc::make_mut(&mut config).alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
         }
         let secured = TlsConnector::from(config).connect(server, stream).await;
-        self.talk(secured.map_err(|error| format!("TLS with {name}: {error}"))?, "https").await
+        let secured = secured.map_err(|error| format!("TLS with {name}: {error}"))?;
+        let is_http2 = secured.get_ref().1.alpn_protocol() == Some(H2);
+        if self.version == HttpVersion::V2 && !is_http2 && !is_call {
+            return Err("it does not speak HTTP/2".to_owned());
+        }
+        self.talk(secured, ("https", is_http2)).await
     }
 
     async fn talk(
         &self,
         mut stream: impl AsyncRead + AsyncWrite + Unpin,
-        scheme: &str,
+        (scheme, is_http2): (&str, bool),
     ) -> Result<(), String> {
         let host = self.config.host.as_deref().unwrap_or(&self.cluster);
         if let Some(check) = &self.config.grpc {
@@ -222,6 +253,11 @@ impl Job {
         }
         if self.config.path.is_empty() {
             return Ok(());
+        }
+        if is_http2 {
+            let most = if self.rules.want_body() { BODY_BYTES_MAX } else { 0 };
+            let bytes = call::get(stream, (scheme, host), (&self.config.path, most)).await?;
+            return self.rules.judge(&bytes, true).unwrap_or_else(|| Err("no answer".to_owned()));
         }
         let mut request = String::new();
         let _ = write!(

@@ -83,6 +83,7 @@ fn an_answer_that_breaks_off_reaches_a_slow_stream_as_broken() {
             }
         }
     });
-    assert!(got == pattern(LEN), "{} bytes", got.len());
+    // A reset may overtake what was on its way, but never looks like the end.
+    assert!(!got.is_empty() && pattern(LEN).starts_with(&got), "{} bytes", got.len());
     assert!(matches!(end, Some(Err(err)) if err.is_reset()));
 }

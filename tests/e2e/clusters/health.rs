@@ -79,3 +79,32 @@ fn with_all_endpoints_dead_it_is_502() {
         assert_eq!(client.get("/").status(), 502);
     }
 }
+
+/// A proxy whose endpoint is a listener of its own, and which sends requests there only once a check went well.
+fn checked(listener: &str, cluster: &str) -> Proxy {
+    let back = free_addr();
+    Proxy::yaml(&format!(
+        "workers: 1\nlisteners: {{ web: {{ bind: \"@web@\" }}, back: {{ bind: \"{back}\", {listener} }} }}\n\
+         hosts:\n  - {{ default: true, listeners: [web], routes: [{{ path: /*, proxy: app }}] }}\n\
+         \x20 - {{ default: true, listeners: [back], routes: [{{ path: /*, respond: well }}] }}\n\
+         clusters: {{ app: {{ endpoints: [\"{back}\"], {cluster},\n\
+         \x20 health_check: {{ path: /healthz, interval: 50ms, mandatory: true, expect: {{ body: well }} }} }} }}\n"
+    ))
+    .start()
+}
+
+/// What an endpoint demands of requests it demands of checks as well.
+#[test]
+fn checks_go_as_requests_go() {
+    let rows = [
+        ("via: true", "http_version: \"1.1\""),
+        ("http2: { plain: only }", "http_version: \"2\""),
+        ("proxy_protocol: required", "proxy_protocol: v1"),
+        ("proxy_protocol: required", "proxy_protocol: v2"),
+        ("proxy_protocol: required, http2: { plain: only }", "proxy_protocol: v2, http_version: \"2\""),
+    ];
+    for (listener, cluster) in rows {
+        let proxy = checked(listener, cluster);
+        wait_until(cluster, || proxy.client().get("/").text() == "well");
+    }
+}

@@ -1,4 +1,4 @@
-//! A check by the standard health service of gRPC (grpc/doc/health-checking.md).
+//! Checks over HTTP/2: of a path, and by the standard health service of gRPC (grpc/doc/health-checking.md).
 
 use bifrons_grpc::health;
 use bifrons_model::GrpcCheck;
@@ -13,25 +13,44 @@ use tokio::io::{AsyncRead, AsyncWrite};
 /// 4 KiB of an answer: its message has two bytes.
 const BODY_BYTES_MAX: usize = 4 * 1024;
 
-/// Asks over a connection that is used for nothing else. `origin`: scheme and host.
+/// Asks the health service over a connection that is used for nothing else. `origin`: scheme and host.
 ///
 /// # Errors
 /// Why the service is not well, or that nothing is known of it.
 pub(super) async fn check(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    (scheme, host): (&str, &str),
+    origin: (&str, &str),
     check: &GrpcCheck,
 ) -> Result<(), String> {
+    over(stream, |send| call(send, origin, check)).await
+}
+
+/// Asks for a path over such a connection: the answer as HTTP/1 would have it, and so much of its body.
+///
+/// # Errors
+/// Why there is none.
+pub(super) async fn get(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    origin: (&str, &str),
+    (path, body_max): (&str, usize),
+) -> Result<Vec<u8>, String> {
+    over(stream, |send| answer(send, origin, (path, body_max))).await
+}
+
+/// Makes a call, which moves as the connection does; what had come before that ended counts.
+async fn over<T, F: Future<Output = Result<T, String>>>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    call: impl FnOnce(SendRequest<Bytes>) -> F,
+) -> Result<T, String> {
     let handshake = h2::client::handshake(stream).await;
     let (send, conn) = handshake.map_err(|err| format!("HTTP/2: {err}"))?;
     let mut conn = pin!(conn);
-    let mut call = pin!(call(send, (scheme, host), check));
+    let mut call = pin!(call(send));
     let mut is_open = true;
-    // The call moves as the connection does; what had come before that ended counts.
     poll_fn(|cx| {
         loop {
-            if let Poll::Ready(verdict) = call.as_mut().poll(cx) {
-                return Poll::Ready(verdict);
+            if let Poll::Ready(outcome) = call.as_mut().poll(cx) {
+                return Poll::Ready(outcome);
             }
             if !is_open || conn.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
@@ -40,6 +59,35 @@ pub(super) async fn check(
         }
     })
     .await
+}
+
+async fn answer(
+    mut send: SendRequest<Bytes>,
+    (scheme, host): (&str, &str),
+    (path, body_max): (&str, usize),
+) -> Result<Vec<u8>, String> {
+    let request = http::Request::get(format!("{scheme}://{host}{path}"))
+        .version(http::Version::HTTP_2)
+        .header("user-agent", "bifrons-health-check")
+        .body(())
+        .map_err(|err| err.to_string())?;
+    let text = |err: h2::Error| err.to_string();
+    let (answer, _) = send.send_request(request, true).map_err(text)?;
+    let (head, mut stream) = answer.await.map_err(text)?.into_parts();
+    let mut bytes = format!("HTTP/1.1 {} \r\n", head.status.as_u16()).into_bytes();
+    for (name, value) in &head.headers {
+        bytes.extend_from_slice(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    let most = bytes.len() + body_max;
+    while bytes.len() < most
+        && let Some(piece) = stream.data().await
+    {
+        let piece = piece.map_err(text)?;
+        stream.flow_control().release_capacity(piece.len()).map_err(text)?;
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
 }
 
 async fn call(
