@@ -89,7 +89,9 @@ pub fn limited(task: &Task<'_>, req: &RequestHead) {
     let Some(Limited { zone: Some(zone), how, severity }) = &task.cx.limited else { return };
     if is_wanted(task) {
         let dry_run = if *how == LimitedHow::WouldBeRejected { ", dry run," } else { "" };
-        say(task, req, *severity, &format!("limiting connections{dry_run} by zone \"{zone}\""), None);
+        let doing = if task.cx.conn.layer4.is_some() { " while initializing session" } else { "" };
+        let message = format!("limiting connections{dry_run} by zone \"{zone}\"{doing}");
+        say(task, req, *severity, &message, None);
     }
 }
 
@@ -115,6 +117,10 @@ fn is_missing_file(err: &Error) -> bool {
 }
 
 fn upstream_url(task: &Task<'_>, name: &str, req: &RequestHead) -> String {
+    // On layer 4 there is no target.
+    if req.target() == b"-" {
+        return name.to_owned();
+    }
     let is_tls = task.cluster().is_some_and(|cluster| cluster.tls.is_some());
     let scheme = if is_tls { "https" } else { "http" };
     format!("{scheme}://{name}{}", String::from_utf8_lossy(req.target()))

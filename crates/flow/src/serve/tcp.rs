@@ -9,7 +9,7 @@ use crate::respond;
 use crate::secure;
 use crate::snapshot::{Action, ListenerPlan, RoutePlan};
 use crate::{record, worker::Local};
-use bifrons_core::{Error, Kind, Result};
+use bifrons_core::{Error, Kind, Result, Side};
 use bifrons_filters::Passed;
 use bifrons_http::cx::LimitedHow;
 use bifrons_http::h1::Pace;
@@ -23,26 +23,33 @@ pub async fn serve(cx: ConnCx, plans: (Rc<Local>, Arc<ListenerPlan>), route: Arc
     let mut task = Task::new(&cx, &plans);
     task.cx.route = Some(route.name.clone());
     task.route = route.clone();
-    let mut req = Request { head: RequestHead::new("TCP", b"-", b""), body: Body::Empty };
     // Boxed: what it takes to find an endpoint is not held for as long as the connection lasts.
-    match Box::pin(answer(&mut task, &mut req, &route)).await {
+    match Box::pin(answer(&mut task, &route)).await {
         Ok(Some(tunnel)) => relay::whole(&mut task, tunnel).await,
         Ok(None) => {}
         Err(err) => {
             task.cx.status = respond::status_of_bytes(&err);
+            if err.side() != Side::Downstream {
+                // A clean close would look as if the endpoint had nothing to say.
+                cx.http.stream().reset_on_close();
+            }
             task.cx.note_error(err);
-            // A clean close would look as if the endpoint had nothing to say.
-            cx.http.stream().reset_on_close();
         }
     }
-    record::finish(&mut task, &req.head);
+    record::finish(&mut task, &head());
+}
+
+/// The head that a whole connection has in place of a request's.
+fn head() -> RequestHead {
+    RequestHead::new("TCP", b"-", b"")
 }
 
 /// The endpoint's side of it; `None` where all has been said.
-async fn answer(task: &mut Task<'_>, req: &mut Request, route: &RoutePlan) -> Result<Option<Tunnel>> {
-    admit(task, req, route).await?;
+async fn answer(task: &mut Task<'_>, route: &RoutePlan) -> Result<Option<Tunnel>> {
+    let mut req = Request { head: head(), body: Body::Empty };
+    admit(task, &mut req, route).await?;
     match &route.action {
-        Action::Proxy(plan) => match forward::forward(plan, task, req).await?.body {
+        Action::Proxy(plan) => match forward::forward(plan, task, &mut req).await?.body {
             Body::Tunnel(tunnel) => Ok(Some(tunnel)),
             _ => Err(Error::local(Kind::Internal, "invariant: on layer 4 there is nothing but a connection")),
         },

@@ -120,6 +120,11 @@ fn zone(cx: &mut Ctx, directive: &Directive) {
         let message = format!("limit_conn_zone \"{name}\" is already bound to key \"{}\"", known.text);
         return cx.problem(&directive.name, message);
     }
+    // Names of zones are the whole file's.
+    if [&cx.http.zones, &cx.stream.zones].into_iter().any(|zones| zones.contains_key(name)) {
+        let message = format!("the shared memory zone \"{name}\" is already declared for a different use");
+        return cx.problem(&directive.name, message);
+    }
     let text = directive.args[0].text.clone();
     let Some(key) = cx.template(&directive.args[0]) else { return };
     let keys = usize::try_from(bytes / KEY_BYTES).unwrap_or(usize::MAX);
@@ -148,12 +153,8 @@ fn limit(cx: &mut Ctx, directive: &Directive) {
     limits.push((zone.clone(), most));
 }
 
-/// The limits of a block, by the zones of `space`, which is `http` or `stream`.
-pub(crate) fn emit(
-    cx: &mut Ctx,
-    level: &Level,
-    (space, zones): (&str, &IndexMap<String, Zone>),
-) -> Option<in_flight::Config> {
+/// The limits of a block, by the zones of `http` or of `stream`.
+pub(crate) fn emit(cx: &mut Ctx, level: &Level, zones: &IndexMap<String, Zone>) -> Option<in_flight::Config> {
     let settings = &level.in_flight;
     let mut limits = Vec::new();
     for (word, max) in settings.limits.iter().flatten() {
@@ -161,8 +162,8 @@ pub(crate) fn emit(
             cx.problem(word, format!("zero size shared memory zone \"{}\"", word.text));
             continue;
         };
-        let name = format!("{space}:{}", word.text);
-        limits.push(in_flight::Limit { key: zone.key.clone(), max: *max, zone: name, keys: zone.keys });
+        let (key, zone_name) = (zone.key.clone(), word.text.clone());
+        limits.push(in_flight::Limit { key, max: *max, zone: zone_name, keys: zone.keys });
     }
     (!limits.is_empty()).then(|| in_flight::Config {
         limits,

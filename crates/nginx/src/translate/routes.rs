@@ -253,7 +253,7 @@ impl Emitter<'_> {
             route.filters.iter().take_while(|filter| matches!(filter.value, FilterConfig::Rewrite(_)));
         let at = rules.count();
         let zones = std::mem::take(&mut self.cx.http.zones);
-        let in_flight = in_flight::emit(self.cx, level, ("http", &zones)).map(FilterConfig::InFlight);
+        let in_flight = in_flight::emit(self.cx, level, &zones).map(FilterConfig::InFlight);
         self.cx.http.zones = zones;
         route.filters.splice(at..at, in_flight.into_iter().chain(level.access.emit()).map(At::from));
         if let Some(pass) = &level.pass {

@@ -33,7 +33,7 @@ pub(super) fn emit(cx: &mut Ctx, config: &mut Config) {
     for mut server in stream.servers {
         server.level.inherit(&stream.level);
         let target = target(cx, &server, &stream.upstreams, config);
-        let in_flight = limits::emit(cx, &server.level, ("stream", &stream.zones));
+        let in_flight = limits::emit(cx, &server.level, &stream.zones);
         let listens = std::mem::take(&mut server.listens);
         for listen in &listens {
             let name = format!("stream:{}{}", if listen.udp { "udp:" } else { "" }, listen.address);
