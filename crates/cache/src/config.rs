@@ -42,7 +42,6 @@ pub struct CacheConfig {
     /// Whether an answer is not stored whose request names another method, path or host than its own in a field that is
     /// not in `key.headers` and not in the answer's `Vary`: `X-HTTP-Method-Override`, `X-Original-URL`, and
     /// `X-Forwarded-Host` where a client's is passed on.
-    #[serde(skip_serializing_if = "Clone::clone")]
     pub guard_overrides: bool,
     /// The share of the time since the last change that an answer is good for whose origin says nothing else; 0: none.
     pub heuristic: Ratio,

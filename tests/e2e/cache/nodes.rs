@@ -311,7 +311,7 @@ fn of_a_purge_by_method_each_node_makes_its_own_keys() {
     let others = [
         keyed("{ query: { deny: [utm_*] } }"),
         keyed("{ headers: [x-tenant] }"),
-        keyed("{ text: \"$scheme|$host|$path\" }"),
+        keyed("{ text: \"$scheme|$host|$uri\" }"),
     ];
     others.iter().chain([&here]).for_each(wait_linked);
     let ask = |node: &Proxy, line: &str| {

@@ -327,6 +327,7 @@ impl CacheSettings {
             ignore: ignore.collect(),
             set_cookie: ignored.iter().any(|name| name == "Set-Cookie"),
             guard_types: false,
+            guard_overrides: false,
             min_uses: self.min_uses.unwrap_or(1),
             bypass: self.bypass.clone().unwrap_or_default(),
             no_store: self.no_cache.clone().unwrap_or_default(),
