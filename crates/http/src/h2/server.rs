@@ -219,6 +219,7 @@ impl Server {
             ready!(written)?;
             state.wake_next(self.rules.send_buffer);
         }
+        state.out.rest();
         self.http.poll_flush(cx, limit)
     }
 
