@@ -359,10 +359,8 @@ impl State {
     }
 
     fn wake_room(&mut self, key: Key) {
-        if let Some(stream) = self.frames.stream_mut(key)
-            && let Some(waker) = &stream.owner.room_waker
-        {
-            waker.wake_by_ref();
+        if let Some(waker) = self.frames.stream_mut(key).and_then(|stream| stream.owner.room_waker.take()) {
+            waker.wake();
         }
     }
 
@@ -434,7 +432,9 @@ impl State {
     }
 
     fn wake_body(&mut self, key: Key) {
-        self.with(key, |stream| stream.body_waker.iter().for_each(Waker::wake_by_ref));
+        if let Some(waker) = self.frames.stream_mut(key).and_then(|stream| stream.owner.body_waker.take()) {
+            waker.wake();
+        }
     }
 
     fn reset(&mut self, key: Key) {
