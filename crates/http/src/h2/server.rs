@@ -75,7 +75,6 @@ pub(super) struct Stream {
 }
 
 /// What a connection's task is to do.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub enum Turn {
     /// Serve a request.
     Request(Arrived),
