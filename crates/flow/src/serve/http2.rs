@@ -70,7 +70,6 @@ enum Phase {
 }
 
 /// What comes next of a connection.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 enum Next {
     Stream(Arrived),
     /// It is to end: nobody has used it for too long, or we are going.

@@ -83,6 +83,11 @@ impl Output {
             self.pieces.pop_front();
         }
         self.written += len;
+        self.rest();
+    }
+
+    /// Holds nothing while nothing waits.
+    pub(super) fn rest(&mut self) {
         if self.is_empty() {
             self.text = None;
             self.written = 0;

@@ -75,7 +75,6 @@ pub(super) struct Stream {
 }
 
 /// What a connection's task is to do.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub enum Turn {
     /// Serve a request.
     Request(Arrived),
@@ -219,6 +218,7 @@ impl Server {
             ready!(written)?;
             state.wake_next(self.rules.send_buffer);
         }
+        state.out.rest();
         self.http.poll_flush(cx, limit)
     }
 
@@ -358,10 +358,8 @@ impl State {
     }
 
     fn wake_room(&mut self, key: Key) {
-        if let Some(stream) = self.frames.stream_mut(key)
-            && let Some(waker) = &stream.owner.room_waker
-        {
-            waker.wake_by_ref();
+        if let Some(waker) = self.frames.stream_mut(key).and_then(|stream| stream.owner.room_waker.take()) {
+            waker.wake();
         }
     }
 
@@ -433,7 +431,9 @@ impl State {
     }
 
     fn wake_body(&mut self, key: Key) {
-        self.with(key, |stream| stream.body_waker.iter().for_each(Waker::wake_by_ref));
+        if let Some(waker) = self.frames.stream_mut(key).and_then(|stream| stream.owner.body_waker.take()) {
+            waker.wake();
+        }
     }
 
     fn reset(&mut self, key: Key) {
