@@ -299,7 +299,7 @@ fn there_are_so_many_at_once() {
         of_limits.collect::<std::collections::BTreeSet<_>>()
     };
     let theirs = lines(std::fs::read_to_string(both.nginx.dir.path().join("error.log")).unwrap());
-    let ours = lines(std::fs::read_to_string(both.proxy.dir().join("error.log")).unwrap());
+    let ours = lines(std::fs::read_to_string(both.proxy.dir().path().join("error.log")).unwrap());
     assert_eq!(theirs, ours);
     assert_eq!(ours.len(), 3, "{ours:?}");
 }
