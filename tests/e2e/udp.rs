@@ -308,7 +308,7 @@ fn mistakes_are_told() {
         (listener("udp: { routes: [] }", plain), "`udp` has no routes"),
         (listener("udp: dns, tcp: dns", plain), "no connections come in"),
         (listener("udp: dms", plain), "did you mean \"dns\"?"),
-        (listener("udp: { routes: [{ responses: 1 }] }", plain), "needs `proxy`"),
+        (listener("udp: { routes: [{ responses: 1 }] }", plain), "needs either `proxy` or `respond`"),
         (listener("udp: dns", "{ endpoints: [\"unix:/run/dns\"] }"), "which takes connections"),
         (
             listener("udp: dns", "{ endpoints: [\"127.0.0.1:53\"], queue: { requests: 1 } }"),

@@ -17,7 +17,9 @@ use clusters::Clusters;
 pub(crate) fn translate(cx: &mut Ctx) -> Config {
     let mut config = Config::default();
     cx.main.emit(&cx.defaults, &mut config);
-    let http = std::mem::take(&mut cx.http);
+    let mut http = std::mem::take(&mut cx.http);
+    // Routes ask for them where they are made.
+    cx.http.zones = std::mem::take(&mut http.zones);
     let mut servers = http.servers;
     for server in &mut servers {
         server.level.inherit(&http.level);
