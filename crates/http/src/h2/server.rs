@@ -173,11 +173,8 @@ impl Server {
         self.state.borrow_mut().listen(cx);
         // Bounded: a turn reads bytes, and the runtime bounds how often that succeeds.
         loop {
-            let (is_full, is_over) = {
-                let state = self.state.borrow();
-                (state.out.len() >= self.rules.send_buffer, state.is_over)
-            };
-            // Who takes no answers is not read from: what it sends asks for more of them.
+            let is_full = self.state.borrow().is_stuffed(self.rules.send_buffer);
+            let is_over = self.state.borrow().is_over;
             if !is_full && !is_over {
                 match self.take_frames(limits) {
                     Ok(Taken::Request(arrived)) => return Poll::Ready(Turn::Request(arrived)),
@@ -199,7 +196,7 @@ impl Server {
             if is_written && (state.is_over || state.frames.is_over() || state.is_left()) {
                 return Poll::Ready(Turn::Closed);
             }
-            if !is_full || state.out.len() >= self.rules.send_buffer {
+            if !is_full || state.is_stuffed(self.rules.send_buffer) {
                 state.is_told = false;
                 return Poll::Pending;
             }
@@ -339,6 +336,12 @@ impl State {
     /// Whether the client goes, and nothing is left to say.
     fn is_left(&self) -> bool {
         self.is_leaving && self.frames.owned() == 0
+    }
+
+    /// Whether so much waits that nothing more is read, since what is read asks for more to be said. Bodies stop at
+    /// half of that: a client that sends before it reads is still heard.
+    fn is_stuffed(&self, buffer: usize) -> bool {
+        self.out.len() >= buffer.saturating_mul(2)
     }
 
     /// Room that the connection has for bodies.
