@@ -21,6 +21,7 @@ const KEYS_MAX: usize = 160_000;
 /// Limits how many requests with the same value of a key are served at once; on layer 4 how many connections or
 /// sessions there are. What is beyond that is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "InFlight")]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The limits, all of which must have room.

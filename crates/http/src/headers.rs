@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 mod list;
+mod written;
 
 pub use list::list_members;
 
@@ -108,29 +109,6 @@ impl Fields {
             id: id as u8,
             flags: 0,
         });
-    }
-
-    /// Bytes of the head so far, where it is not received as text but written here.
-    pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
-        &mut self.0.bytes
-    }
-
-    /// Writes a field behind the others, as it stands in a received head.
-    pub(crate) fn write(&mut self, id: Name, name: &[u8], value: &[u8]) {
-        let bytes = &mut self.0.bytes;
-        bytes.reserve(name.len() + value.len() + 4);
-        let at = bytes.len();
-        bytes.extend_from_slice(name);
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value);
-        bytes.extend_from_slice(b"\r\n");
-        let value_at = at + name.len() + 2;
-        self.push(id, at..at + name.len(), value_at..value_at + value.len());
-    }
-
-    /// The fields that were written here.
-    pub(crate) fn finish(self) -> Headers {
-        Headers(Some(self.0))
     }
 }
 

@@ -70,7 +70,7 @@ fn is_swayed(
     };
     // What a trusted proxy says is a part of the key; what others say is dropped where we write fields of the kind.
     let claims = CLAIMS.iter().filter(|name| !cx.is_trusted && !is_dropped(proxy, name));
-    OVERRIDES.iter().chain(claims).any(|name| is_unkeyed(&name))
+    OVERRIDES.iter().chain(claims).any(is_unkeyed)
 }
 
 /// Whether a client's field of that name never reaches the origin.
