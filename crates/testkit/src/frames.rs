@@ -1,4 +1,6 @@
 //! A client of HTTP/2, frame by frame (RFC 9113 4): for what no well-behaved client sends.
+//!
+//! It has numbers and framing of its own, so that a mistake in the engine's does not hide itself from its tests.
 
 use crate::wire::{End, Wire};
 use std::net::SocketAddr;

@@ -4,6 +4,7 @@
 //! cost both sides about the same, so that a client could keep us busy with them for ever. They are counted
 //! against an allowance, which time and work that we do for the client earn.
 
+use bifrons_frames::frame::{HEADER_BYTES, Header, PAYLOAD_MAX, flag, kind};
 use bifrons_net::clock;
 use std::cell::RefCell;
 use tokio::time::Instant;
@@ -18,15 +19,9 @@ const PER_STREAM: u32 = 4;
 const PER_REQUEST: u32 = 8;
 /// 2 for each frame of ours: a client may open both windows for every one, or measure the path by a PING.
 const PER_FRAME: u32 = 2;
-/// 16 KiB: the largest frame that clients take unless they say otherwise (RFC 9113 4.2).
-const FRAME_BYTES: usize = 16 * 1024;
 
-/// The preface has 24 bytes (RFC 9113 3.4).
-const PREFACE_BYTES: usize = 24;
 /// SETTINGS without ACK (RFC 9113 6.5).
-const SETTINGS: (u8, u8) = (4, 0);
-/// A frame's header has 9 (RFC 9113 4.1).
-const HEADER_BYTES: usize = 9;
+const SETTINGS: (u8, u8) = (kind::SETTINGS, 0);
 
 /// What a client must not do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,20 +43,20 @@ struct State {
 }
 
 impl Meter {
-    /// Of a connection whose preface is still to be read.
+    /// Of a client, whose frames somebody else counts.
     pub fn new() -> Self {
         Self(RefCell::new(State {
-            frames: Frames::behind(PREFACE_BYTES),
+            frames: Frames::default(),
             left: BURST,
             since: clock::recent(),
             offence: None,
         }))
     }
 
-    /// Of a connection to an endpoint, which sends no preface. Heads count too: interim ones have no end.
+    /// Of a connection to an endpoint, whose frames are found in what it sends. Heads count too: interim ones have no end.
     pub fn of_endpoint() -> Self {
         let meter = Self::new();
-        meter.0.borrow_mut().frames = Frames { counts_heads: true, ..Frames::behind(0) };
+        meter.0.borrow_mut().frames = Frames { counts_heads: true, ..Frames::default() };
         meter
     }
 
@@ -107,7 +102,7 @@ impl Meter {
 
     /// So many bytes were sent in one piece, or taken.
     pub fn earn_data(&self, len: usize) {
-        let frames = u32::try_from(len / FRAME_BYTES).unwrap_or(BURST).saturating_add(1);
+        let frames = u32::try_from(len / PAYLOAD_MAX).unwrap_or(BURST).saturating_add(1);
         self.0.borrow_mut().earn(frames.saturating_mul(PER_FRAME));
     }
 
@@ -140,6 +135,7 @@ impl State {
 }
 
 /// Finds the headers of frames in what is read, however it comes.
+#[derive(Default)]
 struct Frames {
     /// Bytes of a payload still to come.
     skip: usize,
@@ -152,11 +148,6 @@ struct Frames {
 }
 
 impl Frames {
-    /// Behind so many bytes that are none.
-    fn behind(skip: usize) -> Self {
-        Self { skip, header: [0; HEADER_BYTES], have: 0, first: None, counts_heads: false }
-    }
-
     /// How many frames of these bytes carry nothing.
     fn count_idle(&mut self, mut bytes: &[u8]) -> u32 {
         let mut idle = 0;
@@ -181,15 +172,14 @@ impl Frames {
     }
 
     fn take_header(&mut self) -> bool {
-        let [a, b, c, kind, flags, ..] = self.header;
-        self.first.get_or_insert((kind, flags));
-        self.skip = u32::from_be_bytes([0, a, b, c]) as usize;
-        match kind {
-            // DATA, unless it is empty without ending anything.
-            0 => self.skip == 0 && flags & 1 == 0,
+        let Some(header) = Header::read(&self.header) else { return false };
+        self.first.get_or_insert((header.kind, header.flags));
+        self.skip = header.len;
+        match header.kind {
+            kind::DATA => self.skip == 0 && !header.has(flag::END_STREAM),
             // HEADERS of a client are bounded by what they open, CONTINUATION by what it continues.
-            1 => self.counts_heads,
-            9 => false,
+            kind::HEADERS => self.counts_heads,
+            kind::CONTINUATION => false,
             _ => true,
         }
     }

@@ -10,7 +10,7 @@ fn frame(kind: u8, flags: u8, len: usize) -> Vec<u8> {
 }
 
 fn idle_of(bytes: &[u8], piece: usize) -> u32 {
-    let mut frames = Frames::behind(0);
+    let mut frames = Frames::default();
     bytes.chunks(piece).map(|piece| frames.count_idle(piece)).sum()
 }
 
@@ -26,7 +26,6 @@ fn frames_are_found_however_they_come() {
 #[test]
 fn what_is_used_up_is_used_up() {
     let meter = Meter::new();
-    meter.feed(&[0; PREFACE_BYTES]);
     meter.feed(&frame(4, 0, 0));
     meter.earn_stream();
     let ping = frame(6, 0, 8);
@@ -39,7 +38,6 @@ fn what_is_used_up_is_used_up() {
 #[test]
 fn work_earns() {
     let meter = Meter::new();
-    meter.feed(&[0; PREFACE_BYTES]);
     meter.feed(&frame(4, 0, 0));
     meter.earn_stream();
     let ping = frame(6, 0, 8);
@@ -54,7 +52,7 @@ fn work_earns() {
 #[test]
 fn time_earns() {
     let now = clock::recent();
-    let frames = Frames::behind(0);
+    let frames = Frames::default();
     let mut state = State { frames, left: 0, since: now, offence: None };
     state.refill(now + Duration::from_millis(5));
     assert_eq!(state.left, 0);
@@ -70,7 +68,6 @@ fn settings_come_first() {
         [(4, 0, None), (4, 1, Some(Offence::NoSettings)), (6, 0, Some(Offence::NoSettings))]
     {
         let meter = Meter::new();
-        meter.feed(&[0; PREFACE_BYTES]);
         meter.feed(&frame(kind, flags, 0));
         assert_eq!(meter.offence(), offence);
     }
